@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * The data plane as the control lcore sees it. Nothing of DPDK shows here: bytes and numbers go in,
+ * punted bytes come out. All functions are for the one control thread unless they say otherwise.
+ *
+ * What control orders for one worker goes through that worker's FIFO and takes effect in the order of
+ * the calls. An order that does not fit returns -EAGAIN and changes nothing.
+ */
+#pragma once
+
+#include "base/addr.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dp;
+
+#define DP_MAX_WORKERS 64
+#define DP_MAX_IFS     256
+#define DP_IF_NONE     0xffff
+
+/* ---- reasons: one list for console, logs, metrics and tests ---- */
+
+/* X(symbol, "name in shows", "what it means") */
+#include "dataplane/drops.h" /* defines DP_DROP_LIST */
+
+enum dp_drop {
+#define X(sym, name, help) DP_DROP_##sym,
+	DP_DROP_LIST(X)
+#undef X
+	        DP_DROP_MAX
+};
+
+const char *dp_drop_name(enum dp_drop d);
+const char *dp_drop_help(enum dp_drop d);
+
+enum dp_punt_class {
+	DP_PUNT_L2TP, /* control message of a tunnel id that is known */
+	DP_PUNT_PPP, /* PPP frame of a known session that is not IP */
+	DP_PUNT_L2TP_NEW, /* tunnel id 0: SCCRQ; token buckets hashed by source, retries first */
+	DP_PUNT_TWIN, /* an Ethernet frame for the kernel twin of its interface */
+	DP_PUNT_SUBSCRIBER, /* an IP packet of a subscriber to one of our own addresses: to the tun */
+	DP_PUNT_ICMP, /* a transit packet that wants an ICMP error: see dp_punt.icmp */
+	DP_PUNT_NEIGH, /* a next hop wants resolving; no bytes, see ifidx and next_hop */
+	DP_PUNT_MAX
+};
+
+const char *dp_punt_name(enum dp_punt_class c);
+
+enum dp_icmp_error { DP_ICMP_TTL, DP_ICMP_TOO_BIG, DP_ICMP_UNREACHABLE };
+
+struct dp_punt {
+	enum dp_punt_class class;
+	uint16_t ifidx; /* where it came in, or where the next hop lives */
+	const uint8_t
+	        *data; /* L2TP: from the L2TP header; PPP: the frame; TWIN: Ethernet, any 802.1Q
+				tag of the sub-interface removed; ICMP, SUBSCRIBER: from the IP header */
+	uint32_t len;
+	struct endpoint src, dst; /* L2TP: outer addresses and ports */
+	uint64_t conn; /* transport connection, 0: plain UDP */
+	uint16_t session_id; /* PPP, SUBSCRIBER; ICMP from a subscriber, else 0 */
+	uint32_t gen; /* .. and its generation: control drops stale ones */
+	enum dp_icmp_error icmp;
+	uint16_t mtu; /* DP_ICMP_TOO_BIG */
+	uint32_t next_hop; /* NEIGH: IPv4, host order */
+};
+
+typedef void (*dp_punt_fn)(void *ctx, const struct dp_punt *p);
+
+/* ---- life ---- */
+
+struct dp_conf {
+	uint16_t n_workers; /* 1..DP_MAX_WORKERS */
+	uint32_t n_mbufs; /* 2 KiB buffers; 0: chosen from ports and workers */
+	uint16_t vector; /* packets a burst, 8..64 */
+	uint16_t hold_packets; /* a next hop, a worker: 0..64 */
+	uint32_t punt_rate[DP_PUNT_MAX]; /* packets a second and worker; 0: default */
+	uint32_t new_tunnel_source_rate; /* SCCRQ a second and source; 0: default */
+	uint32_t reassembly_entries; /* outer datagrams in reassembly; 0: default */
+	bool verify_l2tp_checksum;
+	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle;
+	uint32_t idle_sleep_us;
+	int socket; /* NUMA node for tables */
+};
+
+/* Makes pools, tables and rings. The EAL must be up. Returns NULL with errno set. */
+struct dp *dp_new(const struct dp_conf *conf, struct log *log);
+void dp_free(struct dp *dp); /* workers have returned; frees packets that are held */
+
+/* Runs worker w on the calling thread until dp_stop: the argument of an lcore. */
+struct dp_worker_arg {
+	struct dp *dp;
+	uint16_t worker;
+};
+int dp_worker_main(void *dp_worker_arg);
+void dp_stop(struct dp *dp); /* any thread */
+/* One turn of worker w's loop; for tests, which are the worker then. Returns packets handled. */
+uint32_t dp_worker_poll(struct dp *dp, uint16_t w);
+
+/* ---- interfaces, addresses, routes, neighbours (called by ports) ---- */
+
+struct dp_if_conf {
+	uint16_t port_id; /* ethdev */
+	uint16_t vlan; /* 0: untagged */
+	uint8_t mac[6];
+	uint16_t mtu; /* of IP packets: 1500 */
+	char name[32];
+};
+
+/* Returns the interface's index, or -errno. Only before workers run. */
+int dp_if_add(struct dp *dp, const struct dp_if_conf *conf);
+/* A started port has n_rxq and n_txq (at least one for each worker). Only before workers run. */
+int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq);
+
+enum dp_route_kind {
+	DP_RT_LOCAL, /* one of our addresses: L2TP here, the rest to the twin */
+	DP_RT_CONNECTED, /* the destination itself is the next hop on ifidx */
+	DP_RT_VIA, /* gateway on ifidx */
+	DP_RT_SUBSCRIBER, /* a pool or framed prefix: only sessions answer in it */
+	DP_RT_BLACKHOLE,
+};
+
+struct dp_route {
+	uint32_t prefix; /* host order */
+	uint8_t len;
+	enum dp_route_kind kind;
+	uint16_t ifidx;
+	uint32_t gateway; /* host order */
+};
+
+int dp_route_set(struct dp *dp, const struct dp_route *r); /* adds or replaces */
+int dp_route_del(struct dp *dp, uint32_t prefix, uint8_t len);
+uint32_t dp_route_count(const struct dp *dp);
+
+/* mac NULL: the neighbour is unknown or failed; packets held for it are dropped, counted. */
+int dp_neigh_set(struct dp *dp, uint16_t ifidx, uint32_t ip, const uint8_t *mac);
+
+/* A dense range of subscriber addresses: a flat array serves it (DESIGN: downstream). */
+int dp_pool_add(struct dp *dp, uint32_t first, uint32_t n);
+
+/* ---- tunnels and sessions (called by control) ---- */
+
+/* A tunnel id of ours is in use: its control messages are class L2TP. */
+int dp_tunnel_add(struct dp *dp, uint16_t tunnel_id, const struct endpoint *local,
+                  const struct endpoint *peer, uint64_t conn);
+int dp_tunnel_del(struct dp *dp, uint16_t tunnel_id);
+
+struct dp_session {
+	uint16_t session_id, tunnel_id; /* ours */
+	uint16_t peer_session_id, peer_tunnel_id; /* toward the peer; 0 until known */
+	uint32_t gen; /* chosen by control, never 0 */
+	uint16_t worker; /* owner: from dp_owner_pick */
+	struct endpoint local, peer;
+	uint64_t conn;
+	bool open; /* IP may flow; else only PPP control frames */
+	bool udp_checksum; /* fill in the outer UDP checksum of data */
+	bool sequencing; /* Ns and Nr in data messages that we send */
+	bool check_sequence; /* drop old and duplicate data messages (RFC 2661 5.4) */
+	bool length_bit; /* L bit in data messages that we send */
+	bool outer_df; /* DF in the outer header: too big is answered, not fragmented */
+	bool tx_acfc, tx_pfc;
+	uint16_t mtu; /* of inner IP packets toward the peer */
+	uint16_t mss_clamp; /* TCP MSS at most; 0: no clamping */
+	uint32_t peer_ip; /* the subscriber's address, host order; 0: none yet */
+};
+
+/* The worker with the least sessions. */
+uint16_t dp_owner_pick(struct dp *dp);
+int dp_session_add(struct dp *dp, const struct dp_session *s);
+/* Changes everything but session_id, gen and worker. Same gen or -ESTALE. */
+int dp_session_update(struct dp *dp, const struct dp_session *s);
+/*
+ * From here on no packet of the session is forwarded in either direction, on any worker, once
+ * *ticket is applied: see dp_applied.
+ */
+int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *ticket);
+/* True when the order behind a ticket has taken effect on every worker that it concerns. */
+bool dp_applied(struct dp *dp, uint64_t ticket);
+
+struct dp_session_stats {
+	uint64_t rx_packets, rx_bytes, tx_packets,
+	        tx_bytes; /* inner IP; rx is from the subscriber */
+	uint64_t rx_discards, tx_discards;
+	uint64_t rx_out_of_sequence, rx_lost;
+	uint16_t ns, nr;
+};
+int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen,
+                     struct dp_session_stats *out);
+
+/* ---- packets that control sends ---- */
+
+/* A UDP datagram, routed by the data plane; checksum filled in. conn 0. */
+int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
+                uint64_t conn, const uint8_t *payload, size_t len);
+/* A PPP frame into a session, by its owner, in order with its other messages. */
+int dp_send_ppp(struct dp *dp, uint16_t session_id, uint32_t gen, const uint8_t *frame, size_t len);
+/* An Ethernet frame out of an interface (from its twin); the sub-interface's tag is added. */
+int dp_send_frame(struct dp *dp, uint16_t ifidx, const uint8_t *frame, size_t len);
+/* An IP packet to be routed as if it had come in by a port (from the subscribers' tun; ICMP). */
+int dp_send_ip(struct dp *dp, const uint8_t *packet, size_t len);
+
+/* ---- what workers give to control ---- */
+
+/* Readable when something is punted while armed. */
+int dp_event_fd(struct dp *dp);
+/* Hands up to budget punts to fn, most urgent class first. Returns how many. */
+uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget);
+/* Before sleeping: false when punts are waiting, so poll again. */
+bool dp_arm(struct dp *dp);
+/* Timed work of control's part: resends unanswered neighbour requests etc. About every 10 ms. */
+void dp_tick(struct dp *dp, uint64_t now_ms);
+
+/* ---- counters ---- */
+
+struct dp_stats {
+	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
+	uint64_t busy_cycles, idle_cycles, vectors;
+};
+
+/* Sum over workers (worker -1) or one. Read without stopping anyone: consistent when at rest. */
+void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out);
+uint16_t dp_n_workers(const struct dp *dp);
+uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker);
