@@ -13,6 +13,7 @@
 #define RTO_CAP  8000
 #define TRIES    5
 #define HELLO_MS 15000
+#define DIAL_MS  45000 /* acknowledged, but not answered: given up */
 #define LINGER   31000
 
 static void set_rto(struct lac_tunnel *t)
@@ -158,7 +159,7 @@ void lac_dial(struct lac *lac)
 	t->peer_tid = t->una = t->nr = 0;
 	t->tries = t->icrps = 0;
 	t->sent_stop = false;
-	t->heard = s->now;
+	t->heard = t->dialed = s->now;
 	memset(t->calls, 0, sizeof(t->calls));
 	sim_log(s, "lac%d: dials tunnel %u", lac->index, t->tid);
 	b = begin(t, buf, sizeof(buf), L2TP_SCCRQ, 0, false);
@@ -247,6 +248,8 @@ static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
 	timer_set(&t->lac->s->world_timers, &t->hello, now_ms + HELLO_MS);
 	if (t->state == LT_UP && t->n_queue == 0 && now_ms - t->heard >= HELLO_MS)
 		hello(t);
+	if (t->state == LT_DIALING && now_ms - t->dialed >= DIAL_MS)
+		forget(t);
 }
 
 static void on_end(struct timer *timer, void *arg, uint64_t now_ms)
@@ -455,13 +458,13 @@ void lac_act(struct lac *lac)
 
 	for (int i = 0; i < SIM_TUNNELS && t->state != LT_UP; i++)
 		t = &lac->tunnels[i];
-	if (what < 20) {
+	if (what < 18) {
 		lac_dial(lac);
-	} else if (what < 26) {
+	} else if (what < 21) {
 		lac_crash(lac);
-	} else if (what < 30) {
+	} else if (what < 25) {
 		stop(t, 1);
-	} else if (what < 35) {
+	} else if (what < 29) {
 		repeat_request(t);
 	} else if (t->state != LT_UP) {
 		return;

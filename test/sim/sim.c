@@ -67,7 +67,7 @@ static void on_script(struct timer *timer, void *arg, uint64_t now_ms)
 	else
 		lns_act(s);
 	timer_set(&s->world_timers, &s->script,
-	          now_ms + sim_random(s, sim_chance(s, 20) ? 8000 : 400));
+	          now_ms + sim_random(s, sim_chance(s, 12) ? 8000 : 300));
 }
 
 static void run_until(struct sim *s, uint64_t end)

@@ -62,7 +62,7 @@ struct lac_tunnel {
 	uint16_t una, nr; /* Ns of queue[0]; next expected */
 	unsigned tries;
 	struct timer rto, hello, end;
-	uint64_t heard;
+	uint64_t heard, dialed;
 	struct lac_call calls[SIM_CALLS];
 	uint8_t challenge[16];
 	bool sent_stop;
