@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 enum conn_kind { CONN_UDP, CONN_IPSEC };
 
@@ -42,6 +43,9 @@ const char *ss_reason_name(enum ss_reason r);
 enum ss_reason ss_reason_of_tunnel(enum l2tp_reason r);
 enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
 
+struct tunnel;
+LIST_HEAD(conn_tunnels, tunnel);
+
 /* All fields are control's alone. */
 struct conn {
 	uint64_t id; /* 0: plain UDP */
@@ -54,6 +58,7 @@ struct conn {
 	enum ss_reason fired_reason;
 	uint64_t fired_at_ms;
 	uint32_t tunnels; /* live ones */
+	struct conn_tunnels live;
 	uint32_t records; /* destructing ones (T13a) */
 	struct conn *next; /* in the table's bucket */
 };

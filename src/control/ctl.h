@@ -45,7 +45,10 @@ void ctl_free(struct ctl *c);
 /* A punt of class L2TP, L2TP_NEW, PPP or ICMP. Any bytes are safe. */
 void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms);
 
-/* Work that waits for the data plane: ids, addresses and counters of ended sessions. About 10 ms. */
+/*
+ * One turn: due timers, then what waits for the data plane (ids, addresses and counters of ended
+ * sessions). To be called when timerq_next says so, and every 10 ms. The timers run only in here.
+ */
 void ctl_tick(struct ctl *c, uint64_t now_ms);
 
 /* Which of our addresses stands for an interface in ICMP errors (host order). */
@@ -154,7 +157,7 @@ const char *ctl_session_reason_name(const struct ctl_session_view *v);
 
 struct ctl_pool_view {
 	const char *name;
-	uint32_t first, last, size, used, in_quarantine;
+	uint32_t first, last, size, used, reserved; /* reserved: users' own addresses */
 };
 bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *out);
 
