@@ -54,7 +54,7 @@ struct cli_token {
 	bool optional; /* may be left out */
 	const char *name; /* the keyword; or how the argument is called: "ID" */
 	const char *help; /* one line without a full stop */
-	uint64_t min, max; /* CLI_UINT: value; CLI_WORD: length (max 0: 255) */
+	uint64_t min, max; /* CLI_UINT: value; CLI_WORD: length (0: 1 to 255) */
 	cli_complete_fn complete; /* of an argument; may be NULL */
 };
 

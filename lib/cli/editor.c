@@ -202,6 +202,8 @@ static void take_escape(struct cli *cli, unsigned char byte)
 
 	if (e->escape == CLI_ESC_START) {
 		e->escape_number = e->escape_len = 0;
+		if (byte == 033) /* Alt and a key that is a sequence itself */
+			return;
 		e->escape = byte == '[' ? CLI_ESC_CSI : byte == 'O' ? CLI_ESC_SS3 : CLI_ESC_NONE;
 		return;
 	}

@@ -110,7 +110,7 @@ static bool parse_value(const struct cli_token *t, const char *text, struct cli_
 		return parse_uint(t, text, &v->number);
 	case CLI_WORD:
 		len = strlen(text);
-		return len >= t->min && len <= (t->max ? t->max : 255);
+		return len >= (t->min ? t->min : 1) && len <= (t->max ? t->max : 255);
 	case CLI_ADDRESS:
 		return ipaddr_parse(text, &v->addr) == 0;
 	case CLI_END:
