@@ -30,8 +30,8 @@ class Case:
 
 
 def case(name, config=None, long=False, daemon=True):
-    """config is merged over the lab's (see lab_config); long cases run with --long only; with
-    daemon=False the case starts it itself."""
+    """config is merged over the lab's (see lab_config), or is a function that changes it; long cases
+    run with --long only; with daemon=False the case starts it itself."""
     def mark(fn):
         CASES.append(Case(fn, name, config or {}, long, daemon))
         return fn
@@ -96,13 +96,23 @@ class Test:
         self.new_daemon()
 
     def new_daemon(self, over=None):
-        config = merge(lab_config(), self.case.config)
+        config = lab_config()
+        if callable(self.case.config):
+            self.case.config(config)
+        else:
+            merge(config, self.case.config)
         if over:
             merge(config, over)
         self.daemon = Daemon(self.lab, self.folder, config)
         return self.daemon
 
     # ---- peers ----
+
+    def client(self, users=(USERS[0],), i=0, **kw):
+        """The i-th guest as an L2TP client of the appliance; see Guest.l2tp_client."""
+        g = self.guest(i)
+        g.l2tp_client(APPLIANCE_IP, users, **kw)
+        return g
 
     def guest(self, i=0):
         """The i-th guest, booted; guests are kept from case to case and cleaned between them."""
