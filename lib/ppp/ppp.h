@@ -95,6 +95,8 @@ struct ppp_conf {
 	uint8_t max_terminate; /* 2 */
 	uint8_t max_failure; /* 5 */
 	uint32_t auth_timeout_ms;
+	uint32_t
+	        ncp_timeout_ms; /* IPCP not open so long after authentication: closed; 0: no limit */
 	uint32_t echo_ms; /* interval of Echo-Requests; 0: none */
 	uint8_t echo_failures; /* unanswered ones before the link is given up */
 	uint32_t local_ip; /* our IPCP address, host order; 0: none is negotiated (a peer asks) */

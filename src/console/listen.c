@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "console/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int plain_socket(int family, struct log *log)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		log_error(log, "console socket error=\"%s\"", strerror(errno));
+	return fd;
+}
+
+/*
+ * A socket belongs for good to the namespace its thread was in when it was made, so the thread goes
+ * there for that one call only.
+ */
+static int socket_in_netns(const char *netns, int family, struct log *log)
+{
+	int self, there, fd = -1;
+
+	self = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (self < 0) {
+		log_error(log, "console netns=self error=\"%s\"", strerror(errno));
+		return -1;
+	}
+	there = open(netns, O_RDONLY | O_CLOEXEC);
+	if (there < 0) {
+		log_error(log, "console netns=%s error=\"%s\"", netns, strerror(errno));
+		close(self);
+		return -1;
+	}
+	if (setns(there, CLONE_NEWNET) < 0) {
+		log_error(log, "console netns=%s error=\"cannot enter: %s\"", netns,
+		          strerror(errno));
+	} else {
+		fd = plain_socket(family, log);
+		if (setns(self, CLONE_NEWNET) < 0) {
+			/* Every socket made from now on would be in the wrong place. */
+			log_error(log, "console netns=self error=\"cannot return: %s\"",
+			          strerror(errno));
+			abort();
+		}
+	}
+	close(there);
+	close(self);
+	return fd;
+}
+
+static socklen_t to_sockaddr(const struct endpoint *e, struct sockaddr_storage *ss)
+{
+	memset(ss, 0, sizeof(*ss));
+	if (e->addr.family == AF_INET6) {
+		struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ss;
+
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = htons(e->port);
+		memcpy(&sin6->sin6_addr, e->addr.b, sizeof(sin6->sin6_addr));
+		return sizeof(*sin6);
+	}
+	struct sockaddr_in *sin = (struct sockaddr_in *)ss;
+
+	sin->sin_family = AF_INET;
+	sin->sin_port = htons(e->port);
+	memcpy(&sin->sin_addr, e->addr.b, sizeof(sin->sin_addr));
+	return sizeof(*sin);
+}
+
+int console_listen(const struct endpoint *at, const char *netns, int backlog, struct log *log)
+{
+	int family = at->addr.family == AF_INET6 ? AF_INET6 : AF_INET;
+	char text[ENDPOINT_STRLEN];
+	struct sockaddr_storage ss;
+	socklen_t len = to_sockaddr(at, &ss);
+	int on = 1, fd;
+
+	fd = netns[0] ? socket_in_netns(netns, family, log) : plain_socket(family, log);
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    (family == AF_INET6 &&
+	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0) ||
+	    bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, backlog) < 0) {
+		log_error(log, "console listen=%s error=\"%s\"",
+		          endpoint_str(at, text, sizeof(text)), strerror(errno));
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
