@@ -16,15 +16,16 @@ STATUS = {"OK": "pass", "EXPECTEDFAIL": "pass", "SKIP": "skip"}
 
 def main():
     builddir, prefix = sys.argv[1:3]
+    with open(f"{builddir}/meson-info/intro-tests.json", encoding="utf-8") as f:
+        suites = {t["name"]: t["suite"][0].rpartition(":")[2] for t in json.load(f) if t["suite"]}
     seen = 0
     with open(f"{builddir}/meson-logs/testlog.json", encoding="utf-8") as f:
         for line in f:
             test = json.loads(line)
             seen += 1
-            # "project:suite / name" or "name"
-            where, _, name = test["name"].rpartition(" / ")
-            suite = where.rpartition(":")[2].split("+")[0] or "meson"
-            label = f"{prefix}{suite}:{name.strip()}"
+            # "name", or "project:suite / name" when several suites ran
+            name = test["name"].rpartition(" / ")[2].strip()
+            label = f"{prefix}{suites.get(name, 'meson')}:{name}"
             status = STATUS.get(test["result"], "fail")
             cunit = CUNIT.search(test.get("stdout", ""))
             if cunit and status == "pass":

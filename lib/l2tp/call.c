@@ -17,16 +17,11 @@ struct call_row {
 };
 
 static const char *const event_names[L2TP_CE_MAX] = {
-        [L2TP_CE_OPEN] = "open",
-        [L2TP_CE_TUNNEL_UP] = "tunnel up",
-        [L2TP_CE_ICRQ] = "ICRQ",
-        [L2TP_CE_ICRP] = "ICRP",
-        [L2TP_CE_ICCN] = "ICCN",
-        [L2TP_CE_CONNECT] = "connect",
-        [L2TP_CE_INFO] = "WEN or SLI",
-        [L2TP_CE_CDN] = "CDN",
-        [L2TP_CE_CLOSE] = "close",
-        [L2TP_CE_TUNNEL_DOWN] = "tunnel down",
+        [L2TP_CE_OPEN] = "open",          [L2TP_CE_TUNNEL_UP] = "tunnel up",
+        [L2TP_CE_ICRQ] = "ICRQ",          [L2TP_CE_ICRP] = "ICRP",
+        [L2TP_CE_ICCN] = "ICCN",          [L2TP_CE_CONNECT] = "connect",
+        [L2TP_CE_INFO] = "WEN or SLI",    [L2TP_CE_CDN] = "CDN",
+        [L2TP_CE_CLOSE] = "close",        [L2TP_CE_TUNNEL_DOWN] = "tunnel down",
         [L2TP_CE_WRONG] = "out of place",
 };
 
@@ -51,7 +46,8 @@ static void end(struct l2tp_call *c, const struct l2tp_result *res)
 	else
 		t->calls_established--;
 	l2tp_call_unlink(c);
-	log_info(t->l->log, "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u",
+	log_info(t->l->log,
+	         "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u",
 	         t->conf.local_id, c->conf.local_id, c->peer_id, l2tp_reason_name(res->reason),
 	         res->result);
 	t->l->ops->call_gone(t->l->ctx, c, res);
@@ -259,7 +255,7 @@ void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
 {
 	struct l2tp_call *c;
 
-	TAILQ_FOREACH(c, &t->calls, link) {
+	TAILQ_FOREACH (c, &t->calls, link) {
 		if (c->state == L2TP_CS_WAIT_TUNNEL)
 			l2tp_call_event(c, L2TP_CE_TUNNEL_UP, &(struct l2tp_call_in){0});
 	}
@@ -272,8 +268,8 @@ static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
 
 	l2tp_enter(l, now_ms);
 	/* Result 10 speaks of the LAC's patience (4.4.2); the LNS has none of its own. */
-	l2tp_call_fail(c, L2TP_R_CALL_TIMEOUT_ESTABLISH,
-	               c->lns ? L2TP_CDN_ADMIN : L2TP_CDN_TIMEOUT, -1, NULL);
+	l2tp_call_fail(c, L2TP_R_CALL_TIMEOUT_ESTABLISH, c->lns ? L2TP_CDN_ADMIN : L2TP_CDN_TIMEOUT,
+	               -1, NULL);
 	l2tp_leave(l);
 }
 

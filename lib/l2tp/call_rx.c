@@ -56,16 +56,17 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
                    const struct l2tp_result *res, bool fire)
 {
 	struct l2tp_last_cdn cdn = {
-	        .peer_sid = l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_SESSION_ID) ? msg->assigned_session_id
-	                                                                    : 0,
+	        .peer_sid = l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_SESSION_ID)
+	                            ? msg->assigned_session_id
+	                            : 0,
 	        .local_sid = local_sid != 0 ? local_sid : l2tp_spare_call_id(t->l),
 	        .res = res,
 	};
 
 	t->l->stats.calls_refused++;
 	t->calls_failed++;
-	log_info(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"", t->conf.local_id,
-	         cdn.peer_sid, l2tp_reason_name(res->reason));
+	log_info(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"",
+	         t->conf.local_id, cdn.peer_sid, l2tp_reason_name(res->reason));
 	if (fire && t->conf.single_shot)
 		l2tp_call_last_word(t, cdn.peer_sid != 0 ? &cdn : NULL);
 	else if (cdn.peer_sid != 0 && t->state == L2TP_TS_ESTABLISHED)
@@ -89,7 +90,8 @@ static bool objection(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in,
 		                "session id 0 or in use");
 	else if (conf->max_calls != 0 && t->n_calls >= conf->max_calls)
 		l2tp_result_set(res, L2TP_R_CALL_LIMIT_REACHED,
-		                conf->limit_result != 0 ? conf->limit_result : L2TP_CDN_NO_FACILITIES,
+		                conf->limit_result != 0 ? conf->limit_result
+		                                        : L2TP_CDN_NO_FACILITIES,
 		                conf->limit_error, "too many sessions");
 	else
 		return false;
@@ -122,7 +124,8 @@ static void ask_owner(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 			l2tp_call_event(c, L2TP_CE_ICRQ, &(struct l2tp_call_in){.msg = msg});
 		} else {
 			l2tp_result_set(&res, L2TP_R_CALL_TUNNEL_DOWN, 0, -1, NULL);
-			l2tp_call_event(c, L2TP_CE_TUNNEL_DOWN, &(struct l2tp_call_in){.res = &res});
+			l2tp_call_event(c, L2TP_CE_TUNNEL_DOWN,
+			                &(struct l2tp_call_in){.res = &res});
 		}
 		return;
 	}

@@ -44,7 +44,7 @@ static struct l2tp_linger *find(struct l2tp *l, const struct l2tp_path *path, ui
 {
 	struct l2tp_linger *r;
 
-	LIST_FOREACH(r, bucket(l, path, local_id), link) {
+	LIST_FOREACH (r, bucket(l, path, local_id), link) {
 		if (r->local_id == local_id && l2tp_path_eq(&r->path, path))
 			return r;
 	}

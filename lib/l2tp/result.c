@@ -32,8 +32,7 @@ static const char *const reason_names[L2TP_R_MAX] = {
         [L2TP_R_CALL_REFUSED] = "session refused",
         [L2TP_R_CALL_LIMIT_REACHED] = "session create failed limit reached",
         [L2TP_R_CALL_NO_RESOURCES] = "session create failed no resources",
-        [L2TP_R_CALL_SINGLE_SHOT_FIRED] =
-                "session create failed single shot tunnel already fired",
+        [L2TP_R_CALL_SINGLE_SHOT_FIRED] = "session create failed single shot tunnel already fired",
         [L2TP_R_CALL_NOT_SUPPORTED] = "session create failed not supported",
 };
 

@@ -79,7 +79,7 @@ struct l2tp_tunnel *l2tp_peer_find(const struct l2tp *l, const struct l2tp_path 
 {
 	struct l2tp_tunnel *t;
 
-	LIST_FOREACH(t, peer_bucket(l, path, peer_id), peer_link) {
+	LIST_FOREACH (t, peer_bucket(l, path, peer_id), peer_link) {
 		if (t->peer_id == peer_id && l2tp_path_eq(&t->path, path))
 			return t;
 	}
@@ -147,7 +147,7 @@ struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_i
 {
 	struct l2tp_call *c;
 
-	LIST_FOREACH(c, call_bucket(t, peer_id), peer_link) {
+	LIST_FOREACH (c, call_bucket(t, peer_id), peer_link) {
 		if (c->t == t && c->peer_id == peer_id)
 			return c;
 	}

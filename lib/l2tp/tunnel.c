@@ -18,12 +18,18 @@ struct tunnel_row {
 };
 
 static const char *const event_names[L2TP_TE_MAX] = {
-        [L2TP_TE_OPEN] = "open",           [L2TP_TE_SCCRQ] = "SCCRQ",
-        [L2TP_TE_SCCRP] = "SCCRP",         [L2TP_TE_SCCCN] = "SCCCN",
-        [L2TP_TE_REFUSED] = "refused",     [L2TP_TE_TIE_LOST] = "tie lost",
-        [L2TP_TE_STOPCCN] = "StopCCN",     [L2TP_TE_HELLO] = "Hello",
-        [L2TP_TE_SESSION] = "session",     [L2TP_TE_CLOSE] = "close",
-        [L2TP_TE_ABORT] = "abort",         [L2TP_TE_DRAINED] = "drained",
+        [L2TP_TE_OPEN] = "open",
+        [L2TP_TE_SCCRQ] = "SCCRQ",
+        [L2TP_TE_SCCRP] = "SCCRP",
+        [L2TP_TE_SCCCN] = "SCCCN",
+        [L2TP_TE_REFUSED] = "refused",
+        [L2TP_TE_TIE_LOST] = "tie lost",
+        [L2TP_TE_STOPCCN] = "StopCCN",
+        [L2TP_TE_HELLO] = "Hello",
+        [L2TP_TE_SESSION] = "session",
+        [L2TP_TE_CLOSE] = "close",
+        [L2TP_TE_ABORT] = "abort",
+        [L2TP_TE_DRAINED] = "drained",
         [L2TP_TE_DEAD] = "retries exhausted",
 };
 

@@ -41,7 +41,8 @@ void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 	free(t->peer_host);
 	free(t->peer_vendor);
 	t->peer_host = to_string(&msg->host_name);
-	t->peer_vendor = l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? to_string(&msg->vendor_name) : NULL;
+	t->peer_vendor =
+	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? to_string(&msg->vendor_name) : NULL;
 	l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
 }
 
@@ -64,8 +65,8 @@ static bool proof_ok(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 		return true;
 	if (!l2tp_msg_has(msg, L2TP_AVP_CHALLENGE_RESPONSE))
 		return false;
-	l2tp_challenge_response((uint8_t)msg->type, t->conf.secret, t->conf.secret_len, t->challenge,
-	                        sizeof(t->challenge), want);
+	l2tp_challenge_response((uint8_t)msg->type, t->conf.secret, t->conf.secret_len,
+	                        t->challenge, sizeof(t->challenge), want);
 	t->authenticated = equal_ct(want, msg->challenge_response, sizeof(want));
 	explicit_bzero(want, sizeof(want));
 	return t->authenticated;
@@ -142,7 +143,8 @@ static void bad_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg, enum 
 	           (about_session(msg->type) || msg->hdr.session_id != 0)) {
 		l2tp_tunnel_event(t, L2TP_TE_SESSION, &in);
 	} else {
-		if (t->initiator && t->peer_id == 0 && l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_TUNNEL_ID)) {
+		if (t->initiator && t->peer_id == 0 &&
+		    l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_TUNNEL_ID)) {
 			t->peer_id = msg->assigned_tunnel_id;
 			l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
 		}
