@@ -179,7 +179,8 @@ size_t sample_build(unsigned n, bool hidden, uint8_t *buf, size_t size)
 		return size < 12 ? 0 : l2tp_build_zlb(buf, 7, 5, 6);
 	if (n > N_FILLED)
 		return 0;
-	l2tp_build_begin(&b, buf, size, samples[n].type, 7, 9);
+	/* Messages about the tunnel have no session (3.1). */
+	l2tp_build_begin(&b, buf, size, samples[n].type, 7, samples[n].type < L2TP_OCRQ ? 0 : 9);
 	if (hidden)
 		l2tp_build_hide(&b, (const uint8_t *)SAMPLE_SECRET, strlen(SAMPLE_SECRET), vector);
 	samples[n].fill(&b);
