@@ -59,7 +59,7 @@ class NetNs:
         return sh(*self.args(*args), **kw)
 
     def ip(self, *args, **kw):
-        return sh("ip", "-n", self.name, *args, **kw)
+        return self.run("ip", *args, **kw)
 
     def popen(self, *args, **kw):
         return subprocess.Popen(self.args(*args), **kw)

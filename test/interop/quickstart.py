@@ -160,7 +160,7 @@ def serve(done):
             daemon, _ = demonstrate(lab, folder)
             say("the lab stays up. Now try:")
             print(f"   telnet 127.0.0.1 {PORT}                        the console\n"
-                  f"   ip netns exec {PREFIX}-core ping 10.64.0.2     through the appliance\n"
+                  f"   nsenter --net=/run/netns/{PREFIX}-core ping 10.64.0.2    through the appliance\n"
                   f"   tail -f {daemon.log_path}\n"
                   "   scripts/quickstart --stop                    ends it", flush=True)
             done(0)
