@@ -24,17 +24,16 @@
 
 struct cli;
 
-#define CLI_LINE_MAX      512 /* bytes of a command line; more are refused with a bell */
-#define CLI_MAX_TOKENS    10 /* of a command */
-#define CLI_MAX_COMMANDS  256 /* of a mode */
-#define CLI_MAX_FILTERS   4 /* "|" in one line */
-#define CLI_HISTORY       32 /* lines that are remembered */
-#define CLI_TYPEAHEAD     1024 /* bytes accepted while a command runs */
-#define CLI_TURN_STEPS    32 /* calls of print, or lines written, in one cli_pump */
-#define CLI_PENDING_MAX   262144 /* bytes that one call of print may write */
-#define CLI_LEVEL_MAX     15
-#define CLI_MAX_COLUMNS   512
-#define CLI_WIDTH_UNKNOWN 0
+#define CLI_LINE_MAX     512 /* bytes of a command line; more are refused with a bell */
+#define CLI_MAX_TOKENS   10 /* of a command */
+#define CLI_MAX_COMMANDS 256 /* of a mode */
+#define CLI_MAX_FILTERS  4 /* "|" in one line */
+#define CLI_HISTORY      32 /* lines that are remembered */
+#define CLI_TYPEAHEAD    1024 /* bytes accepted while a command runs */
+#define CLI_TURN_STEPS   32 /* calls of print, or lines written, in one cli_pump */
+#define CLI_PENDING_MAX  262144 /* bytes that one call of print may write */
+#define CLI_LEVEL_MAX    15
+#define CLI_MAX_COLUMNS  512
 
 enum cli_type {
 	CLI_END, /* ends the tokens of a command */

@@ -124,7 +124,7 @@ static void explain_next(struct cli *cli, const struct cli_match *m)
 	}
 	if (m->place != CLI_AT_TOKEN || (m->n_command_words && cli_state_end(cli, &m->states))) {
 		explain(cli, "|", "Filter the output");
-		explain(cli, "<cr>", "");
+		explain(cli, "<cr>", "Run the command");
 	}
 }
 

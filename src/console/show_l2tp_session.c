@@ -47,8 +47,9 @@ static void print_settings(struct cli *cli, const struct ctl_session_view *v)
 	cli_printf(cli, "  Configuration\n");
 	cli_printf(cli, "    Remote host profile is %s\n", v->host);
 	cli_printf(cli, "    Interface profile is %s\n", v->interface_profile);
-	cli_printf(cli, "    Address is from %s%s\n", v->pool ? "pool " : "the user's entry",
-	           v->pool ? v->pool : "");
+	if (v->peer_ip)
+		cli_printf(cli, "    Address is from %s%s\n",
+		           v->pool ? "pool " : "the user's entry", v->pool ? v->pool : "");
 }
 
 static void print_status(struct cli *cli, const struct ctl_session_view *v)

@@ -51,9 +51,10 @@ static void print_line(struct cli *cli, const struct ctl_tunnel_view *v)
 {
 	char host[64], peer[ENDPOINT_STRLEN];
 
-	cli_printf(cli, "L2TP tunnel %s/%u is %s with %u active session%s, peer %s %s\n",
+	cli_printf(cli, "L2TP tunnel %s/%u is %s with %u active session%s, peer %s%s%s\n",
 	           v->profile, v->id, state_name(v), v->sessions, console_s(v->sessions),
 	           endpoint_str(&v->path.remote, peer, sizeof(peer)),
+	           v->info.peer_host[0] ? " " : "",
 	           cli_clean(host, sizeof(host), v->info.peer_host));
 }
 

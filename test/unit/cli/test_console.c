@@ -7,12 +7,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -365,6 +369,50 @@ static void test_refusals(void)
 	stop();
 }
 
+/* In a child: a new namespace of its own, and a console that answers in the one it came from. */
+static int serve_from_elsewhere(void)
+{
+	struct cfg_console conf = {.max_connections = 1, .idle_timeout_s = 600};
+	int origin = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct stat before, after;
+	int fd;
+
+	if (origin < 0 || unshare(CLONE_NEWNET) < 0)
+		return 77;
+	ipaddr_parse("127.0.0.1", &conf.listen.addr);
+	snprintf(conf.netns, sizeof(conf.netns), "/proc/self/fd/%d", origin);
+	base = event_base_new();
+	if (stat("/proc/thread-self/ns/net", &before) < 0)
+		return 1;
+	server = server_new(base, &conf, "lns", &sink, &root, &counts);
+	if (!server || stat("/proc/thread-self/ns/net", &after) < 0 ||
+	    before.st_ino != after.st_ino)
+		return 2;
+	if (setns(origin, CLONE_NEWNET) < 0)
+		return 3;
+	fd = dial();
+	if (!until(fd, "lns>"))
+		return 4;
+	close(fd);
+	stop();
+	close(origin);
+	return 0;
+}
+
+static void test_netns(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(serve_from_elsewhere());
+	CU_ASSERT_FATAL(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		printf(" (left out: not allowed to make a namespace) ");
+	else
+		CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	unsigned int failures;
@@ -384,6 +432,7 @@ int main(void)
 	CU_ADD_TEST(s, test_uninvited_compression);
 	CU_ADD_TEST(s, test_flood);
 	CU_ADD_TEST(s, test_refusals);
+	CU_ADD_TEST(s, test_netns);
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();
 	CU_cleanup_registry();
