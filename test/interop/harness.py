@@ -55,7 +55,7 @@ def lab_config():
         "users": [{"name": u, "password": p} for u, p in USERS]
         + [{"name": FIXED_USER[0], "password": FIXED_USER[1], "address": FIXED_IP}],
         "interface-profiles": [{"name": "ppp", "local-address": POOL_LOCAL,
-                                "pool": "subscribers"}],
+                                "pool": "subscribers", "lcp-restart": 1000}],
         "l2tp": {"tunnel-idle-timeout": 60, "destruct-timeout": 10},
         "destination-profiles": [{
             "name": "access", "address": "0.0.0.0",
