@@ -43,8 +43,8 @@ bool cli_enter(struct cli *cli, const struct cli_mode *mode)
 	size_t t, i;
 
 	for (t = 0; t < mode->n_tables; t++) {
-		for (i = 0; i < mode->tables[t].n; i++) {
-			const struct cli_command *c = &mode->tables[t].commands[i];
+		for (i = 0; i < mode->tables[t]->n; i++) {
+			const struct cli_command *c = &mode->tables[t]->commands[i];
 
 			if (c->level > cli->conf.level)
 				continue;

@@ -119,7 +119,7 @@ struct cli_table {
 struct cli_mode {
 	const char *prompt; /* ">" or "(config)#" */
 	const struct cli_mode *parent; /* where cli_leave goes; NULL: it ends the connection */
-	const struct cli_table *tables;
+	const struct cli_table *const *tables;
 	size_t n_tables;
 };
 

@@ -10,66 +10,69 @@
 #define NONZ  L2TP_TRAIT_NONZ
 #define EXACT L2TP_TRAIT_EXACT
 
-#define MAX      L2TP_AVP_VALUE
-#define NO_FIELD 0
-#define F(f)     offsetof(struct l2tp_msg, f)
+#define MAX L2TP_AVP_VALUE
+
+#define ROW(type, name, kind, traits, min, max, offset)                                            \
+	{                                                                                          \
+		L2TP_AVP_##type, name, L2TP_KIND_##kind, traits, min, max, offset                  \
+	}
+#define FIELD(type, name, kind, traits, min, max, field)                                           \
+	ROW(type, name, kind, traits, min, max, offsetof(struct l2tp_msg, field))
 
 /* clang-format off */
 static const struct l2tp_avp_def avps[] = {
-	/* attribute, name, kind, traits, shortest and longest value, field */
+	/* attribute, name, kind, traits, shortest and longest value, (first) field */
 	/* All messages (4.4.1) */
-	{ L2TP_AVP_MESSAGE_TYPE, "Message Type", L2TP_KIND_MESSAGE_TYPE, M | EXACT, 2, 2, F(type) },
-	{ L2TP_AVP_RANDOM_VECTOR, "Random Vector", L2TP_KIND_VECTOR, M, 1, MAX, NO_FIELD },
+	FIELD(MESSAGE_TYPE, "Message Type", MESSAGE_TYPE, M | EXACT, 2, 2, type),
+	ROW(RANDOM_VECTOR, "Random Vector", VECTOR, M, 1, MAX, 0),
 	/* Result and error codes (4.4.2) */
-	{ L2TP_AVP_RESULT_CODE, "Result Code", L2TP_KIND_RESULT, M, 2, MAX, F(result) },
+	FIELD(RESULT_CODE, "Result Code", RESULT, M, 2, MAX, result),
 	/* Control connection management (4.4.3) */
-	{ L2TP_AVP_PROTOCOL_VERSION, "Protocol Version", L2TP_KIND_VERSION, M, 2, 2, F(version) },
-	{ L2TP_AVP_FRAMING_CAPS, "Framing Capabilities", L2TP_KIND_U32, M | H, 4, 4, F(framing_caps) },
-	{ L2TP_AVP_BEARER_CAPS, "Bearer Capabilities", L2TP_KIND_U32, M | H, 4, 4, F(bearer_caps) },
-	{ L2TP_AVP_TIE_BREAKER, "Tie Breaker", L2TP_KIND_U64, 0, 8, 8, F(tie_breaker) },
-	{ L2TP_AVP_FIRMWARE_REVISION, "Firmware Revision", L2TP_KIND_U16, H, 2, 2, F(firmware) },
-	{ L2TP_AVP_HOST_NAME, "Host Name", L2TP_KIND_BYTES, M, 1, MAX, F(host_name) },
-	{ L2TP_AVP_VENDOR_NAME, "Vendor Name", L2TP_KIND_BYTES, H, 0, MAX, F(vendor_name) },
-	{ L2TP_AVP_ASSIGNED_TUNNEL_ID, "Assigned Tunnel ID", L2TP_KIND_U16, M | H | ID | EXACT, 2, 2,
-	  F(assigned_tunnel_id) },
-	{ L2TP_AVP_RECEIVE_WINDOW_SIZE, "Receive Window Size", L2TP_KIND_U16, M | NONZ, 2, 2, F(rws) },
-	{ L2TP_AVP_CHALLENGE, "Challenge", L2TP_KIND_BYTES, M | H, 1, MAX, F(challenge) },
-	{ L2TP_AVP_Q931_CAUSE, "Q.931 Cause Code", L2TP_KIND_Q931, M, 3, MAX, F(q931_cause) },
-	{ L2TP_AVP_CHALLENGE_RESPONSE, "Challenge Response", L2TP_KIND_DIGEST, M | H | EXACT, 16, 16,
-	  F(challenge_response) },
+	FIELD(PROTOCOL_VERSION, "Protocol Version", VERSION, M, 2, 2, version),
+	FIELD(FRAMING_CAPS, "Framing Capabilities", U32, M | H, 4, 4, framing_caps),
+	FIELD(BEARER_CAPS, "Bearer Capabilities", U32, M | H, 4, 4, bearer_caps),
+	FIELD(TIE_BREAKER, "Tie Breaker", U64, 0, 8, 8, tie_breaker),
+	FIELD(FIRMWARE_REVISION, "Firmware Revision", U16, H, 2, 2, firmware),
+	FIELD(HOST_NAME, "Host Name", BYTES, M, 1, MAX, host_name),
+	FIELD(VENDOR_NAME, "Vendor Name", BYTES, H, 0, MAX, vendor_name),
+	FIELD(ASSIGNED_TUNNEL_ID, "Assigned Tunnel ID", U16, M | H | ID | EXACT, 2, 2,
+	      assigned_tunnel_id),
+	FIELD(RECEIVE_WINDOW_SIZE, "Receive Window Size", U16, M | NONZ, 2, 2, rws),
+	FIELD(CHALLENGE, "Challenge", BYTES, M | H, 1, MAX, challenge),
+	FIELD(Q931_CAUSE, "Q.931 Cause Code", Q931, M, 3, MAX, q931_cause),
+	FIELD(CHALLENGE_RESPONSE, "Challenge Response", DIGEST, M | H | EXACT, 16, 16,
+	      challenge_response),
 	/* Call management (4.4.4) */
-	{ L2TP_AVP_ASSIGNED_SESSION_ID, "Assigned Session ID", L2TP_KIND_U16, M | H | ID | EXACT, 2, 2,
-	  F(assigned_session_id) },
-	{ L2TP_AVP_CALL_SERIAL, "Call Serial Number", L2TP_KIND_U32, M | H, 4, 4, F(call_serial) },
-	{ L2TP_AVP_MIN_BPS, "Minimum BPS", L2TP_KIND_U32, M | H, 4, 4, F(min_bps) },
-	{ L2TP_AVP_MAX_BPS, "Maximum BPS", L2TP_KIND_U32, M | H, 4, 4, F(max_bps) },
-	{ L2TP_AVP_BEARER_TYPE, "Bearer Type", L2TP_KIND_U32, M | H, 4, 4, F(bearer_type) },
-	{ L2TP_AVP_FRAMING_TYPE, "Framing Type", L2TP_KIND_U32, M | H, 4, 4, F(framing_type) },
-	{ L2TP_AVP_CALLED_NUMBER, "Called Number", L2TP_KIND_BYTES, M | H, 0, MAX, F(called_number) },
-	{ L2TP_AVP_CALLING_NUMBER, "Calling Number", L2TP_KIND_BYTES, M | H, 0, MAX, F(calling_number) },
-	{ L2TP_AVP_SUB_ADDRESS, "Sub-Address", L2TP_KIND_BYTES, M | H, 0, MAX, F(sub_address) },
-	{ L2TP_AVP_TX_SPEED, "Tx Connect Speed BPS", L2TP_KIND_U32, M | H, 4, 4, F(tx_speed) },
-	{ L2TP_AVP_PHYSICAL_CHANNEL, "Physical Channel ID", L2TP_KIND_U32, H, 4, 4, F(physical_channel) },
-	{ L2TP_AVP_PRIVATE_GROUP, "Private Group ID", L2TP_KIND_BYTES, H, 0, MAX, F(private_group) },
-	{ L2TP_AVP_RX_SPEED, "Rx Connect Speed BPS", L2TP_KIND_U32, H, 4, 4, F(rx_speed) },
-	{ L2TP_AVP_SEQUENCING_REQUIRED, "Sequencing Required", L2TP_KIND_EMPTY, M, 0, 0, NO_FIELD },
+	FIELD(ASSIGNED_SESSION_ID, "Assigned Session ID", U16, M | H | ID | EXACT, 2, 2,
+	      assigned_session_id),
+	FIELD(CALL_SERIAL, "Call Serial Number", U32, M | H, 4, 4, call_serial),
+	FIELD(MIN_BPS, "Minimum BPS", U32, M | H, 4, 4, min_bps),
+	FIELD(MAX_BPS, "Maximum BPS", U32, M | H, 4, 4, max_bps),
+	FIELD(BEARER_TYPE, "Bearer Type", U32, M | H, 4, 4, bearer_type),
+	FIELD(FRAMING_TYPE, "Framing Type", U32, M | H, 4, 4, framing_type),
+	FIELD(CALLED_NUMBER, "Called Number", BYTES, M | H, 0, MAX, called_number),
+	FIELD(CALLING_NUMBER, "Calling Number", BYTES, M | H, 0, MAX, calling_number),
+	FIELD(SUB_ADDRESS, "Sub-Address", BYTES, M | H, 0, MAX, sub_address),
+	FIELD(TX_SPEED, "Tx Connect Speed BPS", U32, M | H, 4, 4, tx_speed),
+	FIELD(PHYSICAL_CHANNEL, "Physical Channel ID", U32, H, 4, 4, physical_channel),
+	FIELD(PRIVATE_GROUP, "Private Group ID", BYTES, H, 0, MAX, private_group),
+	FIELD(RX_SPEED, "Rx Connect Speed BPS", U32, H, 4, 4, rx_speed),
+	ROW(SEQUENCING_REQUIRED, "Sequencing Required", EMPTY, M, 0, 0, 0),
 	/* Proxy LCP and authentication (4.4.5) */
-	{ L2TP_AVP_INITIAL_LCP, "Initial Received LCP CONFREQ", L2TP_KIND_BYTES, H, 0, MAX, F(initial_lcp) },
-	{ L2TP_AVP_LAST_TX_LCP, "Last Sent LCP CONFREQ", L2TP_KIND_BYTES, H, 0, MAX, F(last_tx_lcp) },
-	{ L2TP_AVP_LAST_RX_LCP, "Last Received LCP CONFREQ", L2TP_KIND_BYTES, H, 0, MAX, F(last_rx_lcp) },
-	{ L2TP_AVP_PROXY_AUTH_TYPE, "Proxy Authen Type", L2TP_KIND_U16, H, 2, 2, F(proxy_auth_type) },
-	{ L2TP_AVP_PROXY_AUTH_NAME, "Proxy Authen Name", L2TP_KIND_BYTES, H, 0, MAX, F(proxy_auth_name) },
-	{ L2TP_AVP_PROXY_AUTH_CHALLENGE, "Proxy Authen Challenge", L2TP_KIND_BYTES, H, 0, MAX,
-	  F(proxy_auth_challenge) },
-	{ L2TP_AVP_PROXY_AUTH_ID, "Proxy Authen ID", L2TP_KIND_PROXY_ID, H, 2, 2, F(proxy_auth_id) },
-	{ L2TP_AVP_PROXY_AUTH_RESPONSE, "Proxy Authen Response", L2TP_KIND_BYTES, H, 0, MAX,
-	  F(proxy_auth_response) },
+	FIELD(INITIAL_LCP, "Initial Received LCP CONFREQ", BYTES, H, 0, MAX, initial_lcp),
+	FIELD(LAST_TX_LCP, "Last Sent LCP CONFREQ", BYTES, H, 0, MAX, last_tx_lcp),
+	FIELD(LAST_RX_LCP, "Last Received LCP CONFREQ", BYTES, H, 0, MAX, last_rx_lcp),
+	FIELD(PROXY_AUTH_TYPE, "Proxy Authen Type", U16, H, 2, 2, proxy_auth_type),
+	FIELD(PROXY_AUTH_NAME, "Proxy Authen Name", BYTES, H, 0, MAX, proxy_auth_name),
+	FIELD(PROXY_AUTH_CHALLENGE, "Proxy Authen Challenge", BYTES, H, 0, MAX,
+	      proxy_auth_challenge),
+	FIELD(PROXY_AUTH_ID, "Proxy Authen ID", PROXY_ID, H, 2, 2, proxy_auth_id),
+	FIELD(PROXY_AUTH_RESPONSE, "Proxy Authen Response", BYTES, H, 0, MAX, proxy_auth_response),
 	/* Call status (4.4.6) */
-	{ L2TP_AVP_CALL_ERRORS, "Call Errors", L2TP_KIND_CALL_ERRORS, M | H, 26, 26, F(call_errors) },
-	{ L2TP_AVP_ACCM, "ACCM", L2TP_KIND_ACCM, M | H, 10, 10, F(send_accm) },
+	FIELD(CALL_ERRORS, "Call Errors", CALL_ERRORS, M | H, 26, 26, call_errors),
+	FIELD(ACCM, "ACCM", ACCM, M | H, 10, 10, send_accm),
 	/* RFC 3145 2 */
-	{ L2TP_AVP_PPP_DISCONNECT_CAUSE, "PPP Disconnect Cause Code", L2TP_KIND_CAUSE, H, 5, MAX,
-	  F(cause_code) },
+	FIELD(PPP_DISCONNECT_CAUSE, "PPP Disconnect Cause Code", CAUSE, H, 5, MAX, cause_code),
 };
 /* clang-format on */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Hidden attribute values (RFC 2661 4.3): a length, the value and padding, xored with a chain of MD5
- * blocks that starts from the attribute type, the shared secret and a Random Vector.
+ * Hidden attribute values (RFC 2661 4.3): a length, the value and padding, xored with a chain of
+ * MD5 blocks that starts from the attribute type, the shared secret and a Random Vector.
  */
 #pragma once
 

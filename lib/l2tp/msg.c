@@ -177,7 +177,10 @@ static const uint8_t *take_value(struct parser *ps, const struct raw_avp *a, siz
 	return value;
 }
 
-/* Numbers that 4.4.3 and 4.4.4 forbid to be zero; a peer that ends things may never have had an id. */
+/*
+ * Numbers that 4.4.3 and 4.4.4 forbid to be zero. A peer that ends a tunnel or call may never have
+ * assigned an id.
+ */
 static bool forbidden_zero(const struct parser *ps, const struct l2tp_avp_def *d)
 {
 	bool ends = ps->m->type == L2TP_STOPCCN || ps->m->type == L2TP_CDN;

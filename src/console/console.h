@@ -1,35 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/*
- * The operator's console: a telnet server on the control thread's event loop. Each connection is a
- * command line of lib/cli. Nothing here blocks, and a client that does not read stops only itself.
- *
- * There is no password: whoever reaches the address is the operator. So it listens on a loopback
- * address unless the configuration says otherwise.
- */
+/* The operator's console: the telnet server of console/server.h with the commands of Sallyport. */
 #pragma once
 
 #include "base/log.h"
-#include "cli/cli.h"
 #include "config/config.h"
 
-#include <stdint.h>
-
 struct console;
+struct ctl;
+struct dp;
 struct event_base;
+struct ports;
 
 /*
- * Starts to listen. With conf->netns the listening socket lives in that network namespace, and what
- * connects to it there is served here; the calling thread is back in its own namespace on return.
- * host (for the prompt) is copied; root and user (for the commands) must outlive the console. Returns
- * NULL after it has logged why. The process must ignore SIGPIPE.
+ * Starts to listen as conf->console says. All arguments must outlive the console. Returns NULL with
+ * errno set, after it has logged why. The process must ignore SIGPIPE.
  */
-struct console *console_new(struct event_base *base, const struct cfg_console *conf,
-                            const char *host, struct log *log, const struct cli_mode *root,
-                            void *user);
-/* Closes every connection without waiting for what it has not read. c may be NULL. */
+struct console *console_new(struct event_base *base, const struct config *conf, struct ctl *ctl,
+                            struct dp *dp, struct ports *ports, struct log *log);
+/* Closes every connection. c may be NULL. */
 void console_free(struct console *c);
-
-/* The port it listens on (useful when the configured one is 0); connections open now. */
-uint16_t console_port(const struct console *c);
-uint32_t console_connections(const struct console *c);

@@ -6,8 +6,8 @@
  * buffer's high-water mark; below the low-water mark it goes on. Every turn is short: the rest of the
  * work comes with the next round of the event loop.
  */
-#include "console/console.h"
-#include "console/listen.h"
+#include "console/server.h"
+#include "console/socket.h"
 
 #include <errno.h>
 #include <libtelnet.h>
@@ -34,7 +34,7 @@
 
 struct conn {
 	LIST_ENTRY(conn) link;
-	struct console *console;
+	struct server *server;
 	struct bufferevent *bev;
 	telnet_t *telnet;
 	struct cli *cli;
@@ -46,7 +46,7 @@ struct conn {
 	char peer[ENDPOINT_STRLEN];
 };
 
-struct console {
+struct server {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	struct event *resume; /* listens again after a failed accept */
@@ -62,11 +62,11 @@ struct console {
 
 static void conn_free(struct conn *c)
 {
-	struct console *con = c->console;
+	struct server *srv = c->server;
 
-	log_info(con->log, "console peer=%s closed", c->peer);
+	log_info(srv->log, "event=console-closed peer=%s", c->peer);
 	LIST_REMOVE(c, link);
-	con->n--;
+	srv->n--;
 	cli_free(c->cli);
 	if (c->telnet)
 		telnet_free(c->telnet);
@@ -139,7 +139,7 @@ static void on_telnet(telnet_t *telnet, telnet_event_t *ev, void *arg)
 
 static void rearm_idle(struct conn *c)
 {
-	struct timeval tv = {.tv_sec = c->console->idle_timeout_s};
+	struct timeval tv = {.tv_sec = c->server->idle_timeout_s};
 
 	if (tv.tv_sec && !c->closing)
 		event_add(c->idle, &tv);
@@ -257,19 +257,19 @@ static bool conn_start(struct conn *c)
 	        {TELNET_TELOPT_NAWS, TELNET_WONT, TELNET_DO},
 	        {-1, 0, 0},
 	};
-	struct console *con = c->console;
+	struct server *srv = c->server;
 	struct cli_conf conf = {
-	        .root = con->root,
-	        .host = con->host,
+	        .root = srv->root,
+	        .host = srv->host,
 	        .level = CLI_LEVEL_MAX,
-	        .user = con->user,
+	        .user = srv->user,
 	        .owner = c,
 	        .write = cli_to_telnet,
 	        .room = cli_out_room,
 	};
 
-	c->again = evtimer_new(con->base, on_again, c);
-	c->idle = evtimer_new(con->base, on_idle, c);
+	c->again = evtimer_new(srv->base, on_again, c);
+	c->idle = evtimer_new(srv->base, on_idle, c);
 	c->telnet = telnet_init(options, on_telnet, 0, c);
 	c->cli = cli_new(&conf);
 	if (!c->again || !c->idle || !c->telnet || !c->cli)
@@ -284,13 +284,13 @@ static bool conn_start(struct conn *c)
 	return bufferevent_enable(c->bev, EV_READ | EV_WRITE) == 0;
 }
 
-static void conn_new(struct console *con, evutil_socket_t fd, const struct endpoint *peer)
+static void conn_new(struct server *srv, evutil_socket_t fd, const struct endpoint *peer)
 {
-	struct bufferevent *bev = bufferevent_socket_new(con->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	struct bufferevent *bev = bufferevent_socket_new(srv->base, fd, BEV_OPT_CLOSE_ON_FREE);
 	struct conn *c = calloc(1, sizeof(*c));
 
 	if (!bev || !c) {
-		log_error(con->log, "console error=\"out of memory\"");
+		log_error(srv->log, "event=console-failed error=\"out of memory\"");
 		if (bev)
 			bufferevent_free(bev);
 		else
@@ -298,12 +298,12 @@ static void conn_new(struct console *con, evutil_socket_t fd, const struct endpo
 		free(c);
 		return;
 	}
-	c->console = con;
+	c->server = srv;
 	c->bev = bev;
 	endpoint_str(peer, c->peer, sizeof(c->peer));
-	LIST_INSERT_HEAD(&con->conns, c, link);
-	con->n++;
-	log_info(con->log, "console peer=%s connected", c->peer);
+	LIST_INSERT_HEAD(&srv->conns, c, link);
+	srv->n++;
+	log_info(srv->log, "event=console-connected peer=%s", c->peer);
 	if (conn_start(c))
 		conn_work(c);
 	else
@@ -333,38 +333,39 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
                       void *arg)
 {
 	static const char full[] = "% Too many connections\r\n";
-	struct console *con = arg;
+	struct server *srv = arg;
 	struct endpoint peer = from_sockaddr(sa);
 	char text[ENDPOINT_STRLEN];
 	int on = 1;
 
-	if (con->n >= con->max_connections) {
-		log_warning(con->log, "console peer=%s refused=\"%u connections are open\"",
-		            endpoint_str(&peer, text, sizeof(text)), con->n);
+	if (srv->n >= srv->max_connections) {
+		log_warning(srv->log, "event=console-refused peer=%s connections=%u",
+		            endpoint_str(&peer, text, sizeof(text)), srv->n);
 		(void)!send(fd, full, sizeof(full) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close(fd);
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	conn_new(con, fd, &peer);
+	conn_new(srv, fd, &peer);
 }
 
 /* The listener would report the same failure again at once, for ever. */
 static void on_accept_error(struct evconnlistener *l, void *arg)
 {
 	struct timeval tv = {.tv_sec = ACCEPT_PAUSE_S};
-	struct console *con = arg;
+	struct server *srv = arg;
 
-	log_warning(con->log, "console accept error=\"%s\"", strerror(EVUTIL_SOCKET_ERROR()));
+	log_warning(srv->log, "event=console-accept-failed error=\"%s\"",
+	            strerror(EVUTIL_SOCKET_ERROR()));
 	evconnlistener_disable(l);
-	event_add(con->resume, &tv);
+	event_add(srv->resume, &tv);
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg)
 {
-	struct console *con = arg;
+	struct server *srv = arg;
 
-	evconnlistener_enable(con->listener);
+	evconnlistener_enable(srv->listener);
 }
 
 static bool is_loopback(const struct ipaddr *a)
@@ -374,86 +375,90 @@ static bool is_loopback(const struct ipaddr *a)
 	return a->family == AF_INET6 ? memcmp(a->b, one, 16) == 0 : a->b[0] == 127;
 }
 
-static void note_port(struct console *con, int fd)
+static void note_port(struct server *srv, int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == 0)
-		con->port = from_sockaddr((struct sockaddr *)&ss).port;
+		srv->port = from_sockaddr((struct sockaddr *)&ss).port;
 }
 
-static bool start_listening(struct console *con, const struct cfg_console *conf)
+static int start_listening(struct server *srv, const struct cfg_console *conf)
 {
 	char text[ENDPOINT_STRLEN];
-	int fd = console_listen(&conf->listen, conf->netns, BACKLOG, con->log);
+	int fd = console_listen(&conf->listen, conf->netns, BACKLOG, srv->log);
 
 	if (fd < 0)
-		return false;
-	note_port(con, fd);
-	con->resume = evtimer_new(con->base, on_resume, con);
+		return fd;
+	note_port(srv, fd);
+	srv->resume = evtimer_new(srv->base, on_resume, srv);
 	/* backlog 0: it listens already */
-	con->listener = evconnlistener_new(con->base, on_accept, con,
+	srv->listener = evconnlistener_new(srv->base, on_accept, srv,
 	                                   LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
-	if (!con->listener)
+	if (!srv->listener)
 		close(fd);
-	if (!con->listener || !con->resume) {
-		log_error(con->log, "console error=\"out of memory\"");
-		return false;
+	if (!srv->listener || !srv->resume) {
+		log_error(srv->log, "event=console-failed error=\"out of memory\"");
+		return -ENOMEM;
 	}
-	evconnlistener_set_error_cb(con->listener, on_accept_error);
+	evconnlistener_set_error_cb(srv->listener, on_accept_error);
 	if (!is_loopback(&conf->listen.addr))
-		log_warning(con->log,
-		            "console listen=%s warning=\"not a loopback address, and the console "
+		log_warning(srv->log,
+		            "event=console-exposed listen=%s warning=\"not a loopback address, and "
+		            "the console "
 		            "asks for no password\"",
 		            endpoint_str(&conf->listen, text, sizeof(text)));
-	return true;
+	return 0;
 }
 
-struct console *console_new(struct event_base *base, const struct cfg_console *conf,
-                            const char *host, struct log *log, const struct cli_mode *root,
-                            void *user)
+struct server *server_new(struct event_base *base, const struct cfg_console *conf, const char *host,
+                          struct log *log, const struct cli_mode *root, void *user)
 {
-	struct console *con = calloc(1, sizeof(*con));
+	struct server *srv = calloc(1, sizeof(*srv));
+	int ret;
 
-	if (!con) {
-		log_error(log, "console error=\"out of memory\"");
+	if (!srv) {
+		log_error(log, "event=console-failed error=\"out of memory\"");
+		errno = ENOMEM;
 		return NULL;
 	}
-	con->base = base;
-	con->log = log;
-	con->root = root;
-	con->user = user;
-	con->max_connections = conf->max_connections;
-	con->idle_timeout_s = conf->idle_timeout_s;
-	LIST_INIT(&con->conns);
-	strncpy(con->host, host, sizeof(con->host) - 1);
-	if (!start_listening(con, conf)) {
-		console_free(con);
+	srv->base = base;
+	srv->log = log;
+	srv->root = root;
+	srv->user = user;
+	srv->max_connections = conf->max_connections;
+	srv->idle_timeout_s = conf->idle_timeout_s;
+	LIST_INIT(&srv->conns);
+	strncpy(srv->host, host, sizeof(srv->host) - 1);
+	ret = start_listening(srv, conf);
+	if (ret < 0) {
+		server_free(srv);
+		errno = -ret;
 		return NULL;
 	}
-	return con;
+	return srv;
 }
 
-void console_free(struct console *con)
+void server_free(struct server *srv)
 {
-	if (!con)
+	if (!srv)
 		return;
-	while (!LIST_EMPTY(&con->conns))
-		conn_free(LIST_FIRST(&con->conns));
-	if (con->listener)
-		evconnlistener_free(con->listener);
-	if (con->resume)
-		event_free(con->resume);
-	free(con);
+	while (!LIST_EMPTY(&srv->conns))
+		conn_free(LIST_FIRST(&srv->conns));
+	if (srv->listener)
+		evconnlistener_free(srv->listener);
+	if (srv->resume)
+		event_free(srv->resume);
+	free(srv);
 }
 
-uint16_t console_port(const struct console *con)
+uint16_t server_port(const struct server *srv)
 {
-	return con->port;
+	return srv->port;
 }
 
-uint32_t console_connections(const struct console *con)
+uint32_t server_connections(const struct server *srv)
 {
-	return con->n;
+	return srv->n;
 }

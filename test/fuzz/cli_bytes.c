@@ -95,7 +95,8 @@ static const struct cli_mode root;
 static const struct cli_command inner_commands[] = {
         {.tokens = {CLI_KW("exit", "Back")}, .start = leave},
 };
-static const struct cli_table inner_tables[] = {{inner_commands, 1}};
+static const struct cli_table inner_table = {inner_commands, 1};
+static const struct cli_table *const inner_tables[] = {&inner_table};
 static const struct cli_mode inner = {
         .prompt = "(in)#", .parent = &root, .tables = inner_tables, .n_tables = 1};
 
@@ -120,7 +121,8 @@ static const struct cli_command commands[] = {
         {.tokens = {CLI_KW("in", "Inner mode")}, .start = enter},
         {.tokens = {CLI_KW("exit", "End")}, .start = leave},
 };
-static const struct cli_table tables[] = {{commands, 5}};
+static const struct cli_table table = {commands, 5};
+static const struct cli_table *const tables[] = {&table};
 static const struct cli_mode root = {.prompt = ">", .tables = tables, .n_tables = 1};
 
 static void on_telnet(telnet_t *telnet, telnet_event_t *ev, void *arg)

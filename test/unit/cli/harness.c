@@ -118,7 +118,8 @@ static const struct cli_command inner_commands[] = {
         {.tokens = {CLI_KW("inside", "Only here")}, .start = say_done},
 };
 
-static const struct cli_table inner_tables[] = {{inner_commands, 2}};
+static const struct cli_table inner_table = {inner_commands, 2};
+static const struct cli_table *const inner_tables[] = {&inner_table};
 static const struct cli_mode inner = {
         .prompt = "(config)#", .parent = &root, .tables = inner_tables, .n_tables = 1};
 
@@ -170,7 +171,8 @@ static const struct cli_command commands[] = {
         {.tokens = {CLI_KW("exit", "End")}, .start = leave},
 };
 
-static const struct cli_table tables[] = {{commands, sizeof(commands) / sizeof(commands[0])}};
+static const struct cli_table table = {commands, sizeof(commands) / sizeof(commands[0])};
+static const struct cli_table *const tables[] = {&table};
 static const struct cli_mode root = {.prompt = ">", .tables = tables, .n_tables = 1};
 
 void bench_open_level(struct bench *b, uint8_t level)

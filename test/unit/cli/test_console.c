@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* The telnet server over the loopback interface: real sockets, one thread. */
-#include "console/console.h"
+#include "console/server.h"
 
 #include <CUnit/Basic.h>
 
@@ -81,11 +81,12 @@ static const struct cli_command commands[] = {
          .start = say_text},
         {.tokens = {CLI_KW("exit", "End")}, .start = leave},
 };
-static const struct cli_table tables[] = {{commands, 4}};
+static const struct cli_table table = {commands, 4};
+static const struct cli_table *const tables[] = {&table};
 static const struct cli_mode root = {.prompt = ">", .tables = tables, .n_tables = 1};
 
 static struct event_base *base;
-static struct console *console;
+static struct server *server;
 static struct counts counts;
 static char got[1 << 16];
 static size_t n_got;
@@ -107,19 +108,19 @@ static void start(uint16_t max, uint32_t idle_s)
 	memset(&counts, 0, sizeof(counts));
 	warnings = errors = 0;
 	base = event_base_new();
-	console = console_new(base, &conf, "lns", &sink, &root, &counts);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(console);
+	server = server_new(base, &conf, "lns", &sink, &root, &counts);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(server);
 }
 
 static void stop(void)
 {
-	console_free(console);
+	server_free(server);
 	event_base_free(base);
 }
 
 static int dial(void)
 {
-	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(console_port(console))};
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_port = htons(server_port(server))};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	inet_pton(AF_INET, "127.0.0.1", &sin.sin_addr);
@@ -191,7 +192,7 @@ static void test_session(void)
 	CU_ASSERT(until(fd, "[yes]"));
 	type(fd, "exit\r\n");
 	CU_ASSERT(until(fd, NULL));
-	CU_ASSERT_EQUAL(console_connections(console), 0);
+	CU_ASSERT_EQUAL(server_connections(server), 0);
 	close(fd);
 	stop();
 	CU_ASSERT_EQUAL(warnings + errors, 0);
@@ -252,9 +253,9 @@ static void test_gone_midway(void)
 	CU_ASSERT(until(fd, "row 100 of"));
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
 	close(fd);
-	for (i = 0; i < 1000 && console_connections(console); i++)
+	for (i = 0; i < 1000 && server_connections(server); i++)
 		event_base_loop(base, EVLOOP_NONBLOCK);
-	CU_ASSERT_EQUAL(console_connections(console), 0);
+	CU_ASSERT_EQUAL(server_connections(server), 0);
 	CU_ASSERT_EQUAL(counts.releases, 1);
 	stop();
 }
@@ -288,9 +289,9 @@ static void test_limit(void)
 	CU_ASSERT(until(b, NULL));
 	CU_ASSERT_EQUAL(warnings, 1);
 	close(a);
-	CU_ASSERT_EQUAL(console_connections(console), 1);
+	CU_ASSERT_EQUAL(server_connections(server), 1);
 	event_base_loop(base, EVLOOP_NONBLOCK);
-	CU_ASSERT_EQUAL(console_connections(console), 0);
+	CU_ASSERT_EQUAL(server_connections(server), 0);
 	close(b);
 	stop();
 }
@@ -332,7 +333,7 @@ static void test_flood(void)
 		bytes[i] = (unsigned char)(i % 3 ? rand() : 255);
 	start(1, 600);
 	fd = dial();
-	for (i = 0; i < sizeof(bytes) && console_connections(console) <= 1;) {
+	for (i = 0; i < sizeof(bytes) && server_connections(server) <= 1;) {
 		ssize_t n = send(fd, bytes + i, sizeof(bytes) - i, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		event_base_loop(base, EVLOOP_NONBLOCK);
@@ -352,14 +353,14 @@ static void test_refusals(void)
 	struct cfg_console conf = {.max_connections = 1};
 
 	start(1, 600);
-	conf.listen.port = console_port(console);
+	conf.listen.port = server_port(server);
 	ipaddr_parse("127.0.0.1", &conf.listen.addr);
-	CU_ASSERT_PTR_NULL(console_new(base, &conf, "lns", &sink, &root, NULL)); /* in use */
+	CU_ASSERT_PTR_NULL(server_new(base, &conf, "lns", &sink, &root, NULL)); /* in use */
 	conf.listen.port = 0;
 	strcpy(conf.netns, "/nowhere/at/all");
-	CU_ASSERT_PTR_NULL(console_new(base, &conf, "lns", &sink, &root, NULL));
+	CU_ASSERT_PTR_NULL(server_new(base, &conf, "lns", &sink, &root, NULL));
 	strcpy(conf.netns, "/dev/null");
-	CU_ASSERT_PTR_NULL(console_new(base, &conf, "lns", &sink, &root, NULL));
+	CU_ASSERT_PTR_NULL(server_new(base, &conf, "lns", &sink, &root, NULL));
 	CU_ASSERT_EQUAL(errors, 3);
 	stop();
 }

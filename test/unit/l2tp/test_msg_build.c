@@ -8,7 +8,7 @@ static struct l2tp_msg m, other;
 static uint16_t bad;
 static uint8_t buf[L2TP_MSG_MAX + 1024];
 
-/* What RFC 2661 4.4 and RFC 3145 say of each attribute: M bit, may be hidden, length without text. */
+/* What RFC 2661 4.4 and RFC 3145 say of each: M bit, may be hidden, length without text. */
 static const struct {
 	uint16_t type;
 	bool m, h;

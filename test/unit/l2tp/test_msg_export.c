@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Writes the samples for other eyes: "pcap FILE" as a capture for a protocol analyser, "seeds DIR" as
- * one file a message for the fuzz corpora ("hidden-seeds DIR": in the form that the target with a
- * secret takes, where hidden values stand in clear).
+ * Writes the samples for other eyes: "pcap FILE" as a capture for a protocol analyser, "seeds DIR"
+ * as one file a message for the fuzz corpora ("hidden-seeds DIR": in the form that the target with
+ * a secret takes, where hidden values stand in clear).
  */
 #include "test_msg_samples.h"
 

@@ -168,7 +168,7 @@ static void test_unknown_type(void)
 		CU_ASSERT_EQUAL(parse(), L2TP_MSG_UNKNOWN_TYPE);
 		CU_ASSERT_EQUAL(m.type, unknown[i]);
 		CU_ASSERT_EQUAL(m.assigned_session_id, 5);
-		/* Without the M bit the message is to be ignored, so its attributes are no error. */
+		/* Without the M bit it is to be ignored, so its attributes are no error. */
 		raw_begin(&r, unknown[i]);
 		raw_avp(&r, F_M, 97, ones, 12);
 		l2tp_put16(r.b + 12, 8);

@@ -11,8 +11,8 @@
 #define SAMPLE_COUNT  15 /* the 14 types of RFC 2661 and a ZLB, which comes last */
 
 /*
- * Builds sample n (0 ..) into buf. With hidden, everything that may be hidden is. Returns the length;
- * 0 past the last one, or when size is too small.
+ * Builds sample n (0 ..) into buf. With hidden, everything that may be hidden is. Returns the
+ * length; 0 past the last one, or when size is too small.
  */
 size_t sample_build(unsigned n, bool hidden, uint8_t *buf, size_t size);
 

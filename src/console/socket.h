@@ -8,6 +8,7 @@
 
 /*
  * A bound, listening, non-blocking TCP socket in the network namespace at a path ("": the caller's).
- * Logs what fails and returns -1.
+ * Logs what fails and returns
+ * a negative errno.
  */
 int console_listen(const struct endpoint *at, const char *netns, int backlog, struct log *log);
