@@ -145,9 +145,9 @@ static void rx_sccrq(struct l2tp *l, const struct l2tp_path *path, const struct 
 	if (repeated(l, path, request_digest))
 		return;
 	if (l->rx.version != PROTOCOL_VERSION) {
-		/* The error code tells the highest version that we know, as in AVP 2 (4.4.2). */
+		/* The error code tells the highest version that we know (4.4.2). */
 		l2tp_result_set(&res, L2TP_R_TUNNEL_BAD_VERSION, L2TP_STOP_BAD_VERSION,
-		                PROTOCOL_VERSION << 8, NULL);
+		                PROTOCOL_VERSION, NULL);
 		reject(l, path, &res);
 		return;
 	}
