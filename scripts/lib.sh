@@ -10,9 +10,10 @@ export LC_ALL=C.UTF-8 PATH=$PATH:/usr/sbin:/sbin
 
 say() { echo "== $*"; }
 
-# die SENTENCE: what is wrong and what to do about it.
+# problem SENTENCE: what is wrong and what to do about it. die: the same, and the end.
+problem() { echo "$(basename "$0"): $*" >&2; }
 die() {
-	echo "$(basename "$0"): $*" >&2
+	problem "$@"
 	exit 1
 }
 
@@ -51,7 +52,7 @@ install_packages() {
 }
 
 # build DIR [meson options]: configures DIR when that was not done (or was done with other options)
-# and builds it. A DIR that somebody made by hand is built as it is.
+# and builds it. A DIR that somebody made by hand is built as it is. False when it cannot be built.
 build() {
 	local dir=$1 log
 	shift
@@ -68,14 +69,16 @@ build() {
 		say "configuring $dir ${CC:+(CC=$CC) }$*"
 		if ! meson setup "$dir" "$@" > "$log" 2>&1; then
 			tail -n 30 "$log" >&2
-			die "meson setup $dir failed (above, and in $log); correct what it says and run this again."
+			problem "meson setup $dir failed (above, and in $log); correct what it says and run this again."
+			return 1
 		fi
 		echo "${CC:-} $*" > "$dir/.options"
 	fi
 	say "building $dir"
 	if ! ninja -C "$dir" > "$log" 2>&1; then
-		grep -E -A6 'FAILED|error|warning:' "$log" | tail -n 60 >&2 || tail -n 30 "$log" >&2
-		die "the build in $dir failed (above, and in $log); correct it and run this again."
+		{ grep -E -A6 'FAILED|error|warning:' "$log" || tail -n 30 "$log"; } | tail -n 60 >&2
+		problem "the build in $dir failed (above, and in $log); correct it and run this again."
+		return 1
 	fi
 }
 

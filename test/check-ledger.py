@@ -104,7 +104,7 @@ class Checker:
         named = (positive + " " + negative).replace("`", "").split()
         named = [t for t in named if t != "-"]
         if not named and note in ("", "-"):
-            self.problems.append(f"LEDGER.md:{number}: {ident} has neither a test nor a note why not")
+            self.problems.append(f"LEDGER.md:{number}: {ident} has neither test nor a note why")
         for test in named:
             wrong = self.check(ident, test)
             if wrong:

@@ -3,7 +3,7 @@
 # Copyright (c) 2026 Sallyport contributors
 """Prints what a `meson test` run in a build folder gave, one "STATUS SUITE:NAME" a line.
 
-A CUnit program counts as its tests, by the summary that CUnit prints; any other program counts once.
+A CUnit program counts as its tests, by the summary that CUnit prints; any other counts once.
 Usage: summary.py BUILDDIR PREFIX
 """
 import json

@@ -140,9 +140,8 @@ static void check_list(struct loader *ld, const config_setting_t *list, const st
                        void *base)
 {
 	char *v = *(char **)cfg_field(k, base);
-	uint32_t n = *cfg_count(k, base);
 
-	if ((uint32_t)config_setting_length(list) > n && k->stanza != NULL && v == NULL)
+	if (v == NULL)
 		return;
 	for (int i = 0; i < config_setting_length(list); i++) {
 		const config_setting_t *e = config_setting_get_elem(list, (unsigned int)i);

@@ -12,6 +12,15 @@
 #define POOL_MAX         65536 /* addresses */
 #define PORT_NAME_SUBIFS 10 /* a device name has 15 bytes, ".4094" takes five */
 
+/* The title of list[i] of the root: its name as written, or its number. Returns buf. */
+static const char *title_of(struct loader *ld, const char *list, uint32_t i, char *buf, size_t size)
+{
+	const config_setting_t *l = config_lookup(&ld->tree, list);
+
+	return load_title(cfg_key_find(&cfg_root, list)->stanza, config_setting_get_elem(l, i), buf,
+	                  size);
+}
+
 /* The device without its arguments, PCI addresses with their domain. */
 static void device_id(const char *device, char *id, size_t size)
 {
@@ -46,14 +55,16 @@ static bool same_device(const char *a, const char *b)
 static void check_devices(struct loader *ld)
 {
 	const struct cfg_port *p = ld->c->ports;
+	char title[96], other[96];
 
 	for (uint32_t i = 1; i < ld->c->n_ports; i++) {
 		for (uint32_t j = 0; j < i; j++) {
 			if (!same_device(p[i].device, p[j].device))
 				continue;
 			found_error(&ld->found, load_pos_of(ld, "ports", i, "device"),
-			            "port \"%s\": its device %s is that of port \"%s\" already",
-			            p[i].name, p[i].device, p[j].name);
+			            "%s: its device %s is that of %s already",
+			            title_of(ld, "ports", i, title, sizeof(title)), p[i].device,
+			            title_of(ld, "ports", j, other, sizeof(other)));
 			break;
 		}
 	}
@@ -230,24 +241,25 @@ static bool in_pool(const struct cfg_pool *p, const struct ipaddr *a)
 static void check_pool_owns(struct loader *ld, const struct owns *o, uint32_t i)
 {
 	const struct cfg_pool *p = &ld->c->pools[i];
-	char text[IPADDR_STRLEN];
+	char text[IPADDR_STRLEN], title[96], other[96];
 
 	for (uint32_t j = 0; j < o->n; j++)
 		if (in_pool(p, &o->v[j].prefix->addr))
 			found_error(&ld->found, load_pos_of(ld, "pools", i, "first"),
-			            "pool \"%s\" holds %s, which is our own address in %s:%u",
-			            p->name, ipaddr_str(&o->v[j].prefix->addr, text, sizeof(text)),
+			            "%s holds %s, which is our own address in %s:%u",
+			            title_of(ld, "pools", i, title, sizeof(title)),
+			            ipaddr_str(&o->v[j].prefix->addr, text, sizeof(text)),
 			            ld->src.files[o->v[j].pos.file], o->v[j].pos.line);
 	for (uint32_t j = 0; j < ld->c->n_interface_profiles; j++) {
 		const struct cfg_interface_profile *ip = &ld->c->interface_profiles[j];
 
 		if (in_pool(p, &ip->local_address))
-			found_error(
-			        &ld->found,
-			        load_pos_of(ld, "interface-profiles", j, "local-address"),
-			        "interface profile \"%s\": local-address %s lies in pool \"%s\"",
-			        ip->name, ipaddr_str(&ip->local_address, text, sizeof(text)),
-			        p->name);
+			found_error(&ld->found,
+			            load_pos_of(ld, "interface-profiles", j, "local-address"),
+			            "%s: local-address %s lies in %s",
+			            title_of(ld, "interface-profiles", j, title, sizeof(title)),
+			            ipaddr_str(&ip->local_address, text, sizeof(text)),
+			            title_of(ld, "pools", i, other, sizeof(other)));
 	}
 }
 
@@ -266,7 +278,7 @@ static int by_first(const void *a, const void *b)
 
 static void check_overlaps(struct loader *ld, struct range *v, uint32_t n)
 {
-	const struct cfg_pool *pools = ld->c->pools;
+	char title[96], other[96];
 	const struct range *widest = v; /* reaches farthest of those before */
 
 	qsort(v, n, sizeof(*v), by_first);
@@ -275,8 +287,9 @@ static void check_overlaps(struct loader *ld, struct range *v, uint32_t n)
 
 		if (v[i].first <= widest->last)
 			found_error(&ld->found, load_pos_of(ld, "pools", a > b ? a : b, "first"),
-			            "pool \"%s\" overlaps pool \"%s\"", pools[a > b ? a : b].name,
-			            pools[a > b ? b : a].name);
+			            "%s overlaps %s",
+			            title_of(ld, "pools", a > b ? a : b, title, sizeof(title)),
+			            title_of(ld, "pools", a > b ? b : a, other, sizeof(other)));
 		if (v[i].last > widest->last)
 			widest = &v[i];
 	}
@@ -285,6 +298,7 @@ static void check_overlaps(struct loader *ld, struct range *v, uint32_t n)
 static void check_pools(struct loader *ld, const struct owns *o)
 {
 	struct range *v = calloc(ld->c->n_pools + 1, sizeof(*v));
+	char title[96];
 	uint32_t n = 0;
 
 	if (v == NULL) {
@@ -299,12 +313,14 @@ static void check_pools(struct loader *ld, const struct owns *o)
 			continue;
 		if (last < first) {
 			found_error(&ld->found, load_pos_of(ld, "pools", i, "last"),
-			            "pool \"%s\": last is below first", p->name);
+			            "%s: last is below first",
+			            title_of(ld, "pools", i, title, sizeof(title)));
 			continue;
 		}
 		if (last - first >= POOL_MAX)
 			found_error(&ld->found, load_pos_of(ld, "pools", i, "last"),
-			            "pool \"%s\" has %llu addresses, allowed are 1-%u", p->name,
+			            "%s has %llu addresses, allowed are 1-%u",
+			            title_of(ld, "pools", i, title, sizeof(title)),
 			            (unsigned long long)last - first + 1, POOL_MAX);
 		v[n++] = (struct range){first, last, i};
 		check_pool_owns(ld, o, i);
@@ -334,6 +350,25 @@ static void check_local_ips(struct loader *ld, const struct owns *o)
 	}
 }
 
+/* A user's address that is ours. */
+static void check_user_addresses(struct loader *ld, const struct owns *o)
+{
+	const struct config *c = ld->c;
+	char text[IPADDR_STRLEN];
+
+	for (uint32_t i = 0; i < c->n_users; i++) {
+		const struct ipaddr *a = &c->users[i].address;
+		bool ours = a->family != 0 && own_of(o, a, o->n) != NULL;
+
+		for (uint32_t j = 0; a->family != 0 && j < c->n_interface_profiles; j++)
+			ours = ours || ipaddr_eq(a, &c->interface_profiles[j].local_address);
+		if (ours)
+			found_error(&ld->found, ld->user_pos[i],
+			            "user \"%.64s\": address %s is our own", c->users[i].name,
+			            ipaddr_str(a, text, sizeof(text)));
+	}
+}
+
 void load_check_net(struct loader *ld)
 {
 	struct owns o = {0};
@@ -348,5 +383,6 @@ void load_check_net(struct loader *ld)
 	check_routes(ld, &o);
 	check_pools(ld, &o);
 	check_local_ips(ld, &o);
+	check_user_addresses(ld, &o);
 	free(o.v);
 }

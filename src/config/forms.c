@@ -179,7 +179,7 @@ const char *nearest_word(const char *word, const char *(*next)(const void *arg, 
 {
 	size_t len = strlen(word);
 	const char *best = NULL, *part = NULL, *w;
-	unsigned int least = (unsigned int)len / 3 + 1; /* more edits are another word */
+	unsigned int least = (unsigned int)len / 4 + 1; /* more edits make another word */
 
 	if (len > WORD_MAX)
 		return NULL;
@@ -189,7 +189,8 @@ const char *nearest_word(const char *word, const char *(*next)(const void *arg, 
 		if (strlen(w) > WORD_MAX)
 			continue;
 		d = distance(word, w);
-		if (d < least || (d == least && best == NULL)) {
+		/* An edit of every letter likens any two words. */
+		if (d < len && (d < least || (d == least && best == NULL))) {
 			least = d;
 			best = w;
 		}
@@ -197,5 +198,5 @@ const char *nearest_word(const char *word, const char *(*next)(const void *arg, 
 		if (len >= 4 && part == NULL && strcasestr(w, word) != NULL)
 			part = w;
 	}
-	return best != NULL ? best : part;
+	return best != NULL && (least <= 2 || part == NULL) ? best : part;
 }

@@ -148,8 +148,12 @@ static void store_text(struct loader *ld, const config_setting_t *s, const char 
 {
 	char why[512];
 
-	if (cfg_store(k, field, text, why, sizeof(why)) < 0)
-		found_error(&ld->found, load_pos(ld, s), "%s: %s %s", title, k->name, why);
+	if (cfg_store(k, field, text, why, sizeof(why)) == 0)
+		return;
+	found_error(&ld->found, load_pos(ld, s), "%s: %s %s", title, k->name, why);
+	/* The default would be one more of its kind. */
+	if (k->flags & CFG_UNIQUE)
+		memset(field, 0, k->size);
 }
 
 void load_strings(struct loader *ld, const config_setting_t *s, const char *title,
@@ -300,9 +304,8 @@ static void unknown_key(struct loader *ld, const config_setting_t *s, const char
 	size_t n = 0;
 
 	if (near == NULL && other != NULL) {
-		found_error(&ld->found, load_pos(ld, s), "%s: unknown key \"%s\"; %s%s has one",
-		            title, name, other == &cfg_root ? "the top of the " : "",
-		            other == &cfg_root ? "file" : other->name);
+		found_error(&ld->found, load_pos(ld, s), "%s: unknown key \"%s\"; it belongs to %s",
+		            title, name, other == &cfg_root ? "the top of the file" : other->name);
 		return;
 	}
 	if (near != NULL) {

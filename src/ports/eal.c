@@ -305,6 +305,21 @@ static void log_args(const struct eal_args *a, struct log *log)
 	log_debug(log, "starting %s with%s", rte_version(), text);
 }
 
+/* EAL moves the pointers about in the vector it gets, so it gets one of its own. */
+static int eal_start(const struct eal_args *a)
+{
+	char **v = malloc(((size_t)a->n + 1) * sizeof(*v));
+	int ret = 0;
+
+	if (v == NULL)
+		return -ENOMEM;
+	memcpy(v, a->v, ((size_t)a->n + 1) * sizeof(*v));
+	if (rte_eal_init(a->n, v) < 0)
+		ret = rte_errno != 0 ? -rte_errno : -EIO;
+	free(v);
+	return ret;
+}
+
 int ports_eal_init(const struct config *c, struct log *log)
 {
 	struct eal_args a = {0};
@@ -331,8 +346,8 @@ int ports_eal_init(const struct config *c, struct log *log)
 	}
 	log_args(&a, log);
 	rte_log_set_global_level(RTE_LOG_WARNING);
-	if (rte_eal_init(a.n, a.v) < 0) {
-		ret = rte_errno != 0 ? -rte_errno : -EIO;
+	ret = eal_start(&a);
+	if (ret != 0) {
 		log_error(log, "DPDK does not start: %s (%s)",
 		          e->last_error[0] != '\0' ? e->last_error : "no reason given",
 		          rte_strerror(-ret));
@@ -340,7 +355,6 @@ int ports_eal_init(const struct config *c, struct log *log)
 	}
 	log_info(log, "%s is up: %u workers, %u MB of %s", rte_version(), c->system.workers,
 	         c->system.memory_mb, c->system.hugepages ? "hugepages" : "ordinary pages");
-	ret = 0;
 out:
 	args_free(&a);
 	return ret;

@@ -122,7 +122,8 @@ class Daemon:
         self.proc = None
 
     def start(self, timeout=30):
-        env = {k: v for k, v in os.environ.items() if k in ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS")}
+        env = {k: v for k, v in os.environ.items()
+               if k in ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "UBSAN_OPTIONS")}
         with open(self.log_path, "ab") as log:
             self.mark = log.tell()
             self.proc = self.lab.app.popen(BINARY, "-c", self.config_path,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
-"""A real Linux as a User-Mode Linux guest: its own kernel with PPP and L2TP, xl2tpd and pppd from the
-host's file system. Orders go through a second console into an agent (guest/agent.py)."""
+"""A real Linux as a User-Mode Linux guest: its own kernel with PPP and L2TP, xl2tpd and pppd from
+the host's file system. Orders go through a second console into an agent (guest/agent.py)."""
 import json
 import os
 import re
@@ -122,7 +122,7 @@ class Guest:
         return r
 
     def start(self, cmd, timeout=300):
-        """Starts a shell command in the background; returns a function that waits for its result."""
+        """Starts a shell command in the background; returns a function that waits for it."""
         box = {}
 
         def body():
@@ -141,7 +141,8 @@ class Guest:
 
     def wait(self, cmd, timeout):
         """Waits in the guest until a shell command succeeds; True if it did in time."""
-        loop = f"for i in $(seq {int(timeout * 10)}); do if {cmd}; then exit 0; fi; sleep .1; done; exit 1"
+        loop = f"for i in $(seq {int(timeout * 10)}); do {{ {cmd}; }} && exit 0; sleep .1; done; " \
+            "exit 1"
         return self.run(loop, timeout * 2 + 10).rc == 0
 
     # ---- L2TP client ----
@@ -236,8 +237,8 @@ class Guest:
     def l2tp_stop(self, sig="TERM"):
         """Ends xl2tpd and its pppd; with KILL nothing is said to the other side."""
         self.run(f"pkill -{sig} xl2tpd; [ {sig} = KILL ] && pkill -KILL pppd; "
-                 "for i in $(seq 50); do pgrep 'xl2tpd|pppd' > /dev/null || exit 0; sleep .1; done; "
-                 "pkill -KILL 'xl2tpd|pppd'; exit 1")
+                 "for i in $(seq 50); do pgrep 'xl2tpd|pppd' > /dev/null || exit 0; sleep .1; "
+                 "done; pkill -KILL 'xl2tpd|pppd'; exit 1")
 
     def l2tp_logs(self, i=0):
         return self.run(f"tail -n 40 /run/l2tp/xl2tpd.log; tail -n 60 /run/l2tp/pppd{i}.log "

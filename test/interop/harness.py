@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
-"""What a case is made of. A case is a function with the decorator @case(name, ..) that takes a Test;
-run.py finds them in test_*.py."""
+"""What a case is made of. A case is a function with the decorator @case(name, ..) that takes a
+Test; run.py finds them in test_*.py."""
 import copy
 import os
 import re
@@ -30,8 +30,8 @@ class Case:
 
 
 def case(name, config=None, long=False, daemon=True):
-    """config is merged over the lab's (see lab_config), or is a function that changes it; long cases
-    run with --long only; with daemon=False the case starts it itself."""
+    """config is merged over the lab's (see lab_config), or is a function that changes it; long
+    cases run with --long only; with daemon=False the case starts it itself."""
     def mark(fn):
         CASES.append(Case(fn, name, config or {}, long, daemon))
         return fn
@@ -55,7 +55,7 @@ def lab_config():
         "users": [{"name": u, "password": p} for u, p in USERS]
         + [{"name": FIXED_USER[0], "password": FIXED_USER[1], "address": FIXED_IP}],
         "interface-profiles": [{"name": "ppp", "local-address": POOL_LOCAL,
-                                "pool": "subscribers"}],
+                                "pool": "subscribers", "lcp-restart": 1000}],
         "l2tp": {"tunnel-idle-timeout": 60, "destruct-timeout": 10},
         "destination-profiles": [{
             "name": "access", "address": "0.0.0.0",
@@ -180,7 +180,7 @@ class Test:
                 f"core host to {ip}, {size} bytes:\n{out}"
 
     def close(self):
-        """Ends the case: the daemon must go in good order and leave nothing. Returns what is wrong."""
+        """Ends the case: the daemon must go in good order and leave nothing. Returns problems."""
         problems = []
         for p in self.peers:
             p.close()

@@ -21,6 +21,7 @@ CORE_GW = "198.51.100.1"
 CORE_HOST = "198.51.100.2"
 POOL_LOCAL = "10.64.0.1"
 CLONE_NEWNET = 0x40000000
+NO_OFFLOAD = ("tx", "off", "gso", "off", "tso", "off", "gro", "off")
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -116,7 +117,7 @@ class Lab:
         self.app.ip("link", "set", inner, "up")
         peer.ip("link", "set", outer, "up")
         for ns, dev in ((self.app, inner), (peer, outer)):
-            ns.run("ethtool", "-K", dev, "tx", "off", "gso", "off", "tso", "off", "gro", "off")
+            ns.run("ethtool", "-K", dev, *NO_OFFLOAD)
 
     def _wire(self):
         a = self.access
@@ -139,7 +140,7 @@ class Lab:
         self.taps += 1
         self.access.ip("tuntap", "add", "dev", name, "mode", "tap")
         self.access.ip("link", "set", name, "master", "br0", "up")
-        self.access.run("ethtool", "-K", name, "tx", "off", "gso", "off", "tso", "off", "gro", "off")
+        self.access.run("ethtool", "-K", name, *NO_OFFLOAD)
         return name
 
     def capture(self, path, ns=None, dev="wan0p", expr="udp port 1701"):

@@ -101,7 +101,7 @@ def dial(guest):
 
 def demonstrate(lab, folder):
     """Everything from the lab to the tables; returns (daemon, pings all right)."""
-    say(f"network namespaces {PREFIX}-acc (clients), {PREFIX}-app (appliance), {PREFIX}-core (host)")
+    say(f"network namespaces {PREFIX}-acc (clients), {PREFIX}-app (appliance), {PREFIX}-core")
     guest = Guest(lab, "client", "192.0.2.11")
     say("build/src/sallyport -c conf/lab.cfg")
     daemon = Daemon(lab, folder, config_file=os.path.join(ROOT, "conf", "lab.cfg"), port=PORT)
@@ -117,8 +117,9 @@ def demonstrate(lab, folder):
     with_console(daemon, "show l2tp tunnel", "show l2tp session", "show ip pool")
     if not good:
         print("\n".join(daemon.log().splitlines()[-20:]))
-        raise Failed("Some pings were lost; look at `show drops` in the console and at the log above, and "
-                     "run this again.")
+        print(daemon.console("show dataplane drops"))
+        raise Failed("Some pings were lost; the log and the drop reasons are above: correct what "
+                     "they show and run this again.")
     return daemon, guest
 
 
@@ -159,10 +160,10 @@ def serve(done):
         with Lab(PREFIX) as lab:
             daemon, _ = demonstrate(lab, folder)
             say("the lab stays up. Now try:")
-            print(f"   telnet 127.0.0.1 {PORT}                        the console\n"
-                  f"   nsenter --net=/run/netns/{PREFIX}-core ping 10.64.0.2    through the appliance\n"
-                  f"   tail -f {daemon.log_path}\n"
-                  "   scripts/quickstart --stop                    ends it", flush=True)
+            print(f"   telnet 127.0.0.1 {PORT}             the operator's console\n"
+                  f"   ip netns exec {PREFIX}-core bash    a shell on the core host: ping 10.64.0.2\n"
+                  f"   tail -f {daemon.log_path}    the log\n"
+                  "   scripts/quickstart --stop         ends it", flush=True)
             done(0)
             while daemon.alive():
                 time.sleep(0.5)

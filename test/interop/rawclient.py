@@ -369,8 +369,8 @@ class Call:
         return m
 
     def iccn(self, extra=b""):
-        self.tunnel.send(ICCN, avp(A_TX_SPEED, u32(100000000)) + avp(A_FRAMING_TYPE, u32(1)) + extra,
-                         session=self.remote_id)
+        self.tunnel.send(ICCN, avp(A_TX_SPEED, u32(100000000)) + avp(A_FRAMING_TYPE, u32(1))
+                         + extra, session=self.remote_id)
 
     def cdn_in(self, timeout=3):
         """Waits for the CDN of this call."""

@@ -3,13 +3,16 @@
 # Copyright (c) 2026 Sallyport contributors
 """Runs the interop cases, one line each. Needs root; works in network namespaces of its own.
 
-Usage: run.py [--long] [--only REGEX] [--results FILE] [--list] [--verbose]
+Usage: run.py [--long] [--only REGEX] [--jobs N] [--results FILE] [--list] [--verbose]
 """
 import argparse
 import glob
 import importlib
+import json
 import os
 import re
+import signal
+import struct
 import sys
 import time
 import traceback
@@ -55,10 +58,15 @@ class Runner:
 
     # ---- running ----
 
+    @staticmethod
+    def say(text):
+        """One write, so that the lines of several processes do not mix."""
+        os.write(1, (text + "\n").encode())
+
     def report(self, status, name, seconds, text=""):
         self.counts[status] += 1
         word = {"pass": "ok", "fail": "FAIL", "skip": "skip"}[status]
-        print(f"{word:5}{name:42}{seconds:6.1f} s  {text}".rstrip(), flush=True)
+        self.say(f"{word:5}{name:32}{seconds:6.1f} s  {text}".rstrip())
         if self.args.results:
             with open(self.args.results, "a", encoding="utf-8") as f:
                 f.write(f"{status} interop:{name}\n")
@@ -90,10 +98,11 @@ class Runner:
             with open(os.path.join(test.folder, "problems.txt"), "w", encoding="utf-8") as f:
                 f.write("\n".join(problems) + "\n" + trace)
             harness.keep(test.folder, where)
-            print("     " + "\n".join(problems).replace("\n", "\n     "))
+            text = "\n".join(problems)
             if self.args.verbose:
-                print(trace + test.log_tail())
-            print(f"     files: {os.path.relpath(where, ROOT)}", flush=True)
+                text += "\n" + trace + test.log_tail()
+            text += f"\nfiles: {os.path.relpath(where, ROOT)}"
+            self.say("     " + text.replace("\n", "\n     "))
         test.remove()
 
     def check_capture(self):
@@ -111,19 +120,21 @@ class Runner:
         for line in lines[:20]:
             when = float(line.split("\t")[0])
             name = [n for t, n in self.times if t <= when][-1:]
-            print("    ", *name, line)
+            self.say("     " + " ".join(name) + " " + line)
         if lines:
             harness.keep(os.path.dirname(self.capture.path), os.path.join(KEPT, "tshark"))
-        self.report("fail" if lines or not sent else "pass", "tshark-no-malformed",
+        self.report("fail" if lines or not sent and self.times else "pass", "tshark-no-malformed",
                     time.monotonic() - begin,
                     f"{len(lines)} bad packets, {len(sent)} control messages of the appliance")
 
     def run(self, cases):
+        """Runs cases, an iterable."""
         with Lab() as self.lab:
             folder = harness.tempfile.mkdtemp(prefix="sp-capture-")
             # control messages and small data packets: what the protocols are made of
-            self.capture = self.lab.capture(os.path.join(folder, "access.pcap"),
-                                            expr="udp port 1701 and (udp[8] & 0x80 != 0 or less 400)")
+            self.capture = self.lab.capture(
+                os.path.join(folder, "access.pcap"),
+                expr="udp port 1701 and (udp[8] & 0x80 != 0 or less 400)")
             for c in cases:
                 self.run_case(c)
             self.check_capture()
@@ -132,10 +143,53 @@ class Runner:
                 g.kill()
 
 
+def queue(pipe, cases):
+    """The cases whose numbers come out of a pipe that several processes read."""
+    while len(token := os.read(pipe, 2)) == 2:
+        yield cases[struct.unpack("H", token)[0]]
+
+
+def run_parallel(args, cases):
+    """Runs cases in args.jobs processes, each with a lab of its own; returns the counts."""
+    cases_r, cases_w = os.pipe()
+    counts_r, counts_w = os.pipe()
+    pids = []
+    for _ in range(args.jobs):
+        pid = os.fork()
+        if pid == 0:
+            os.close(cases_w)
+            runner = Runner(args)
+            try:
+                runner.run(queue(cases_r, cases))
+            except BaseException as e:
+                runner.report("fail", "runner", 0, f"{type(e).__name__}: {e}")
+            os.write(counts_w, (json.dumps(runner.counts) + "\n").encode())
+            os._exit(0)
+        pids.append(pid)
+    os.close(counts_w)
+    os.write(cases_w, b"".join(struct.pack("H", i) for i in range(len(cases))))
+    os.close(cases_w)
+    total = {"pass": 0, "fail": 0, "skip": 0}
+    try:
+        with os.fdopen(counts_r, encoding="utf-8") as f:
+            for line in f:
+                for k, v in json.loads(line).items():
+                    total[k] += v
+    finally:
+        for pid in pids:
+            os.waitpid(pid, 0)
+    return total
+
+
+def terminated(*_):
+    raise SystemExit("terminated")
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     ap.add_argument("--long", action="store_true", help="the cases that take minutes, too")
     ap.add_argument("--only", default="", help="only cases whose name matches")
+    ap.add_argument("--jobs", type=int, default=1, help="so many labs side by side")
     ap.add_argument("--results", help="append one line a case to this file")
     ap.add_argument("--list", action="store_true")
     ap.add_argument("--verbose", action="store_true", help="trace and daemon's log of failures")
@@ -149,17 +203,22 @@ def main():
     assert len(names) == len(set(names)), "two cases have one name"
     if args.list:
         for c in cases:
-            print(f"{c.name:42}{c.doc}")
+            print(f"{c.name:32}{c.doc}")
         return
-    runner = Runner(args)
-    for c in [c for c in cases if c.long and not args.long]:
-        runner.report("skip", c.name, 0, "long: run scripts/test long")
-    cases = [c for c in cases if args.long or not c.long]
     if os.geteuid() != 0:
         sys.exit("the interop cases need root for network namespaces; run them with sudo")
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"{BINARY} is not built; run scripts/test interop")
-    runner.run(cases)
+    signal.signal(signal.SIGTERM, terminated)
+    runner = Runner(args)
+    for c in [c for c in cases if c.long and not args.long]:
+        runner.report("skip", c.name, 0, "long: run scripts/test long")
+    cases = [c for c in cases if args.long or not c.long]
+    if args.jobs > 1:
+        for k, v in run_parallel(args, cases).items():
+            runner.counts[k] += v
+    else:
+        runner.run(cases)
     c = runner.counts
     print(f"{c['pass']} passed, {c['fail']} failed, {c['skip']} skipped")
     sys.exit(1 if c["fail"] else 0)

@@ -93,7 +93,8 @@ def hostile_in_tunnel(t):
         avp(A_TYPE, ICRQ) + avp(A_SESSION_ID, 0) + avp(A_SERIAL, u32(1)),
         avp(A_TYPE, ICRQ) + avp(A_SESSION_ID, b"") + avp(A_SERIAL, u32(1)),
         avp(A_TYPE, ICRQ) + avp(A_SESSION_ID, 7),
-        avp(A_TYPE, ICRQ) + avp(A_SESSION_ID, 7) + avp(A_SERIAL, u32(1)) + avp(A_CALLING, b"x" * 1000),
+        avp(A_TYPE, ICRQ) + avp(A_SESSION_ID, 7) + avp(A_SERIAL, u32(1))
+        + avp(A_CALLING, b"x" * 1000),
         avp(A_TYPE, ICCN), avp(A_TYPE, CDN), avp(A_TYPE, SCCRP), avp(A_TYPE, SCCCN),
         avp(A_TYPE, CDN) + avp(A_RESULT, b"\0") + avp(A_SESSION_ID, 7),
         avp(A_TYPE, STOPCCN) + avp(A_RESULT, b""), avp(A_TYPE, b"\0"), avp(A_TYPE, b"\0\1\2"),

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
-"""Single-shot and standard tunnels over plain UDP: T4-T12, T16, T21, T22, T24, E9-E15, E25, E35-E37."""
+"""Single-shot and standard tunnels over plain UDP; T and E numbers are those of test/LEDGER.md."""
 import time
 
 from daemon import settle
 from harness import SECRET, USERS, case
 from lab import CORE_HOST, POOL_LOCAL, wait_until
-from rawclient import (CDN, HELLO, ICRP, NoAnswer, P_IP, SCCRP, STOPCCN, A_HOST, A_RESULT, A_TUNNEL_ID,
-                       icmp_echo)
+from rawclient import (A_HOST, A_RESULT, A_TUNNEL_ID, CDN, HELLO, ICRP, NoAnswer, P_IP, SCCRP,
+                       STOPCCN, icmp_echo)
 
 FIRED = "single-shot tunnel already fired"
 
@@ -571,7 +571,7 @@ def ss_both_stop(t):
 
 @case("ss-peer-stops")
 def ss_peer_stops(t):
-    """E19 without IPsec: the peer's StopCCN ends the session; it is acknowledged again when repeated"""
+    """E19 without IPsec: the peer's StopCCN ends the session; repeated, it is acknowledged again"""
     p = t.raw()
     tun, _ = first_session(p)
     tun.stop()
