@@ -173,6 +173,13 @@ const char *l2tp_msg_error_name(enum l2tp_msg_error e);
  * Decodes a control message. m->hdr, type and the ids that could be read are filled also on errors,
  * so that the answer can be addressed. bad_avp, when not NULL, gets the offending attribute type.
  * The secret (len 0: none) is for hidden AVPs (4.3).
+ *
+ * A message of unknown type without the M bit is OK and its attributes are not looked at: the owner
+ * acknowledges and ignores it. An attribute without the M bit that is unknown, malformed or cannot
+ * be revealed counts in n_ignored. Longer values than the attribute needs are read by their first
+ * bytes, except for ids and the Challenge Response. An assigned id of 0 is BAD_VALUE, but is let
+ * through in StopCCN and CDN, where it says that the sender had assigned none. Error messages,
+ * names and numbers are the peer's bytes: not checked for any character set.
  */
 enum l2tp_msg_error l2tp_msg_parse(const uint8_t *pkt, size_t len, const uint8_t *secret,
                                    size_t secret_len, struct l2tp_msg *m, uint16_t *bad_avp);
@@ -191,10 +198,16 @@ struct l2tp_build {
 /* Starts a message of type with a 12-byte header for the peer's ids; Ns and Nr are set later. */
 void l2tp_build_begin(struct l2tp_build *b, uint8_t *buf, size_t size, uint16_t type,
                       uint16_t peer_tunnel_id, uint16_t peer_session_id);
-/* From here on, hide what the table allows; writes the Random Vector AVP. */
+/*
+ * From here on, hide what the table allows; writes the Random Vector AVP. secret must stay valid
+ * until the end. Without a secret (length 0) nothing is hidden.
+ */
 void l2tp_build_hide(struct l2tp_build *b, const uint8_t *secret, size_t secret_len,
                      const uint8_t vector[16]);
-/* Add one attribute; M and H bits come from the table. */
+/*
+ * Add one attribute; M and H bits come from the table. An attribute that the table does not know,
+ * or a size that it does not allow, spoils the message as if it had overflowed.
+ */
 void l2tp_build_u16(struct l2tp_build *b, enum l2tp_avp_type type, uint16_t v);
 void l2tp_build_u32(struct l2tp_build *b, enum l2tp_avp_type type, uint32_t v);
 void l2tp_build_u64(struct l2tp_build *b, enum l2tp_avp_type type, uint64_t v);
@@ -204,6 +217,9 @@ void l2tp_build_empty(struct l2tp_build *b, enum l2tp_avp_type type);
 void l2tp_build_result(struct l2tp_build *b, uint16_t result, bool has_error, uint16_t error,
                        const char *message);
 void l2tp_build_accm(struct l2tp_build *b, uint32_t send, uint32_t recv);
+/* Call Errors AVP (4.4.6), as a WEN carries it. */
+void l2tp_build_call_errors(struct l2tp_build *b, uint32_t crc, uint32_t framing, uint32_t hardware,
+                            uint32_t buffer, uint32_t timeout, uint32_t alignment);
 void l2tp_build_cause(struct l2tp_build *b, uint16_t code, uint16_t proto, uint8_t direction,
                       const char *message);
 /* Sets the length field. Returns the message's length, or 0 when it did not fit. */

@@ -94,7 +94,8 @@ struct ppp_conf {
 	uint8_t max_configure; /* 10 */
 	uint8_t max_terminate; /* 2 */
 	uint8_t max_failure; /* 5 */
-	uint32_t auth_timeout_ms;
+	uint32_t auth_timeout_ms; /* for each credential, and again for its verdict; 0: 30 s */
+	uint32_t ncp_timeout_ms; /* IPCP not open that long after authentication; 0: no limit */
 	uint32_t echo_ms; /* interval of Echo-Requests; 0: none */
 	uint8_t echo_failures; /* unanswered ones before the link is given up */
 	uint32_t local_ip; /* our IPCP address, host order; 0: none is negotiated (a peer asks) */
@@ -210,7 +211,7 @@ void ppp_lower_down(struct ppp *p);
 
 void ppp_info_get(const struct ppp *p, struct ppp_info *out);
 
-/* ---- verification of credentials, for whoever knows the secret (ppp/auth.c) ---- */
+/* ---- verification of credentials, for whoever knows the secret (ppp/verify.c) ---- */
 
 /* RFC 1994 4.1: compares in constant time. */
 bool ppp_chap_md5_verify(uint8_t id, const uint8_t *secret, size_t secret_len,

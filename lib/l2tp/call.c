@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The state machines of incoming calls at the LAC (RFC 2661 7.4.1) and at the LNS (7.4.2). */
+#include "l2tp/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+typedef void (*call_action)(struct l2tp_call *c, const struct l2tp_call_in *in);
+
+/* The state is next already when action runs: callbacks see it, and may move on from there. */
+struct call_row {
+	enum l2tp_call_state state;
+	enum l2tp_call_event event;
+	call_action action;
+	enum l2tp_call_state next;
+};
+
+static const char *const event_names[L2TP_CE_MAX] = {
+        [L2TP_CE_OPEN] = "open",          [L2TP_CE_TUNNEL_UP] = "tunnel up",
+        [L2TP_CE_ICRQ] = "ICRQ",          [L2TP_CE_ICRP] = "ICRP",
+        [L2TP_CE_ICCN] = "ICCN",          [L2TP_CE_CONNECT] = "connect",
+        [L2TP_CE_INFO] = "WEN or SLI",    [L2TP_CE_CDN] = "CDN",
+        [L2TP_CE_CLOSE] = "close",        [L2TP_CE_TUNNEL_DOWN] = "tunnel down",
+        [L2TP_CE_WRONG] = "out of place",
+};
+
+static void establish_set(struct l2tp_call *c, uint32_t ms)
+{
+	struct l2tp *l = c->t->l;
+
+	if (ms == 0)
+		timer_cancel(l->timers, &c->establish);
+	else
+		timer_set(l->timers, &c->establish, l->now_ms + ms);
+}
+
+/* The object is out of all tables before the owner hears of it. */
+static void end(struct l2tp_call *c, const struct l2tp_result *res)
+{
+	struct l2tp_tunnel *t = c->t;
+
+	establish_set(c, 0);
+	if (c->established_ms == 0)
+		t->calls_failed++;
+	else
+		t->calls_established--;
+	l2tp_call_unlink(c);
+	log_info(t->l->log,
+	         "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u",
+	         t->conf.local_id, c->conf.local_id, c->peer_id, l2tp_reason_name(res->reason),
+	         res->result);
+	t->l->ops->call_gone(t->l->ctx, c, res);
+	l2tp_bury_call(c);
+}
+
+/* The tunnel after its call has ended, when no CDN is due. */
+static void leave_tunnel(struct l2tp_tunnel *t)
+{
+	if (t->conf.single_shot)
+		l2tp_call_last_word(t, NULL);
+	else
+		l2tp_tunnel_calls_changed(t);
+}
+
+void l2tp_call_last_word(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn)
+{
+	struct l2tp_result done;
+
+	if (t->conf.single_shot) {
+		t->used = true;
+		l2tp_result_set(&done, L2TP_R_TUNNEL_SINGLE_SHOT_DONE, L2TP_STOP_CLEAR, -1, NULL);
+		l2tp_tunnel_event(t, L2TP_TE_CLOSE,
+		                  &(struct l2tp_tunnel_in){.res = &done, .cdn = cdn});
+	} else if (t->state == L2TP_TS_ESTABLISHED) {
+		if (cdn != NULL)
+			l2tp_send_cdn(t, cdn);
+		l2tp_tunnel_calls_changed(t);
+	}
+}
+
+static void act_none(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+}
+
+static void act_request(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	establish_set(c, c->t->conf.call_establish_ms);
+	l2tp_send_icrq(c);
+}
+
+static void act_reply(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	establish_set(c, c->t->conf.call_establish_ms);
+	l2tp_send_icrp(c);
+}
+
+static void up(struct l2tp_call *c, const struct l2tp_msg *iccn)
+{
+	struct l2tp *l = c->t->l;
+
+	establish_set(c, 0);
+	c->established_ms = l->now_ms > 0 ? l->now_ms : 1;
+	c->t->calls_established++;
+	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->conf.local_id,
+	         c->conf.local_id, c->peer_id);
+	l->ops->call_up(l->ctx, c, iccn);
+}
+
+static void act_connected(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	l2tp_call_learn_connect(c, in->msg);
+	up(c, in->msg);
+}
+
+static void act_replied(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	c->replied = true;
+	c->peer_id = in->msg->assigned_session_id;
+	l2tp_call_peer_insert(c);
+	establish_set(c, 0); /* from here on it is the owner who takes time */
+	c->t->l->ops->call_reply(c->t->l->ctx, c);
+}
+
+static void act_connect(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	if (!l2tp_send_iccn(c, in->info)) {
+		l2tp_call_fail(c, L2TP_R_CALL_NO_RESOURCES, L2TP_CDN_ERROR, L2TP_ERR_RESOURCES,
+		               "connect message too long");
+		return;
+	}
+	up(c, NULL);
+}
+
+static void act_info(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	struct l2tp *l = c->t->l;
+
+	if (l->ops->call_info != NULL)
+		l->ops->call_info(l->ctx, c, in->msg);
+}
+
+/* The local end of a call that the peer knows of. */
+static void act_disconnect(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	struct l2tp_last_cdn cdn = {
+	        .peer_sid = c->peer_id, .local_sid = c->conf.local_id, .res = in->res};
+
+	end(c, in->res);
+	l2tp_call_last_word(c->t, &cdn);
+}
+
+/* An end that the peer need not hear of. */
+static void act_end(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	end(c, in->res);
+	leave_tunnel(c->t);
+}
+
+static void act_peer_end(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	struct l2tp_result res;
+
+	l2tp_result_received(&res, L2TP_R_CALL_RX_CDN, in->msg);
+	end(c, &res);
+	leave_tunnel(c->t);
+}
+
+/* 7.4.1: an ICCN at the LAC is cleaned up after, without an answer. */
+static void act_clean_up(struct l2tp_call *c, const struct l2tp_call_in *in)
+{
+	struct l2tp_result res;
+
+	l2tp_result_set(&res, L2TP_R_CALL_FSM_ERROR, 0, -1, NULL);
+	end(c, &res);
+	leave_tunnel(c->t);
+}
+
+static const struct call_row table[] = {
+        {L2TP_CS_IDLE, L2TP_CE_OPEN, act_none, L2TP_CS_WAIT_TUNNEL},
+        {L2TP_CS_IDLE, L2TP_CE_ICRQ, act_reply, L2TP_CS_WAIT_CONNECT},
+        {L2TP_CS_IDLE, L2TP_CE_TUNNEL_DOWN, act_end, L2TP_CS_CLOSED},
+
+        /* LAC, 7.4.1 */
+        {L2TP_CS_WAIT_TUNNEL, L2TP_CE_TUNNEL_UP, act_request, L2TP_CS_WAIT_REPLY},
+        {L2TP_CS_WAIT_TUNNEL, L2TP_CE_CLOSE, act_end, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_TUNNEL, L2TP_CE_TUNNEL_DOWN, act_end, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_ICRP, act_replied, L2TP_CS_WAIT_REPLY},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_CONNECT, act_connect, L2TP_CS_ESTABLISHED},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_ICCN, act_clean_up, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_INFO, act_none, L2TP_CS_WAIT_REPLY},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_CDN, act_peer_end, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_CLOSE, act_disconnect, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_REPLY, L2TP_CE_TUNNEL_DOWN, act_end, L2TP_CS_CLOSED},
+
+        /* LNS, 7.4.2 */
+        {L2TP_CS_WAIT_CONNECT, L2TP_CE_ICCN, act_connected, L2TP_CS_ESTABLISHED},
+        {L2TP_CS_WAIT_CONNECT, L2TP_CE_INFO, act_none, L2TP_CS_WAIT_CONNECT},
+        {L2TP_CS_WAIT_CONNECT, L2TP_CE_CDN, act_peer_end, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_CONNECT, L2TP_CE_CLOSE, act_disconnect, L2TP_CS_CLOSED},
+        {L2TP_CS_WAIT_CONNECT, L2TP_CE_TUNNEL_DOWN, act_end, L2TP_CS_CLOSED},
+
+        /* both */
+        {L2TP_CS_ESTABLISHED, L2TP_CE_INFO, act_info, L2TP_CS_ESTABLISHED},
+        {L2TP_CS_ESTABLISHED, L2TP_CE_CDN, act_peer_end, L2TP_CS_CLOSED},
+        {L2TP_CS_ESTABLISHED, L2TP_CE_CLOSE, act_disconnect, L2TP_CS_CLOSED},
+        {L2TP_CS_ESTABLISHED, L2TP_CE_TUNNEL_DOWN, act_end, L2TP_CS_CLOSED},
+};
+
+void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct l2tp_call_in *in)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct call_row *row = &table[i];
+
+		if (row->state != c->state || row->event != ev)
+			continue;
+		log_debug(c->t->l->log, "l2tp tunnel=%u session=%u event=\"%s\" state=%s next=%s",
+		          c->t->conf.local_id, c->conf.local_id, event_names[ev],
+		          l2tp_call_state_name(c->state), l2tp_call_state_name(row->next));
+		c->state = row->next;
+		row->action(c, in);
+		return;
+	}
+	/* A message out of place ends the call (7.4.1, 7.4.2), not the tunnel. */
+	if (in->msg != NULL && c->state != L2TP_CS_CLOSED) {
+		log_info(c->t->l->log, "l2tp tunnel=%u session=%u unexpected=%s state=%s",
+		         c->t->conf.local_id, c->conf.local_id, l2tp_msg_name(in->msg->type),
+		         l2tp_call_state_name(c->state));
+		l2tp_call_fail(c, L2TP_R_CALL_FSM_ERROR, L2TP_CDN_ERROR, L2TP_ERR_VALUE,
+		               "unexpected message");
+	}
+}
+
+void l2tp_call_fail(struct l2tp_call *c, enum l2tp_reason reason, uint16_t result, int error,
+                    const char *message)
+{
+	struct l2tp_result res;
+
+	l2tp_result_set(&res, reason, result, error, message);
+	l2tp_call_event(c, L2TP_CE_CLOSE, &(struct l2tp_call_in){.res = &res});
+}
+
+void l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res)
+{
+	struct l2tp_result down = *res;
+	struct l2tp_call *c;
+
+	down.reason = L2TP_R_CALL_TUNNEL_DOWN;
+	while ((c = TAILQ_FIRST(&t->calls)) != NULL)
+		l2tp_call_event(c, L2TP_CE_TUNNEL_DOWN, &(struct l2tp_call_in){.res = &down});
+}
+
+/* Sending runs no callback, so the list stays as it is. */
+void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
+{
+	struct l2tp_call *c;
+
+	TAILQ_FOREACH (c, &t->calls, link) {
+		if (c->state == L2TP_CS_WAIT_TUNNEL)
+			l2tp_call_event(c, L2TP_CE_TUNNEL_UP, &(struct l2tp_call_in){0});
+	}
+}
+
+static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
+{
+	struct l2tp_call *c = arg;
+	struct l2tp *l = c->t->l;
+
+	l2tp_enter(l, now_ms);
+	/* Result 10 speaks of the LAC's patience (4.4.2); the LNS has none of its own. */
+	l2tp_call_fail(c, L2TP_R_CALL_TIMEOUT_ESTABLISH, c->lns ? L2TP_CDN_ADMIN : L2TP_CDN_TIMEOUT,
+	               -1, NULL);
+	l2tp_leave(l);
+}
+
+struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
+{
+	struct l2tp_call *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->t = t;
+	c->created_ms = t->l->now_ms;
+	timer_init(&c->establish, on_establish, c);
+	return c;
+}
+
+void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user)
+{
+	struct l2tp_tunnel *t = c->t;
+
+	assert(conf->local_id != 0 && t->l->calls[conf->local_id] == NULL);
+	c->conf = *conf;
+	c->user = user;
+	t->l->calls[conf->local_id] = c;
+	t->l->n_calls++;
+	TAILQ_INSERT_TAIL(&t->calls, c, link);
+	t->n_calls++;
+	t->calls_total++;
+	t->used = true;
+	l2tp_tunnel_calls_changed(t);
+}
+
+/* The tunnel is up or coming up, and has room. */
+static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *conf)
+{
+	if (t->state != L2TP_TS_WAIT_CTL_REPLY && t->state != L2TP_TS_WAIT_CTL_CONN &&
+	    t->state != L2TP_TS_ESTABLISHED)
+		return false;
+	if (t->conf.single_shot && t->used)
+		return false;
+	if (t->conf.max_calls != 0 && t->n_calls >= t->conf.max_calls)
+		return false;
+	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
+}
+
+struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
+                                 void *user, uint64_t now_ms)
+{
+	struct l2tp *l = t->l;
+	struct l2tp_call *c = NULL;
+
+	l2tp_enter(l, now_ms);
+	if (may_open(t, conf))
+		c = l2tp_call_alloc(t);
+	if (c != NULL) {
+		c->serial = conf->serial;
+		c->bearer_type = conf->bearer_type;
+		l2tp_call_start(c, conf, user);
+		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
+		if (t->state == L2TP_TS_ESTABLISHED)
+			l2tp_call_event(c, L2TP_CE_TUNNEL_UP, &(struct l2tp_call_in){0});
+	}
+	l2tp_leave(l);
+	return c;
+}
+
+void l2tp_call_connect(struct l2tp_call *c, const struct l2tp_connect_info *info, uint64_t now_ms)
+{
+	struct l2tp *l = c->t->l;
+
+	l2tp_enter(l, now_ms);
+	if (c->replied)
+		l2tp_call_event(c, L2TP_CE_CONNECT, &(struct l2tp_call_in){.info = info});
+	l2tp_leave(l);
+}
+
+void l2tp_call_close(struct l2tp_call *c, const struct l2tp_result *res, uint64_t now_ms)
+{
+	struct l2tp *l = c->t->l;
+
+	l2tp_enter(l, now_ms);
+	l2tp_call_event(c, L2TP_CE_CLOSE, &(struct l2tp_call_in){.res = res});
+	l2tp_leave(l);
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Inside the L2TP engine: the objects and what its files ask of one another. Nothing outside
+ * lib/l2tp (and its tests) includes this.
+ *
+ * No object is freed while the engine is on the stack: it goes to a graveyard, which the outermost
+ * l2tp_leave empties. So a callback may close anything, and code after a callback has only to look
+ * at the state, never whether the pointer is still good.
+ */
+#pragma once
+
+#include "l2tp/channel.h"
+#include "l2tp/l2tp.h"
+#include "l2tp/msg.h"
+
+#include <sys/queue.h>
+
+#define L2TP_IDS          65536
+#define L2TP_BUCKETS      65536
+#define L2TP_WAIT_BUCKETS 1024
+#define L2TP_LINGER_MAX   65536 /* beyond this the oldest record gives way */
+#define L2TP_CHALLENGE    16 /* bytes of the challenges that we send */
+
+/* Result codes of StopCCN (4.4.2). */
+enum {
+	L2TP_STOP_CLEAR = 1,
+	L2TP_STOP_ERROR = 2,
+	L2TP_STOP_NOT_AUTHORIZED = 4,
+	L2TP_STOP_BAD_VERSION = 5,
+	L2TP_STOP_FSM = 7,
+};
+
+/* Result codes of CDN (4.4.2). */
+enum {
+	L2TP_CDN_CARRIER = 1,
+	L2TP_CDN_ERROR = 2,
+	L2TP_CDN_ADMIN = 3,
+	L2TP_CDN_NO_FACILITIES = 4,
+	L2TP_CDN_TIMEOUT = 10,
+};
+
+/* General error codes (4.4.2). */
+enum {
+	L2TP_ERR_LENGTH = 2,
+	L2TP_ERR_VALUE = 3,
+	L2TP_ERR_RESOURCES = 4,
+	L2TP_ERR_UNKNOWN_AVP = 8,
+};
+
+TAILQ_HEAD(l2tp_call_list, l2tp_call);
+LIST_HEAD(l2tp_call_bucket, l2tp_call);
+LIST_HEAD(l2tp_tunnel_bucket, l2tp_tunnel);
+LIST_HEAD(l2tp_linger_bucket, l2tp_linger);
+TAILQ_HEAD(l2tp_linger_list, l2tp_linger);
+
+struct l2tp {
+	const struct l2tp_ops *ops;
+	void *ctx;
+	struct timerq *timers;
+	struct log *log;
+	char vendor[64];
+	uint16_t firmware;
+
+	uint64_t now_ms; /* of the entry that is running */
+	uint64_t seed; /* of the hash tables, unpredictable */
+	uint32_t depth; /* entries on the stack */
+	struct l2tp_tunnel *dead_tunnels;
+	struct l2tp_call *dead_calls;
+
+	struct l2tp_tunnel **tunnels; /* by local id */
+	struct l2tp_call **calls; /* by local id */
+	struct l2tp_tunnel_bucket *by_peer; /* responders, by path and the peer's tunnel id */
+	struct l2tp_tunnel_bucket *waiting; /* initiators in wait-ctl-reply, by path */
+	struct l2tp_call_bucket *calls_by_peer; /* by tunnel and the peer's session id */
+	struct l2tp_linger_bucket *linger; /* by path and local id */
+	struct l2tp_linger_list lingering; /* oldest first */
+	uint32_t n_tunnels, n_calls, n_linger;
+
+	struct l2tp_stats stats;
+	struct l2tp_msg rx; /* the message being processed; one at a time */
+	uint8_t tx[L2TP_MSG_MAX]; /* the message being built; never across a callback */
+};
+
+/* What a tunnel's life timer waits for. */
+enum l2tp_life { L2TP_LIFE_NONE, L2TP_LIFE_ESTABLISH, L2TP_LIFE_IDLE, L2TP_LIFE_FIRST_CALL };
+
+struct l2tp_tunnel {
+	struct l2tp *l;
+	enum l2tp_tunnel_state state;
+	void *user;
+	struct l2tp_path path;
+	struct l2tp_tunnel_conf conf;
+	struct l2tp_channel chan;
+
+	uint16_t peer_id, peer_rws;
+	bool initiator;
+	bool authenticated;
+	bool challenged; /* our challenge below is out */
+	bool used; /* single-shot: the one call was there, or failed to be */
+	bool down_told, in_wait_list, in_peer_list;
+	uint8_t challenge[L2TP_CHALLENGE];
+	uint64_t tie_breaker; /* of our SCCRQ */
+	uint64_t request_digest; /* of the SCCRQ that made this tunnel */
+
+	struct timer life, hello;
+	enum l2tp_life life_for;
+	uint64_t heard_ms; /* something authentic came from the peer */
+	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
+
+	struct l2tp_call_list calls;
+	uint32_t n_calls, calls_total, calls_failed, calls_established;
+	uint64_t created_ms, established_ms;
+	char *peer_host, *peer_vendor; /* NULL: not told */
+	uint16_t peer_firmware;
+	uint8_t peer_version, peer_revision;
+	uint32_t peer_framing, peer_bearer;
+
+	LIST_ENTRY(l2tp_tunnel) peer_link, wait_link;
+	struct l2tp_tunnel *next_dead;
+};
+
+struct l2tp_call {
+	struct l2tp_tunnel *t;
+	enum l2tp_call_state state;
+	void *user;
+	struct l2tp_call_conf conf;
+	uint16_t peer_id;
+	bool lns;
+	bool replied; /* LAC: the ICRP is here */
+	bool sequencing_required;
+	bool in_peer_list;
+	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
+	char calling[128], called[128];
+	char *sub_address, *private_group; /* NULL: not told */
+	struct timer establish;
+	uint64_t created_ms, established_ms;
+	TAILQ_ENTRY(l2tp_call) link;
+	LIST_ENTRY(l2tp_call) peer_link;
+	struct l2tp_call *next_dead;
+};
+
+/* --- l2tp.c: entries, graveyard, tables ------------------------------------------------------ */
+void l2tp_enter(struct l2tp *l, uint64_t now_ms);
+void l2tp_leave(struct l2tp *l);
+void l2tp_bury_tunnel(struct l2tp_tunnel *t);
+void l2tp_bury_call(struct l2tp_call *c);
+
+/* --- tables.c: who is where ------------------------------------------------------------------ */
+bool l2tp_path_eq(const struct l2tp_path *a, const struct l2tp_path *b);
+int l2tp_tables_init(struct l2tp *l);
+void l2tp_tables_free(struct l2tp *l);
+void l2tp_peer_insert(struct l2tp_tunnel *t);
+struct l2tp_tunnel *l2tp_peer_find(const struct l2tp *l, const struct l2tp_path *path,
+                                   uint16_t peer_id);
+void l2tp_wait_insert(struct l2tp_tunnel *t);
+void l2tp_wait_remove(struct l2tp_tunnel *t);
+struct l2tp_tunnel *l2tp_wait_next(const struct l2tp *l, const struct l2tp_path *path,
+                                   struct l2tp_tunnel *prev);
+void l2tp_tunnel_unlink(struct l2tp_tunnel *t);
+void l2tp_call_peer_insert(struct l2tp_call *c);
+void l2tp_call_unlink(struct l2tp_call *c);
+struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_id);
+/* Ids that no object has, for an answer about something that never became an object. */
+uint16_t l2tp_spare_tunnel_id(struct l2tp *l);
+uint16_t l2tp_spare_call_id(struct l2tp *l);
+
+/* --- linger.c: tunnels that a StopCCN ended (5.7) --------------------------------------------- */
+void l2tp_linger_add(const struct l2tp_tunnel *t);
+/* Re-acknowledges when a record knows (path, id). False: none does. */
+bool l2tp_linger_rx(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h);
+void l2tp_linger_drop(struct l2tp *l, const struct l2tp_path *path, uint16_t local_id);
+void l2tp_linger_free(struct l2tp *l);
+
+/* --- accept.c: SCCRQ of unknown tunnels ------------------------------------------------------- */
+void l2tp_rx_without_id(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h,
+                        const uint8_t *pkt, size_t len);
+
+/* --- result.c: why ----------------------------------------------------------------------------- */
+void l2tp_result_set(struct l2tp_result *res, enum l2tp_reason reason, uint16_t result,
+                     int error /* -1: none */, const char *message);
+/* The answer to a message that l2tp_msg_parse refused (4.1, 4.4.2). */
+void l2tp_result_parse(struct l2tp_result *res, enum l2tp_reason reason, enum l2tp_msg_error e,
+                       uint16_t bad_avp);
+/* What a received StopCCN or CDN says. */
+void l2tp_result_received(struct l2tp_result *res, enum l2tp_reason reason,
+                          const struct l2tp_msg *msg);
+
+/* --- tunnel.c ---------------------------------------------------------------------------------- */
+enum l2tp_tunnel_event {
+	L2TP_TE_OPEN,
+	L2TP_TE_SCCRQ, /* acceptable */
+	L2TP_TE_SCCRP, /* acceptable */
+	L2TP_TE_SCCCN, /* acceptable */
+	L2TP_TE_REFUSED, /* SCCRQ, SCCRP or SCCCN not acceptable: res says why */
+	L2TP_TE_TIE_LOST,
+	L2TP_TE_STOPCCN,
+	L2TP_TE_HELLO,
+	L2TP_TE_SESSION, /* a message about a call */
+	L2TP_TE_CLOSE, /* by the owner, a timer, or an error: res says why */
+	L2TP_TE_ABORT, /* the path is gone */
+	L2TP_TE_DRAINED, /* all that we sent is acknowledged */
+	L2TP_TE_DEAD, /* retransmissions exhausted */
+	L2TP_TE_MAX
+};
+
+/* A CDN that a tunnel sends on its way down, after tunnel_down and before the StopCCN. */
+struct l2tp_last_cdn {
+	uint16_t peer_sid, local_sid;
+	const struct l2tp_result *res;
+};
+
+struct l2tp_tunnel_in {
+	const struct l2tp_msg *msg;
+	enum l2tp_msg_error err; /* of msg; only for L2TP_TE_SESSION */
+	uint16_t bad_avp;
+	const struct l2tp_result *res;
+	const struct l2tp_last_cdn *cdn;
+};
+
+struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path);
+/* Takes conf and makes the tunnel known by its id. */
+void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *conf, void *user,
+                       uint16_t peer_id, uint16_t peer_rws);
+void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
+                       const struct l2tp_tunnel_in *in);
+/* Closes with a result made on the spot. */
+void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t result, int error,
+                      const char *message);
+/* The number of calls changed: idle and first-call timers, end of a single-shot tunnel. */
+void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t);
+
+/* --- tunnel_rx.c: a message in order becomes an event ------------------------------------------ */
+void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len);
+/* The SCCRQ in l->rx, which made this tunnel. */
+void l2tp_tunnel_first(struct l2tp_tunnel *t, const struct l2tp_msg *msg);
+/* SCCRQ or SCCRP: keeps what the peer tells about itself. */
+void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg);
+
+/* --- tunnel_tx.c: messages of the control connection (section 6) -------------------------------- */
+void l2tp_send_sccrq(struct l2tp_tunnel *t);
+void l2tp_send_sccrp(struct l2tp_tunnel *t, const struct l2tp_msg *sccrq);
+void l2tp_send_scccn(struct l2tp_tunnel *t, const struct l2tp_msg *sccrp);
+void l2tp_send_hello(struct l2tp_tunnel *t);
+void l2tp_send_stopccn(struct l2tp_tunnel *t, const struct l2tp_result *res);
+/* A StopCCN outside any tunnel; peer_id is the one that its SCCRQ assigned. */
+void l2tp_send_refusal(struct l2tp *l, const struct l2tp_path *path, uint16_t peer_id,
+                       uint16_t local_id, const struct l2tp_result *res);
+/* Ends a message and gives it to the channel. False: it was too long, nothing is sent. */
+bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b);
+void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type, uint16_t peer_sid,
+                      bool may_hide);
+
+/* --- call.c -------------------------------------------------------------------------------------- */
+enum l2tp_call_event {
+	L2TP_CE_OPEN, /* LAC: the owner wants a call */
+	L2TP_CE_TUNNEL_UP,
+	L2TP_CE_ICRQ,
+	L2TP_CE_ICRP, /* the first one */
+	L2TP_CE_ICCN,
+	L2TP_CE_CONNECT, /* LAC: the owner is ready */
+	L2TP_CE_INFO, /* WEN, SLI */
+	L2TP_CE_CDN,
+	L2TP_CE_CLOSE, /* by the owner, a timer, or an error: res says why */
+	L2TP_CE_TUNNEL_DOWN,
+	L2TP_CE_WRONG, /* a message that has no place in any state of this call */
+	L2TP_CE_MAX
+};
+
+struct l2tp_call_in {
+	const struct l2tp_msg *msg;
+	const struct l2tp_result *res;
+	const struct l2tp_connect_info *info;
+};
+
+void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct l2tp_call_in *in);
+struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t);
+/* Takes conf and makes the call known by its id. */
+void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user);
+/* Closes with a result made on the spot. */
+void l2tp_call_fail(struct l2tp_call *c, enum l2tp_reason reason, uint16_t result, int error,
+                    const char *message);
+/*
+ * A CDN for what is a call no more, or never was. On a single-shot tunnel that was its one call: the
+ * tunnel goes, and its owner hears so before the CDN leaves (B2).
+ */
+void l2tp_call_last_word(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn);
+/* All calls of a tunnel that goes down, without CDNs. */
+void l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res);
+/* Tells the calls that wait for the tunnel. */
+void l2tp_calls_tunnel_up(struct l2tp_tunnel *t);
+
+/* --- call_rx.c ------------------------------------------------------------------------------------ */
+void l2tp_call_deliver(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in);
+/* The same on a tunnel that disconnects: nothing is answered any more, but a request is counted. */
+void l2tp_call_deliver_late(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in);
+void l2tp_call_learn_request(struct l2tp_call *c, const struct l2tp_msg *icrq);
+void l2tp_call_learn_connect(struct l2tp_call *c, const struct l2tp_msg *iccn);
+
+/* --- call_tx.c: messages of a call (section 6) ------------------------------------------------------ */
+void l2tp_send_icrq(struct l2tp_call *c);
+void l2tp_send_icrp(struct l2tp_call *c);
+bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info);
+void l2tp_send_cdn(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn);

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Accessors. */
+#include "l2tp/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct l2tp_tunnel *l2tp_tunnel_by_id(struct l2tp *l, uint16_t local_id)
+{
+	return l->tunnels[local_id];
+}
+
+struct l2tp_call *l2tp_call_by_id(struct l2tp *l, uint16_t local_id)
+{
+	return l->calls[local_id];
+}
+
+struct l2tp_tunnel *l2tp_call_tunnel(const struct l2tp_call *c)
+{
+	return c->t;
+}
+
+struct l2tp_call *l2tp_call_next(const struct l2tp_tunnel *t, const struct l2tp_call *prev)
+{
+	return prev == NULL ? TAILQ_FIRST(&t->calls) : TAILQ_NEXT(prev, link);
+}
+
+const struct l2tp_path *l2tp_tunnel_path(const struct l2tp_tunnel *t)
+{
+	return &t->path;
+}
+
+void *l2tp_tunnel_user(const struct l2tp_tunnel *t)
+{
+	return t->user;
+}
+
+void *l2tp_call_user(const struct l2tp_call *c)
+{
+	return c->user;
+}
+
+static void copy(char *to, size_t size, const char *from)
+{
+	snprintf(to, size, "%s", from != NULL ? from : "");
+}
+
+void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
+{
+	const struct l2tp_channel *ch = &t->chan;
+
+	*out = (struct l2tp_tunnel_info){
+	        .local_id = t->conf.local_id,
+	        .peer_id = t->peer_id,
+	        .state = t->state,
+	        .initiated_by_us = t->initiator,
+	        .authenticated = t->authenticated,
+	        .peer_firmware = t->peer_firmware,
+	        .peer_version = t->peer_version,
+	        .peer_revision = t->peer_revision,
+	        .peer_framing = t->peer_framing,
+	        .peer_bearer = t->peer_bearer,
+	        .rws = ch->rws,
+	        .peer_rws = t->peer_rws,
+	        .cwnd = ch->cwnd,
+	        .ssthresh = ch->ssthresh,
+	        .ns = ch->ns,
+	        .nr = ch->nr,
+	        .peer_nr = ch->una,
+	        .send_queue = ch->n_queue < UINT16_MAX ? (uint16_t)ch->n_queue : UINT16_MAX,
+	        .rx_zlb = ch->rx_zlb,
+	        .tx_zlb = ch->tx_zlb,
+	        .rx_duplicate = ch->rx_duplicate,
+	        .rx_out_of_order = ch->rx_out_of_order,
+	        .rx_out_of_window = ch->rx_out_of_window,
+	        .retransmits = ch->retransmits,
+	        .calls = t->n_calls,
+	        .calls_total = t->calls_total,
+	        .calls_failed = t->calls_failed,
+	        .calls_established = t->calls_established,
+	        .created_ms = t->created_ms,
+	        .established_ms = t->established_ms,
+	        .single_shot = t->conf.single_shot,
+	};
+	copy(out->peer_host, sizeof(out->peer_host), t->peer_host);
+	copy(out->peer_vendor, sizeof(out->peer_vendor), t->peer_vendor);
+}
+
+void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
+{
+	*out = (struct l2tp_call_info){
+	        .local_id = c->conf.local_id,
+	        .peer_id = c->peer_id,
+	        .state = c->state,
+	        .lns = c->lns,
+	        .serial = c->serial,
+	        .bearer_type = c->bearer_type,
+	        .framing_type = c->framing_type,
+	        .tx_speed = c->tx_speed,
+	        .rx_speed = c->rx_speed,
+	        .physical_channel = c->physical_channel,
+	        .sequencing = c->conf.sequencing || c->sequencing_required,
+	        .sequencing_required = c->sequencing_required,
+	        .created_ms = c->created_ms,
+	        .established_ms = c->established_ms,
+	};
+	copy(out->calling_number, sizeof(out->calling_number),
+	     c->lns ? c->calling : c->conf.calling_number);
+	copy(out->called_number, sizeof(out->called_number),
+	     c->lns ? c->called : c->conf.called_number);
+	copy(out->sub_address, sizeof(out->sub_address), c->sub_address);
+	copy(out->private_group, sizeof(out->private_group), c->private_group);
+}
+
+void l2tp_stats_get(const struct l2tp *l, struct l2tp_stats *out)
+{
+	*out = l->stats;
+}
+
+void l2tp_count(const struct l2tp *l, uint32_t *tunnels, uint32_t *calls, uint32_t *lingering)
+{
+	*tunnels = l->n_tunnels;
+	*calls = l->n_calls;
+	*lingering = l->n_linger;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "l2tp/l2tp.h"
+#include "l2tp/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VERSION 2 /* 3.1 */
+
+void l2tp_enter(struct l2tp *l, uint64_t now_ms)
+{
+	l->now_ms = now_ms;
+	l->depth++;
+}
+
+static void free_tunnel(struct l2tp_tunnel *t)
+{
+	explicit_bzero(t->conf.secret, sizeof(t->conf.secret));
+	explicit_bzero(t->challenge, sizeof(t->challenge));
+	free(t->peer_host);
+	free(t->peer_vendor);
+	free(t);
+}
+
+static void free_call(struct l2tp_call *c)
+{
+	free(c->sub_address);
+	free(c->private_group);
+	free(c);
+}
+
+void l2tp_leave(struct l2tp *l)
+{
+	if (--l->depth > 0)
+		return;
+	while (l->dead_calls != NULL) {
+		struct l2tp_call *c = l->dead_calls;
+
+		l->dead_calls = c->next_dead;
+		free_call(c);
+	}
+	while (l->dead_tunnels != NULL) {
+		struct l2tp_tunnel *t = l->dead_tunnels;
+
+		l->dead_tunnels = t->next_dead;
+		free_tunnel(t);
+	}
+}
+
+void l2tp_bury_tunnel(struct l2tp_tunnel *t)
+{
+	t->next_dead = t->l->dead_tunnels;
+	t->l->dead_tunnels = t;
+}
+
+void l2tp_bury_call(struct l2tp_call *c)
+{
+	struct l2tp *l = c->t->l;
+
+	c->next_dead = l->dead_calls;
+	l->dead_calls = c;
+}
+
+struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *timers, struct log *log,
+                      const char *vendor, uint16_t firmware)
+{
+	struct l2tp *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->ops = ops;
+	l->ctx = ctx;
+	l->timers = timers;
+	l->log = log;
+	l->firmware = firmware;
+	if (vendor != NULL)
+		snprintf(l->vendor, sizeof(l->vendor), "%s", vendor);
+	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
+	if (l2tp_tables_init(l) < 0) {
+		l2tp_tables_free(l);
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+void l2tp_free(struct l2tp *l)
+{
+	if (l == NULL)
+		return;
+	for (uint32_t id = 0; id < L2TP_IDS && l->n_calls > 0; id++) {
+		struct l2tp_call *c = l->calls[id];
+
+		if (c == NULL)
+			continue;
+		timer_cancel(l->timers, &c->establish);
+		l2tp_call_unlink(c);
+		free_call(c);
+	}
+	for (uint32_t id = 0; id < L2TP_IDS && l->n_tunnels > 0; id++) {
+		struct l2tp_tunnel *t = l->tunnels[id];
+
+		if (t == NULL)
+			continue;
+		timer_cancel(l->timers, &t->life);
+		timer_cancel(l->timers, &t->hello);
+		l2tp_chan_close(&t->chan);
+		l2tp_tunnel_unlink(t);
+		free_tunnel(t);
+	}
+	l2tp_linger_free(l);
+	l2tp_tables_free(l);
+	explicit_bzero(&l->rx, sizeof(l->rx));
+	free(l);
+}
+
+/* A control message has T, L and S set, O and P clear, and version 2 (3.1). */
+static bool header_ok(const struct l2tp_hdr *h)
+{
+	return h->t && h->l && h->s && !h->o && !h->p && h->ver == VERSION &&
+	       h->length <= L2TP_MSG_MAX;
+}
+
+static void rx(struct l2tp *l, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
+{
+	struct l2tp_tunnel *t;
+	struct l2tp_hdr h;
+
+	l->stats.rx++;
+	if (l2tp_hdr_parse(pkt, len, &h) < 0 || !header_ok(&h)) {
+		l->stats.rx_malformed++;
+		return;
+	}
+	len = h.length;
+	if (h.tunnel_id == 0) {
+		l2tp_rx_without_id(l, path, &h, pkt, len);
+		return;
+	}
+	t = l->tunnels[h.tunnel_id];
+	if (t != NULL && l2tp_path_eq(&t->path, path)) {
+		t->heard_ms = l->now_ms;
+		l2tp_chan_rx(&t->chan, &h, pkt, len, l->now_ms);
+	} else if (!l2tp_linger_rx(l, path, &h)) {
+		if (t != NULL)
+			l->stats.rx_wrong_path++;
+		else
+			l->stats.rx_unknown_tunnel++;
+	}
+}
+
+void l2tp_rx(struct l2tp *l, const struct l2tp_path *path, const uint8_t *pkt, size_t len,
+             uint64_t now_ms)
+{
+	l2tp_enter(l, now_ms);
+	rx(l, path, pkt, len);
+	l2tp_leave(l);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * After a received StopCCN the peer must be able to get it acknowledged again for a full
+ * retransmission cycle (RFC 2661 5.7). What that takes is kept apart from the tunnel, so that its id
+ * is free at once for another peer.
+ */
+#include "l2tp/engine.h"
+
+#include <stdlib.h>
+
+struct l2tp_linger {
+	struct l2tp *l;
+	struct l2tp_path path;
+	uint16_t local_id, peer_id;
+	uint16_t ns, nr;
+	struct timer end;
+	LIST_ENTRY(l2tp_linger) link;
+	TAILQ_ENTRY(l2tp_linger) order;
+};
+
+static struct l2tp_linger_bucket *bucket(struct l2tp *l, const struct l2tp_path *path, uint16_t id)
+{
+	uint64_t h = endpoint_hash(&path->remote, l->seed + id);
+
+	return &l->linger[(h >> 32) % L2TP_BUCKETS];
+}
+
+static void drop(struct l2tp_linger *r)
+{
+	timer_cancel(r->l->timers, &r->end);
+	LIST_REMOVE(r, link);
+	TAILQ_REMOVE(&r->l->lingering, r, order);
+	r->l->n_linger--;
+	free(r);
+}
+
+static void on_end(struct timer *timer, void *arg, uint64_t now_ms)
+{
+	drop(arg);
+}
+
+static struct l2tp_linger *find(struct l2tp *l, const struct l2tp_path *path, uint16_t local_id)
+{
+	struct l2tp_linger *r;
+
+	LIST_FOREACH (r, bucket(l, path, local_id), link) {
+		if (r->local_id == local_id && l2tp_path_eq(&r->path, path))
+			return r;
+	}
+	return NULL;
+}
+
+void l2tp_linger_add(const struct l2tp_tunnel *t)
+{
+	struct l2tp *l = t->l;
+	struct l2tp_linger *r;
+
+	l2tp_linger_drop(l, &t->path, t->conf.local_id);
+	if (t->conf.linger_ms == 0)
+		return;
+	if (l->n_linger >= L2TP_LINGER_MAX)
+		drop(TAILQ_FIRST(&l->lingering));
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return; /* the first acknowledgement is out already */
+	r->l = l;
+	r->path = t->path;
+	r->local_id = t->conf.local_id;
+	r->peer_id = t->peer_id;
+	r->ns = t->chan.high;
+	r->nr = t->chan.nr;
+	timer_init(&r->end, on_end, r);
+	timer_set(l->timers, &r->end, l->now_ms + t->conf.linger_ms);
+	LIST_INSERT_HEAD(bucket(l, &r->path, r->local_id), r, link);
+	TAILQ_INSERT_TAIL(&l->lingering, r, order);
+	l->n_linger++;
+}
+
+bool l2tp_linger_rx(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h)
+{
+	struct l2tp_linger *r = find(l, path, h->tunnel_id);
+	uint8_t zlb[12];
+
+	if (r == NULL)
+		return false;
+	if (h->data_len == 0) {
+		l->stats.rx_zlb++;
+		return true;
+	}
+	if ((int16_t)(h->ns - r->nr) >= 0) {
+		l->stats.rx_out_of_window++; /* nothing follows a StopCCN */
+		return true;
+	}
+	l->stats.rx_duplicate++;
+	l->stats.tx++;
+	l->stats.tx_zlb++;
+	l->ops->send(l->ctx, &r->path, zlb, l2tp_build_zlb(zlb, r->peer_id, r->ns, r->nr));
+	return true;
+}
+
+void l2tp_linger_drop(struct l2tp *l, const struct l2tp_path *path, uint16_t local_id)
+{
+	struct l2tp_linger *r = find(l, path, local_id);
+
+	if (r != NULL)
+		drop(r);
+}
+
+void l2tp_linger_free(struct l2tp *l)
+{
+	while (!TAILQ_EMPTY(&l->lingering))
+		drop(TAILQ_FIRST(&l->lingering));
+}

@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The state machine of a control connection (RFC 2661 7.2.1) and its timers. */
+#include "l2tp/engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef void (*tunnel_action)(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in);
+
+/* The state is next already when action runs: callbacks see it, and may move on from there. */
+struct tunnel_row {
+	enum l2tp_tunnel_state state;
+	enum l2tp_tunnel_event event;
+	tunnel_action action;
+	enum l2tp_tunnel_state next;
+};
+
+static const char *const event_names[L2TP_TE_MAX] = {
+        [L2TP_TE_OPEN] = "open",
+        [L2TP_TE_SCCRQ] = "SCCRQ",
+        [L2TP_TE_SCCRP] = "SCCRP",
+        [L2TP_TE_SCCCN] = "SCCCN",
+        [L2TP_TE_REFUSED] = "refused",
+        [L2TP_TE_TIE_LOST] = "tie lost",
+        [L2TP_TE_STOPCCN] = "StopCCN",
+        [L2TP_TE_HELLO] = "Hello",
+        [L2TP_TE_SESSION] = "session",
+        [L2TP_TE_CLOSE] = "close",
+        [L2TP_TE_ABORT] = "abort",
+        [L2TP_TE_DRAINED] = "drained",
+        [L2TP_TE_DEAD] = "retries exhausted",
+};
+
+static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
+{
+	t->life_for = life;
+	if (life == L2TP_LIFE_NONE || ms == 0)
+		timer_cancel(t->l->timers, &t->life);
+	else
+		timer_set(t->l->timers, &t->life, t->l->now_ms + ms);
+}
+
+/* Everything stops; tunnel_gone is the last that the owner hears. */
+static void gone(struct l2tp_tunnel *t)
+{
+	life_set(t, L2TP_LIFE_NONE, 0);
+	timer_cancel(t->l->timers, &t->hello);
+	l2tp_chan_close(&t->chan);
+	l2tp_tunnel_unlink(t);
+	t->l->ops->tunnel_gone(t->l->ctx, t);
+	l2tp_bury_tunnel(t);
+}
+
+/* The owner first, so that its latch is written; then the calls; nothing has been sent yet. */
+static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
+{
+	l2tp_wait_remove(t);
+	life_set(t, L2TP_LIFE_NONE, 0);
+	timer_cancel(t->l->timers, &t->hello);
+	if (t->down_told)
+		return;
+	t->down_told = true;
+	log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
+	         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
+	t->l->ops->tunnel_down(t->l->ctx, t, res);
+	l2tp_calls_down(t, res);
+}
+
+static void up(struct l2tp_tunnel *t)
+{
+	struct l2tp *l = t->l;
+
+	l2tp_wait_remove(t);
+	t->established_ms = l->now_ms > 0 ? l->now_ms : 1;
+	l2tp_chan_set_retries(&t->chan, t->conf.retries_established);
+	if (t->conf.hello_ms > 0)
+		timer_set(l->timers, &t->hello, l->now_ms + t->conf.hello_ms);
+	l2tp_tunnel_calls_changed(t);
+	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->conf.local_id,
+	         t->peer_id, t->peer_host != NULL ? t->peer_host : "");
+	l->ops->tunnel_up(l->ctx, t);
+	if (t->state == L2TP_TS_ESTABLISHED)
+		l2tp_calls_tunnel_up(t);
+}
+
+static void act_none(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+}
+
+static void act_open(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	l2tp_wait_insert(t);
+	l2tp_send_sccrq(t);
+}
+
+static void act_answer(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	l2tp_send_sccrp(t, in->msg);
+}
+
+static void act_confirm(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	l2tp_send_scccn(t, in->msg);
+	up(t);
+}
+
+static void act_up(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	up(t);
+}
+
+static void act_session(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	l2tp_call_deliver(t, in);
+}
+
+static void act_session_late(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	l2tp_call_deliver_late(t, in);
+}
+
+/* Local end: StopCCN, and wait for its acknowledgement. */
+static void act_disconnect(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	down(t, in->res);
+	if (t->state != L2TP_TS_DISCONNECTING)
+		return;
+	if (in->cdn != NULL) {
+		l2tp_chan_hurry(&t->chan, t->l->now_ms);
+		l2tp_send_cdn(t, in->cdn);
+	}
+	l2tp_send_stopccn(t, in->res);
+}
+
+/* The peer's end: acknowledge before the owner lets go of the transport, and linger (5.7). */
+static void act_peer_stop(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	struct l2tp_result res;
+
+	l2tp_result_received(&res, L2TP_R_TUNNEL_RX_STOPCCN, in->msg);
+	if (t->peer_id == 0 && l2tp_msg_has(in->msg, L2TP_AVP_ASSIGNED_TUNNEL_ID))
+		t->peer_id = t->chan.peer_tid = in->msg->assigned_tunnel_id;
+	down(t, &res);
+	l2tp_chan_flush(&t->chan);
+	l2tp_linger_add(t);
+	gone(t);
+}
+
+/* An end with nothing to send: no peer, no path, or a lost tie breaker. */
+static void act_vanish(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	down(t, in->res);
+	gone(t);
+}
+
+static void act_gone(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	gone(t);
+}
+
+static const struct tunnel_row table[] = {
+        {L2TP_TS_IDLE, L2TP_TE_OPEN, act_open, L2TP_TS_WAIT_CTL_REPLY},
+        {L2TP_TS_IDLE, L2TP_TE_SCCRQ, act_answer, L2TP_TS_WAIT_CTL_CONN},
+        {L2TP_TS_IDLE, L2TP_TE_REFUSED, act_disconnect, L2TP_TS_DISCONNECTING},
+
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_SCCRP, act_confirm, L2TP_TS_ESTABLISHED},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_REFUSED, act_disconnect, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_TIE_LOST, act_vanish, L2TP_TS_CLOSED},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_HELLO, act_none, L2TP_TS_WAIT_CTL_REPLY},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_CLOSE, act_disconnect, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_ABORT, act_vanish, L2TP_TS_CLOSED},
+        {L2TP_TS_WAIT_CTL_REPLY, L2TP_TE_DEAD, act_vanish, L2TP_TS_CLOSED},
+
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_SCCCN, act_up, L2TP_TS_ESTABLISHED},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_REFUSED, act_disconnect, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_HELLO, act_none, L2TP_TS_WAIT_CTL_CONN},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_CLOSE, act_disconnect, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_ABORT, act_vanish, L2TP_TS_CLOSED},
+        {L2TP_TS_WAIT_CTL_CONN, L2TP_TE_DEAD, act_vanish, L2TP_TS_CLOSED},
+
+        {L2TP_TS_ESTABLISHED, L2TP_TE_SESSION, act_session, L2TP_TS_ESTABLISHED},
+        {L2TP_TS_ESTABLISHED, L2TP_TE_HELLO, act_none, L2TP_TS_ESTABLISHED},
+        {L2TP_TS_ESTABLISHED, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
+        {L2TP_TS_ESTABLISHED, L2TP_TE_CLOSE, act_disconnect, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_ESTABLISHED, L2TP_TE_ABORT, act_vanish, L2TP_TS_CLOSED},
+        {L2TP_TS_ESTABLISHED, L2TP_TE_DEAD, act_vanish, L2TP_TS_CLOSED},
+
+        /* What crosses our StopCCN is acknowledged and has no effect (E35, E36). */
+        {L2TP_TS_DISCONNECTING, L2TP_TE_SCCRQ, act_none, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_SCCRP, act_none, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_SCCCN, act_none, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_HELLO, act_none, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_SESSION, act_session_late, L2TP_TS_DISCONNECTING},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_DRAINED, act_gone, L2TP_TS_CLOSED},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_ABORT, act_gone, L2TP_TS_CLOSED},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_DEAD, act_gone, L2TP_TS_CLOSED},
+};
+
+void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
+                       const struct l2tp_tunnel_in *in)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const struct tunnel_row *row = &table[i];
+
+		if (row->state != t->state || row->event != ev)
+			continue;
+		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s",
+		          t->conf.local_id, event_names[ev], l2tp_tunnel_state_name(t->state),
+		          l2tp_tunnel_state_name(row->next));
+		t->state = row->next;
+		row->action(t, in);
+		return;
+	}
+	/* A message out of place ends the control connection (7.2.1). */
+	if (in->msg != NULL && t->state != L2TP_TS_CLOSED) {
+		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->conf.local_id,
+		         event_names[ev], l2tp_tunnel_state_name(t->state));
+		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_FSM_ERROR, L2TP_STOP_FSM, -1, NULL);
+	}
+}
+
+void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t result, int error,
+                      const char *message)
+{
+	struct l2tp_result res;
+
+	l2tp_result_set(&res, reason, result, error, message);
+	l2tp_tunnel_event(t, L2TP_TE_CLOSE, &(struct l2tp_tunnel_in){.res = &res});
+}
+
+void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t)
+{
+	if (t->state != L2TP_TS_ESTABLISHED)
+		return;
+	if (t->n_calls > 0)
+		life_set(t, L2TP_LIFE_NONE, 0);
+	else if (!t->conf.single_shot)
+		life_set(t, L2TP_LIFE_IDLE, t->conf.idle_ms);
+	else if (!t->used)
+		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf.first_call_ms);
+	else
+		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_SINGLE_SHOT_DONE, L2TP_STOP_CLEAR, -1, NULL);
+}
+
+static void on_life(struct timer *timer, void *arg, uint64_t now_ms)
+{
+	static const enum l2tp_reason why[] = {
+	        [L2TP_LIFE_NONE] = L2TP_R_NONE,
+	        [L2TP_LIFE_ESTABLISH] = L2TP_R_TUNNEL_TIMEOUT_ESTABLISH,
+	        [L2TP_LIFE_IDLE] = L2TP_R_TUNNEL_TIMEOUT_IDLE,
+	        [L2TP_LIFE_FIRST_CALL] = L2TP_R_TUNNEL_TIMEOUT_FIRST_CALL,
+	};
+	struct l2tp_tunnel *t = arg;
+	struct l2tp *l = t->l;
+
+	l2tp_enter(l, now_ms);
+	if (t->life_for == L2TP_LIFE_FIRST_CALL)
+		t->used = true;
+	l2tp_tunnel_fail(t, why[t->life_for], L2TP_STOP_CLEAR, -1, NULL);
+	l2tp_leave(l);
+}
+
+/*
+ * 6.5: a Hello after a silence. The timer is not moved by each message but looks back when it fires.
+ * With a message unacknowledged its retransmission does a Hello's work.
+ */
+static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = arg;
+	struct l2tp *l = t->l;
+	uint64_t due = t->heard_ms + t->conf.hello_ms;
+
+	l2tp_enter(l, now_ms);
+	if (due <= now_ms) {
+		due = now_ms + t->conf.hello_ms;
+		if (t->chan.n_queue == 0) {
+			t->hello_ms = now_ms;
+			l2tp_send_hello(t);
+		}
+	}
+	timer_set(l->timers, &t->hello, due);
+	l2tp_leave(l);
+}
+
+static void on_send(void *arg, const uint8_t *pkt, size_t len)
+{
+	struct l2tp_tunnel *t = arg;
+
+	t->l->ops->send(t->l->ctx, &t->path, pkt, len);
+}
+
+static void on_deliver(void *arg, const uint8_t *pkt, size_t len)
+{
+	l2tp_tunnel_deliver(arg, pkt, len);
+}
+
+static void on_drained(void *arg)
+{
+	l2tp_tunnel_event(arg, L2TP_TE_DRAINED, &(struct l2tp_tunnel_in){0});
+}
+
+/*
+ * Peers are known that stop to answer Hellos while their data flows. A Hello that nothing else waits
+ * behind is tried anew as long as something else came from the peer in the meantime; any other message that
+ * is not acknowledged means that control has failed, whatever the data does.
+ */
+static bool on_dead(void *arg, bool nomem, uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = arg;
+	struct l2tp *l = t->l;
+	struct l2tp_result res;
+
+	if (!nomem && t->state == L2TP_TS_ESTABLISHED && l2tp_chan_only(&t->chan, L2TP_HELLO) &&
+	    t->heard_ms > t->hello_ms) {
+		t->hello_ms = now_ms;
+		return true;
+	}
+	l2tp_enter(l, now_ms);
+	l2tp_result_set(&res, nomem ? L2TP_R_TUNNEL_NO_RESOURCES : L2TP_R_TUNNEL_TIMEOUT_CONTROL, 0,
+	                -1, NULL);
+	l2tp_tunnel_event(t, L2TP_TE_DEAD, &(struct l2tp_tunnel_in){.res = &res});
+	l2tp_leave(l);
+	return false;
+}
+
+static const struct l2tp_chan_ops chan_ops = {
+        .send = on_send,
+        .deliver = on_deliver,
+        .drained = on_drained,
+        .dead = on_dead,
+};
+
+struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path)
+{
+	struct l2tp_tunnel *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->l = l;
+	t->path = *path;
+	t->created_ms = t->heard_ms = l->now_ms;
+	TAILQ_INIT(&t->calls);
+	timer_init(&t->life, on_life, t);
+	timer_init(&t->hello, on_hello, t);
+	return t;
+}
+
+void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *conf, void *user,
+                       uint16_t peer_id, uint16_t peer_rws)
+{
+	struct l2tp *l = t->l;
+	struct l2tp_chan_conf cc = {
+	        .rws = conf->rws,
+	        .peer_rws = peer_rws,
+	        .peer_tid = peer_id,
+	        .retries = conf->retries_not_established,
+	        .first_ms = conf->retransmit_first_ms,
+	        .cap_ms = conf->retransmit_cap_ms,
+	};
+
+	assert(conf->local_id != 0 && l->tunnels[conf->local_id] == NULL);
+	t->conf = *conf;
+	if (t->conf.secret_len > L2TP_SECRET_MAX)
+		t->conf.secret_len = L2TP_SECRET_MAX;
+	t->user = user;
+	t->peer_id = peer_id;
+	t->peer_rws = peer_rws;
+	t->challenged = conf->challenge && conf->secret_len > 0;
+	if (t->challenged)
+		l->ops->random(l->ctx, t->challenge, sizeof(t->challenge));
+	l2tp_chan_init(&t->chan, &cc, &chan_ops, t, l->timers, &l->stats);
+	l2tp_linger_drop(l, &t->path, conf->local_id);
+	l->tunnels[conf->local_id] = t;
+	l->n_tunnels++;
+}
+
+struct l2tp_tunnel *l2tp_tunnel_open(struct l2tp *l, const struct l2tp_path *path,
+                                     const struct l2tp_tunnel_conf *conf, void *user,
+                                     uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = NULL;
+
+	l2tp_enter(l, now_ms);
+	if (conf->local_id != 0 && l->tunnels[conf->local_id] == NULL)
+		t = l2tp_tunnel_alloc(l, path);
+	if (t != NULL) {
+		t->initiator = true;
+		l->ops->random(l->ctx, (uint8_t *)&t->tie_breaker, sizeof(t->tie_breaker));
+		l2tp_tunnel_start(t, conf, user, 0, L2TP_RWS_DEFAULT);
+		l2tp_tunnel_event(t, L2TP_TE_OPEN, &(struct l2tp_tunnel_in){0});
+	}
+	l2tp_leave(l);
+	return t;
+}
+
+void l2tp_tunnel_close(struct l2tp_tunnel *t, const struct l2tp_result *res, uint64_t now_ms)
+{
+	struct l2tp *l = t->l;
+
+	l2tp_enter(l, now_ms);
+	l2tp_tunnel_event(t, L2TP_TE_CLOSE, &(struct l2tp_tunnel_in){.res = res});
+	l2tp_leave(l);
+}
+
+void l2tp_tunnel_abort(struct l2tp_tunnel *t, const struct l2tp_result *res, uint64_t now_ms)
+{
+	struct l2tp *l = t->l;
+
+	l2tp_enter(l, now_ms);
+	l2tp_tunnel_event(t, L2TP_TE_ABORT, &(struct l2tp_tunnel_in){.res = res});
+	l2tp_leave(l);
+}
+
+void l2tp_tunnel_alive(struct l2tp_tunnel *t, uint64_t now_ms)
+{
+	t->heard_ms = now_ms;
+}

@@ -1,0 +1,785 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The control connection as responder: RFC 2661 7.2.1, 5.7, 5.8, 4.1, and E9, E14, E35, E36. */
+#include "engine_env.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum l2tp_tunnel_state state(struct env *e)
+{
+	struct l2tp_tunnel *t = l2tp_tunnel_by_id(e->l, e->tid);
+	struct l2tp_tunnel_info info;
+
+	if (t == NULL)
+		return L2TP_TS_CLOSED;
+	l2tp_tunnel_info(t, &info);
+	return info.state;
+}
+
+static void test_up(void)
+{
+	struct l2tp_tunnel_info info;
+	struct env e;
+
+	env_init(&e);
+	peer_sccrq(&e, 7, NULL, 0);
+	env_expect(&e, "tx:SCCRP");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_SCCRP);
+	CU_ASSERT_EQUAL(e.msg.hdr.tunnel_id, 7);
+	CU_ASSERT_EQUAL(e.msg.hdr.session_id, 0);
+	CU_ASSERT_EQUAL(e.msg.hdr.ns, 0);
+	CU_ASSERT_EQUAL(e.msg.hdr.nr, 1);
+	CU_ASSERT_EQUAL(e.msg.version, 1);
+	CU_ASSERT_EQUAL(e.msg.revision, 0);
+	CU_ASSERT_EQUAL(e.msg.framing_caps, 3);
+	CU_ASSERT_EQUAL(e.msg.rws, 4);
+	CU_ASSERT_EQUAL(e.msg.firmware, 0x0100);
+	CU_ASSERT_EQUAL(e.msg.host_name.len, 3);
+	CU_ASSERT_EQUAL(e.msg.vendor_name.len, 9);
+	CU_ASSERT_EQUAL(e.msg.assigned_tunnel_id, 100);
+	CU_ASSERT_FALSE(e.challenged);
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_WAIT_CTL_CONN);
+	peer_scccn(&e);
+	env_expect(&e, "tunnel_up tx:ZLB");
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_ESTABLISHED);
+	l2tp_tunnel_info(e.t, &info);
+	CU_ASSERT_EQUAL(info.peer_id, 7);
+	CU_ASSERT_STRING_EQUAL(info.peer_host, "lac");
+	CU_ASSERT_STRING_EQUAL(info.peer_vendor, "Acme");
+	CU_ASSERT_EQUAL(info.peer_rws, 8);
+	CU_ASSERT_EQUAL(info.established_ms, e.now);
+	CU_ASSERT_FALSE(info.initiated_by_us);
+	CU_ASSERT_PTR_EQUAL(l2tp_tunnel_user(e.t), &e);
+	peer_drain(&e);
+	peer_stopccn(&e);
+	env_expect(&e, "tunnel_down tx:ZLB tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_RX_STOPCCN);
+	CU_ASSERT_EQUAL(e.down.result, 6);
+	CU_ASSERT_STRING_EQUAL(e.down.message, "going down");
+	env_free(&e);
+}
+
+static void test_close(void)
+{
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	env_expect(&e, "tunnel_down call_gone tx:StopCCN");
+	CU_ASSERT_EQUAL(e.gone.reason, L2TP_R_CALL_TUNNEL_DOWN);
+	l2tp_tunnel_close(e.t, &res, e.now); /* idempotent */
+	env_expect(&e, "");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.result, 1);
+	CU_ASSERT_EQUAL(e.msg.assigned_tunnel_id, e.tid);
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_DISCONNECTING);
+	peer_zlb(&e);
+	env_expect(&e, "tunnel_gone");
+	env_free(&e);
+}
+
+/* The peer never acknowledges our StopCCN: sent 1 + retries times within 31 s, then gone. */
+static void test_close_unanswered(void)
+{
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	env_run(&e, 30999);
+	env_expect(&e, "tunnel_down tx:StopCCN tx:StopCCN tx:StopCCN tx:StopCCN tx:StopCCN "
+	               "tx:StopCCN");
+	env_run(&e, 1);
+	env_expect(&e, "tunnel_gone");
+	env_free(&e);
+}
+
+static void test_abort(void)
+{
+	struct l2tp_result res = {.reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	l2tp_tunnel_abort(e.t, &res, e.now);
+	env_expect(&e, "tunnel_down call_gone tunnel_gone");
+	env_free(&e);
+}
+
+/* SCCRP never acknowledged, or acknowledged without an SCCCN. */
+static void test_half_open(void)
+{
+	struct env e;
+
+	env_init(&e);
+	e.conf.retries_not_established = 2;
+	peer_sccrq(&e, 7, NULL, 0);
+	env_run(&e, 7000);
+	env_expect(&e, "tx:SCCRP tx:SCCRP tx:SCCRP tunnel_down tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_TIMEOUT_CONTROL);
+
+	peer_sccrq(&e, 8, NULL, 0);
+	peer_drain(&e);
+	env_run(&e, 59999);
+	env_expect(&e, "tx:SCCRP");
+	env_run(&e, 1);
+	env_expect(&e, "tunnel_down tx:StopCCN");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_TIMEOUT_ESTABLISH);
+	env_free(&e);
+}
+
+/* E9: the same SCCRQ is no second tunnel, before and after the SCCCN. */
+static void test_repeated_sccrq(void)
+{
+	struct env e;
+
+	env_init(&e);
+	peer_sccrq(&e, 7, NULL, 0);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_SCCRP);
+	peer_sccrq(&e, 7, NULL, 0);
+	env_expect(&e, "tx:SCCRP tx:SCCRP");
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 1);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_SCCRP);
+	CU_ASSERT_EQUAL(e.msg.assigned_tunnel_id, 100);
+	peer_scccn(&e);
+	peer_drain(&e);
+	env_expect(&e, "tunnel_up tx:ZLB");
+	e.ns = 0;
+	peer_sccrq(&e, 7, NULL, 0);
+	env_expect(&e, "tx:ZLB");
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 1);
+	env_free(&e);
+}
+
+/* Many peers at once, all with tunnel id 1, told apart by their path. */
+static void test_interleaved_sccrqs(void)
+{
+	enum { PEERS = 300 };
+	uint32_t tunnels, calls, lingering;
+	struct env e;
+
+	env_init(&e);
+	e.quiet = true;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < PEERS; i++) {
+			e.path.remote.port = (uint16_t)(2000 + i / 2);
+			e.path.conn = (uint64_t)(i % 2);
+			peer_sccrq(&e, 1, NULL, 0);
+		}
+	}
+	l2tp_count(e.l, &tunnels, &calls, &lingering);
+	CU_ASSERT_EQUAL(tunnels, PEERS);
+	CU_ASSERT_EQUAL(e.n_tunnel_request, PEERS);
+	env_free(&e);
+}
+
+/* A second tunnel of the same peer is a matter for the owner. */
+static void test_two_tunnels(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	peer_sccrq(&e, 8, NULL, 0);
+	env_expect(&e, "tx:SCCRP");
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 2);
+	env_free(&e);
+}
+
+static void test_refused(void)
+{
+	struct l2tp_stats st;
+	struct env e;
+
+	env_init(&e);
+	e.tunnel_verdict = L2TP_REFUSE;
+	l2tp_result_set(&e.tunnel_res, L2TP_R_TUNNEL_REFUSED, 4, 0, "who are you");
+	peer_sccrq(&e, 7, NULL, 0);
+	env_expect(&e, "tx:StopCCN");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.hdr.tunnel_id, 7);
+	CU_ASSERT_EQUAL(e.msg.hdr.ns, 0);
+	CU_ASSERT_EQUAL(e.msg.hdr.nr, 1);
+	CU_ASSERT_EQUAL(e.msg.result, 4);
+	CU_ASSERT(l2tp_msg_has(&e.msg, L2TP_AVP_ASSIGNED_TUNNEL_ID));
+	CU_ASSERT_EQUAL(e.msg.error_message.len, 11);
+	e.tid = e.msg.assigned_tunnel_id;
+	peer_zlb(&e); /* its acknowledgement meets nobody, and nobody answers */
+	env_expect(&e, "");
+	l2tp_stats_get(e.l, &st);
+	CU_ASSERT_EQUAL(st.tunnels_refused, 1);
+	CU_ASSERT_EQUAL(st.rx_unknown_tunnel, 1);
+
+	e.tunnel_verdict = L2TP_DISCARD;
+	peer_sccrq(&e, 8, NULL, 0);
+	env_expect(&e, "");
+	env_free(&e);
+}
+
+static void sccrq_with(struct env *e, uint16_t version, bool host, bool id)
+{
+	struct l2tp_build *b;
+
+	e->tid = e->ns = e->nr = 0;
+	b = peer_begin(e, L2TP_SCCRQ, 0);
+	l2tp_build_u16(b, L2TP_AVP_PROTOCOL_VERSION, version);
+	l2tp_build_u32(b, L2TP_AVP_FRAMING_CAPS, 3);
+	if (host)
+		l2tp_build_bytes(b, L2TP_AVP_HOST_NAME, "lac", 3);
+	if (id)
+		l2tp_build_u16(b, L2TP_AVP_ASSIGNED_TUNNEL_ID, 7);
+	peer_send(e);
+}
+
+/* E14: refused before there is a profile. */
+static void test_rejected(void)
+{
+	struct env e;
+
+	env_init(&e);
+	sccrq_with(&e, 0x0200, true, true);
+	env_expect(&e, "tunnel_rejected tx:StopCCN");
+	CU_ASSERT_EQUAL(e.rejected.reason, L2TP_R_TUNNEL_BAD_VERSION);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.result, 5);
+	CU_ASSERT_EQUAL(e.msg.error, 0x0100);
+	sccrq_with(&e, 0x0100, false, true);
+	env_expect(&e, "tunnel_rejected tx:StopCCN");
+	CU_ASSERT_EQUAL(e.rejected.reason, L2TP_R_TUNNEL_BAD_MESSAGE);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.result, 2);
+	CU_ASSERT_EQUAL(e.msg.error, 3);
+	sccrq_with(&e, 0x0100, true, false); /* no id: nowhere to send an answer to */
+	env_expect(&e, "tunnel_rejected");
+	/* An SCCRQ that is not the first message of a connection. */
+	e.ns = 3;
+	peer_begin(&e, L2TP_SCCRQ, 0);
+	l2tp_build_u16(&e.b, L2TP_AVP_PROTOCOL_VERSION, 0x0100);
+	l2tp_build_u32(&e.b, L2TP_AVP_FRAMING_CAPS, 3);
+	l2tp_build_bytes(&e.b, L2TP_AVP_HOST_NAME, "lac", 3);
+	l2tp_build_u16(&e.b, L2TP_AVP_ASSIGNED_TUNNEL_ID, 7);
+	peer_send(&e);
+	env_expect(&e, "");
+	env_free(&e);
+}
+
+/* An unknown attribute with the M bit, added behind a message. */
+static void append_unknown(struct env *e)
+{
+	static const uint8_t avp[] = {0x80, 8, 0, 0, 0x03, 0xe7, 1, 2};
+
+	memcpy(&e->buf[e->b.len], avp, sizeof(avp));
+	e->b.len += sizeof(avp);
+}
+
+static void test_unknown_mandatory(void)
+{
+	struct env e;
+
+	env_init(&e);
+	peer_begin(&e, L2TP_SCCRQ, 0);
+	l2tp_build_u16(&e.b, L2TP_AVP_PROTOCOL_VERSION, 0x0100);
+	l2tp_build_u32(&e.b, L2TP_AVP_FRAMING_CAPS, 3);
+	l2tp_build_bytes(&e.b, L2TP_AVP_HOST_NAME, "lac", 3);
+	l2tp_build_u16(&e.b, L2TP_AVP_ASSIGNED_TUNNEL_ID, 7);
+	append_unknown(&e);
+	peer_send(&e);
+	env_expect(&e, "tunnel_rejected tx:StopCCN");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.result, 2);
+	CU_ASSERT_EQUAL(e.msg.error, 8);
+
+	/* In an established tunnel: a Hello with it ends the tunnel and is acknowledged. */
+	env_dial(&e);
+	peer_begin(&e, L2TP_HELLO, 0);
+	append_unknown(&e);
+	peer_send(&e);
+	env_expect(&e, "tunnel_down tx:StopCCN");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_BAD_MESSAGE);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.error, 8);
+	CU_ASSERT_EQUAL(e.msg.hdr.nr, e.ns);
+	env_free(&e);
+}
+
+static void test_unknown_message(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	peer_begin(&e, 200, 0);
+	e.buf[12] &= 0x7f; /* not mandatory: acknowledged, ignored */
+	peer_send(&e);
+	env_expect(&e, "tx:ZLB");
+	env_call(&e, 11);
+	peer_begin(&e, 200, 0);
+	peer_send(&e);
+	env_expect(&e, "tunnel_down call_gone tx:StopCCN");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	CU_ASSERT_EQUAL(e.msg.result, 2);
+	CU_ASSERT_EQUAL(e.msg.error, 8);
+	env_free(&e);
+}
+
+/* Messages that have no place in a state: StopCCN, FSM error. */
+static void test_out_of_place(void)
+{
+	static const uint16_t types[] = {L2TP_SCCCN, L2TP_SCCRP, L2TP_SCCRQ};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		struct env e;
+
+		env_init(&e);
+		env_dial(&e);
+		peer_begin(&e, types[i], 0);
+		if (types[i] != L2TP_SCCCN) {
+			l2tp_build_u16(&e.b, L2TP_AVP_PROTOCOL_VERSION, 0x0100);
+			l2tp_build_u32(&e.b, L2TP_AVP_FRAMING_CAPS, 3);
+			l2tp_build_bytes(&e.b, L2TP_AVP_HOST_NAME, "lac", 3);
+			l2tp_build_u16(&e.b, L2TP_AVP_ASSIGNED_TUNNEL_ID, 7);
+		}
+		peer_send(&e);
+		env_expect(&e, "tunnel_down tx:StopCCN");
+		CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_FSM_ERROR);
+		CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+		CU_ASSERT_EQUAL(e.msg.result, 7);
+		env_free(&e);
+	}
+	/* A call before the control connection is complete. */
+	{
+		struct env e;
+
+		env_init(&e);
+		peer_sccrq(&e, 7, NULL, 0);
+		peer_get(&e);
+		peer_icrq(&e, 11);
+		env_expect(&e, "tx:SCCRP tunnel_down tx:StopCCN");
+		CU_ASSERT_EQUAL(e.down.result, 7);
+		env_free(&e);
+	}
+}
+
+/* 5.7: a lost acknowledgement of a StopCCN is made good for 31 s; the id is free meanwhile. */
+static void test_linger(void)
+{
+	uint32_t tunnels, calls, lingering;
+	struct l2tp_path other;
+	uint16_t tid;
+	struct env e;
+
+	env_init(&e);
+	tid = env_dial(&e);
+	peer_stopccn(&e);
+	env_expect(&e, "tunnel_down tx:ZLB tunnel_gone");
+	l2tp_count(e.l, &tunnels, &calls, &lingering);
+	CU_ASSERT_EQUAL(tunnels, 0);
+	CU_ASSERT_EQUAL(lingering, 1);
+	env_run(&e, 30000);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_ZLB);
+	e.ns--;
+	peer_stopccn(&e);
+	env_expect(&e, "tx:ZLB");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_ZLB);
+	CU_ASSERT_EQUAL(e.msg.hdr.tunnel_id, 7);
+	CU_ASSERT_EQUAL(e.msg.hdr.nr, e.ns);
+
+	/* The id serves another peer at the same time. */
+	other = e.path;
+	e.path.remote.port = 4000;
+	e.next_tid = tid;
+	env_dial(&e);
+	CU_ASSERT_EQUAL(e.tid, tid);
+	l2tp_build_begin(&e.b, e.buf, sizeof(e.buf), L2TP_STOPCCN, tid, 0);
+	l2tp_build_u16(&e.b, L2TP_AVP_ASSIGNED_TUNNEL_ID, 7);
+	l2tp_build_result(&e.b, 1, false, 0, NULL);
+	CU_ASSERT_NOT_EQUAL(l2tp_build_end(&e.b), 0);
+	l2tp_set_seq(e.buf, 2, 1);
+	peer_raw(&e, &other, e.buf, e.b.len);
+	env_expect(&e, "tx:ZLB");
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_ESTABLISHED);
+
+	env_run(&e, 1000);
+	l2tp_count(e.l, &tunnels, &calls, &lingering);
+	CU_ASSERT_EQUAL(lingering, 0);
+	peer_raw(&e, &other, e.buf, e.b.len);
+	env_expect(&e, "");
+	env_free(&e);
+}
+
+/* E36: both send StopCCN. One end each, both acknowledged. */
+static void test_simultaneous_stop(void)
+{
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	peer_stopccn(&e); /* sent before ours came: does not acknowledge it */
+	env_expect(&e, "tunnel_down tx:StopCCN tx:ZLB tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_ADMIN_CLOSE);
+	/* The peer acknowledges ours late: nothing comes of it. */
+	peer_drain(&e);
+	env_expect(&e, "");
+	env_free(&e);
+
+	/* The same, but the peer's StopCCN acknowledges ours. */
+	env_init(&e);
+	env_dial(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_STOPCCN);
+	peer_stopccn(&e);
+	env_expect(&e, "tunnel_down tx:StopCCN tx:ZLB tunnel_gone");
+	env_free(&e);
+}
+
+/* What crosses our StopCCN is acknowledged and ignored (E35). */
+static void test_crossing(void)
+{
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	uint16_t sid;
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	sid = env_call(&e, 11);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	env_expect(&e, "tunnel_down call_gone tx:StopCCN");
+	peer_icrq(&e, 12);
+	peer_cdn(&e, sid, 11);
+	peer_begin(&e, L2TP_HELLO, 0);
+	peer_send(&e);
+	peer_begin(&e, L2TP_HELLO, 0);
+	append_unknown(&e);
+	peer_send(&e);
+	env_expect(&e, "call_refused tx:ZLB tx:ZLB tx:ZLB tx:ZLB");
+	CU_ASSERT_EQUAL(e.refused.reason, L2TP_R_CALL_TUNNEL_DOWN);
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_DISCONNECTING);
+	peer_drain(&e);
+	env_expect(&e, "tunnel_gone");
+	env_free(&e);
+}
+
+/* A StopCCN from a peer that has not heard our id yet. */
+static void test_stop_without_id(void)
+{
+	struct env e;
+
+	env_init(&e);
+	peer_sccrq(&e, 7, NULL, 0);
+	peer_stopccn(&e); /* header tunnel id 0 */
+	env_expect(&e, "tx:SCCRP tunnel_down tx:ZLB tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_RX_STOPCCN);
+	/* An established tunnel does not fall for it. */
+	env_dial(&e);
+	e.tid = 0;
+	peer_stopccn(&e);
+	env_expect(&e, "");
+	env_free(&e);
+}
+
+/* A StopCCN that cannot be read is obeyed. */
+static void test_malformed_stop(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	peer_begin(&e, L2TP_STOPCCN, 0);
+	peer_send(&e);
+	env_expect(&e, "tunnel_down tx:ZLB tunnel_gone");
+	env_free(&e);
+}
+
+/* A6: from another path nothing reaches the tunnel. */
+static void test_wrong_path(void)
+{
+	static const uint8_t junk[] = {0xc8, 0x02, 0x00, 0x0c};
+	struct l2tp_stats st;
+	struct env e;
+	uint16_t ns;
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	ns = e.ns;
+	for (int i = 0; i < 4; i++) {
+		struct l2tp_path mine = e.path;
+
+		if (i == 0)
+			e.path.remote.port++;
+		else if (i == 1)
+			e.path.remote.addr.b[3]++;
+		else if (i == 2)
+			e.path.conn = 9;
+		else
+			e.path.local.port++;
+		peer_stopccn(&e);
+		peer_cdn(&e, 200, 11);
+		e.path = mine;
+		e.ns = ns;
+	}
+	env_expect(&e, "");
+	l2tp_stats_get(e.l, &st);
+	CU_ASSERT_EQUAL(st.rx_wrong_path, 8);
+	peer_raw(&e, &e.path, junk, sizeof(junk));
+	peer_raw(&e, &e.path, junk, 0);
+	l2tp_stats_get(e.l, &st);
+	CU_ASSERT_EQUAL(st.rx_malformed, 2);
+	env_expect(&e, "");
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_ESTABLISHED);
+	env_free(&e);
+}
+
+static void test_hello(void)
+{
+	struct l2tp_tunnel_info info;
+	struct env e;
+
+	env_init(&e);
+	e.conf.idle_ms = 0; /* T12: never idle */
+	env_dial(&e);
+	env_run(&e, 59999);
+	env_expect(&e, "");
+	env_run(&e, 1);
+	env_expect(&e, "tx:Hello");
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_HELLO);
+	CU_ASSERT_EQUAL(e.msg.hdr.session_id, 0);
+	peer_zlb(&e);
+	/* Anything that comes from the peer postpones the next one. */
+	env_run(&e, 50000);
+	peer_begin(&e, L2TP_HELLO, 0);
+	peer_send(&e);
+	env_expect(&e, "tx:ZLB");
+	env_run(&e, 50000);
+	l2tp_tunnel_alive(e.t, e.now);
+	env_run(&e, 59999);
+	env_expect(&e, "");
+	env_run(&e, 1);
+	env_expect(&e, "tx:Hello");
+	peer_drain(&e);
+	l2tp_tunnel_info(e.t, &info);
+	CU_ASSERT_EQUAL(info.retransmits, 0);
+	/* A dead peer. */
+	env_run(&e, 60000 + 31000);
+	env_expect(&e, "tx:Hello tx:Hello tx:Hello tx:Hello tx:Hello tx:Hello tunnel_down "
+	               "tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_TIMEOUT_CONTROL);
+	env_free(&e);
+}
+
+/* A peer that sends data but answers no Hello lives, until it falls silent. */
+static void test_hello_ignored(void)
+{
+	struct env e;
+
+	env_init(&e);
+	e.conf.idle_ms = 0;
+	env_dial(&e);
+	e.quiet = true;
+	env_run(&e, 60000);
+	for (int i = 0; i < 100; i++) {
+		env_run(&e, 5000);
+		l2tp_tunnel_alive(e.t, e.now);
+	}
+	env_expect(&e, "");
+	env_run(&e, 100000);
+	env_expect(&e, "tunnel_down tunnel_gone");
+	env_free(&e);
+
+	/* But not when it acknowledges nothing else either. */
+	env_init(&e);
+	e.conf.idle_ms = 0;
+	env_dial(&e);
+	env_call(&e, 11);
+	e.quiet = true;
+	env_run(&e, 60000);
+	{
+		struct l2tp_result res = {.result = 3, .reason = L2TP_R_CALL_ADMIN_CLOSE};
+
+		l2tp_call_close(e.c, &res, e.now);
+	}
+	for (int i = 0; i < 12 && e.t != NULL; i++) {
+		l2tp_tunnel_alive(e.t, e.now);
+		env_run(&e, 5000);
+	}
+	env_expect(&e, "call_gone tunnel_down tunnel_gone");
+	env_free(&e);
+}
+
+/* A peer that sends requests without end and acknowledges nothing gets no endless queue. */
+static void test_no_acks(void)
+{
+	struct l2tp_tunnel_info info;
+	struct env e;
+	unsigned most = 0;
+
+	env_init(&e);
+	env_dial(&e);
+	e.call_verdict = L2TP_REFUSE;
+	e.quiet = true;
+	for (uint16_t i = 1; i < 2000 && e.t != NULL; i++) {
+		peer_icrq(&e, i);
+		l2tp_tunnel_info(e.t, &info);
+		most = info.send_queue > most ? info.send_queue : most;
+		if (info.state == L2TP_TS_DISCONNECTING)
+			break;
+	}
+	CU_ASSERT(most > 100 && most < 200);
+	CU_ASSERT_EQUAL(info.state, L2TP_TS_DISCONNECTING);
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_NO_RESOURCES);
+	env_free(&e);
+}
+
+static void close_it(struct env *e, struct l2tp_tunnel *t)
+{
+	struct l2tp_result res = {.reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+
+	l2tp_tunnel_close(t, &res, e->now);
+}
+
+static void abort_it(struct env *e, struct l2tp_tunnel *t)
+{
+	struct l2tp_result res = {.reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+
+	l2tp_tunnel_abort(t, &res, e->now);
+}
+
+/* The owner closes and aborts from within callbacks. */
+static void test_reentrant(void)
+{
+	struct env e;
+
+	env_init(&e);
+	e.on_tunnel_up = close_it;
+	peer_sccrq(&e, 7, NULL, 0);
+	peer_get(&e);
+	peer_scccn(&e);
+	env_expect(&e, "tx:SCCRP tunnel_up tunnel_down tx:StopCCN");
+	env_free(&e);
+
+	env_init(&e);
+	e.on_tunnel_up = abort_it;
+	peer_sccrq(&e, 7, NULL, 0);
+	peer_get(&e);
+	peer_scccn(&e);
+	env_expect(&e, "tx:SCCRP tunnel_up tunnel_down tunnel_gone");
+	env_free(&e);
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	e.on_tunnel_down = abort_it;
+	close_it(&e, e.t);
+	env_expect(&e, "tunnel_down tunnel_gone");
+	env_free(&e);
+}
+
+/* E22: what counts is the configuration of the moment of acceptance. */
+static void test_conf_is_copied(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	e.conf.single_shot = true;
+	env_call(&e, 11);
+	env_call(&e, 12);
+	CU_ASSERT_EQUAL(state(&e), L2TP_TS_ESTABLISHED);
+	env_free(&e);
+}
+
+/* While we disconnect, the same peer dials anew with the same id: it has forgotten the tunnel. */
+static void test_redial_while_disconnecting(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	close_it(&e, e.t);
+	env_expect(&e, "tunnel_down tx:StopCCN");
+	peer_sccrq(&e, 7, NULL, 0); /* the very same: a duplicate */
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 1);
+	env_expect(&e, "tx:StopCCN");
+	peer_sccrq(&e, 7, "different", 9);
+	env_expect(&e, "tunnel_gone tunnel_down tx:StopCCN"); /* a challenge, but no secret */
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 2);
+	env_free(&e);
+}
+
+/* l2tp_free with everything in flight leaves no timer and no memory. */
+static void test_free_while_busy(void)
+{
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	peer_icrq(&e, 12);
+	e.ns++;
+	peer_icrq(&e, 13); /* out of order: stored */
+	e.path.remote.port = 9;
+	env_dial(&e);
+	peer_stopccn(&e);
+	e.path.remote.port = 10;
+	peer_sccrq(&e, 7, NULL, 0);
+	CU_ASSERT(e.q.n > 3);
+	l2tp_free(e.l);
+	CU_ASSERT_EQUAL(e.q.n, 0);
+	free(e.sent);
+}
+
+static void test_names(void)
+{
+	for (int r = 0; r < L2TP_R_MAX; r++)
+		CU_ASSERT_STRING_NOT_EQUAL(l2tp_reason_name((enum l2tp_reason)r), "unknown");
+	CU_ASSERT_STRING_EQUAL(l2tp_reason_name(L2TP_R_CALL_SINGLE_SHOT_FIRED),
+	                       "session create failed single shot tunnel already fired");
+	CU_ASSERT_STRING_EQUAL(l2tp_reason_name(L2TP_R_MAX), "unknown");
+	CU_ASSERT_STRING_EQUAL(l2tp_tunnel_state_name(L2TP_TS_WAIT_CTL_CONN), "wait-ctl-conn");
+	CU_ASSERT_STRING_EQUAL(l2tp_call_state_name(L2TP_CS_WAIT_CONNECT), "wait-connect");
+}
+
+int main(void)
+{
+	CU_TestInfo tests[] = {
+	        {"established and ended by the peer", test_up},
+	        {"closed by the owner", test_close},
+	        {"StopCCN never acknowledged", test_close_unanswered},
+	        {"path gone", test_abort},
+	        {"half-open", test_half_open},
+	        {"repeated SCCRQ (E9)", test_repeated_sccrq},
+	        {"interleaved SCCRQs of many peers", test_interleaved_sccrqs},
+	        {"two tunnels of one peer", test_two_tunnels},
+	        {"refused by the owner", test_refused},
+	        {"rejected before a profile (E14)", test_rejected},
+	        {"unknown mandatory attribute", test_unknown_mandatory},
+	        {"unknown message", test_unknown_message},
+	        {"messages out of place", test_out_of_place},
+	        {"lingering after a StopCCN", test_linger},
+	        {"simultaneous StopCCN (E36)", test_simultaneous_stop},
+	        {"messages that cross a StopCCN (E35)", test_crossing},
+	        {"StopCCN without our id", test_stop_without_id},
+	        {"malformed StopCCN", test_malformed_stop},
+	        {"wrong path", test_wrong_path},
+	        {"Hello", test_hello},
+	        {"Hello ignored by a living peer", test_hello_ignored},
+	        {"peer that never acknowledges", test_no_acks},
+	        {"close and abort in callbacks", test_reentrant},
+	        {"configuration is sampled (E22)", test_conf_is_copied},
+	        {"redial while disconnecting", test_redial_while_disconnecting},
+	        {"free while busy", test_free_while_busy},
+	        {"names", test_names},
+	        CU_TEST_INFO_NULL,
+	};
+
+	return env_main("l2tp tunnel", tests);
+}
