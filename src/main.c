@@ -5,7 +5,6 @@
 #include "console/console.h"
 #include "control/ctl.h"
 #include "dataplane/dp.h"
-#include "dataplane/dp_ethdev.h"
 #include "loop.h"
 #include "ports/ports.h"
 
@@ -121,7 +120,7 @@ static int make_ports(struct app *a)
 	a->ports = ports_new(a->conf, a->dp, a->loop.base, &a->log);
 	if (a->ports == NULL)
 		return fail(a, "ports", errno);
-	ret = ports_start(a->ports, dp_rx_pool(a->dp));
+	ret = ports_start(a->ports, dp_mbuf_pool(a->dp));
 	if (ret < 0)
 		return fail(a, "ports", -ret);
 	for (uint32_t i = 0; i < a->conf->n_users; i++) {
@@ -136,12 +135,32 @@ static int make_ports(struct app *a)
 	return 0;
 }
 
+/* The first address of an interface, which its ICMP errors are sent from; 0: none. */
+static uint32_t address_of(const struct config *c, const struct ports_twin_info *twin)
+{
+	for (uint32_t i = 0; i < c->n_ports; i++) {
+		const struct cfg_port *p = &c->ports[i];
+
+		if (strcmp(p->name, twin->port) != 0)
+			continue;
+		if (twin->vlan == 0)
+			return p->n_addresses > 0 ? ipaddr_to_v4(&p->addresses[0].addr) : 0;
+		for (uint32_t j = 0; j < p->n_subifs; j++)
+			if (p->subifs[j].vlan == twin->vlan && p->subifs[j].n_addresses > 0)
+				return ipaddr_to_v4(&p->subifs[j].addresses[0].addr);
+	}
+	return 0;
+}
+
 static int make_control(struct app *a)
 {
+	struct ports_twin_info twin;
+
 	a->ctl = ctl_new(a->conf, &ctl_ops, a, a->dp, &a->loop.timers, &a->log, loop_now_ms());
 	if (a->ctl == NULL)
 		return fail(a, "control", ENOMEM);
-	ports_each_address(a->ports, (ports_address_fn)ctl_set_if_address, a->ctl);
+	for (uint32_t i = 0; ports_get_twin_info(a->ports, i, &twin) == 0; i++)
+		ctl_set_if_address(a->ctl, twin.ifidx, address_of(a->conf, &twin));
 	a->loop.dp = a->dp;
 	a->loop.ctl = a->ctl;
 	a->loop.ports = a->ports;

@@ -167,7 +167,7 @@ static void punt_ppp(struct ctl *c, const struct dp_punt *p)
 		c->st.stale_punts++;
 		return;
 	}
-	l2tp_tunnel_alive(l2tp_call_tunnel(s->call), c->now_ms);
+	l2tp_tunnel_alive(l2tp_call_tunnel(session_engine(s)), c->now_ms);
 	ppp_rx(s->ppp, p->data, p->len, c->now_ms);
 }
 

@@ -65,7 +65,6 @@ struct session {
 	uint32_t slot;
 	enum session_phase phase;
 	struct tunnel *tunnel;
-	struct l2tp_call *call; /* NULL unless live */
 	struct ppp *ppp; /* freed by the reap timer after it died */
 	struct dp_session dps;
 	uint64_t ticket;
@@ -178,6 +177,8 @@ void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *ms
 void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg);
 void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *res);
 void session_reply(void *ctx, struct l2tp_call *call);
+/* The engine's object of a live session, else NULL. */
+struct l2tp_call *session_engine(const struct session *s);
 void session_poll_closing(struct ctl *c);
 void session_record_free(struct session *s);
 /* Frees a session without ceremony; for ctl_free. */

@@ -164,6 +164,13 @@ void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *ms
 	         l2tp_reason_name(res->reason), res->result, res->error);
 }
 
+struct l2tp_call *session_engine(const struct session *s)
+{
+	if (s->phase != SESSION_LIVE)
+		return NULL;
+	return l2tp_call_by_id(s->ctl->l2tp, s->dps.session_id);
+}
+
 void session_reply(void *ctx, struct l2tp_call *call)
 {
 	static const struct l2tp_result why = {
@@ -247,7 +254,6 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	if (s->user != NULL)
 		c->user_sessions[s->user - c->conf->users]--;
 	s->user = NULL;
-	s->call = NULL;
 	c->session_of_id[s->dps.session_id] = NULL;
 	c->profile_sessions[tn->profile]--;
 	c->host_sessions[tn->profile][tn->host]--;

@@ -111,12 +111,13 @@ void session_release_address(struct session *s)
 static void link_lcp_up(void *ctx)
 {
 	struct session *s = ctx;
+	struct l2tp_call *call = session_engine(s);
 	struct ppp_info info;
 
 	ppp_info_get(s->ppp, &info);
 	/* RFC 2661 6.14: only an ACCM other than the LAC's default is worth telling. */
-	if (s->call != NULL && (info.tx_accm != 0xffffffff || info.rx_accm != 0xffffffff))
-		l2tp_call_send_sli(s->call, info.tx_accm, info.rx_accm, s->ctl->now_ms);
+	if (call != NULL && (info.tx_accm != 0xffffffff || info.rx_accm != 0xffffffff))
+		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, s->ctl->now_ms);
 }
 
 #define IP_TCP_HEADERS 40
@@ -160,6 +161,7 @@ static void link_dead(void *ctx, enum ppp_reason reason)
 	struct session *s = ctx;
 	const struct cfg_host *h = tunnel_host(s->tunnel);
 	struct l2tp_result res = {.reason = L2TP_R_CALL_ADMIN_CLOSE};
+	struct l2tp_call *call = session_engine(s);
 
 	s->ppp_reason = reason;
 	switch (reason) {
@@ -182,8 +184,8 @@ static void link_dead(void *ctx, enum ppp_reason reason)
 		res.has_cause = true;
 		ppp_reason_cause(reason, &res.cause_code, &res.cause_proto, &res.cause_direction);
 	}
-	if (s->call != NULL)
-		l2tp_call_close(s->call, &res, s->ctl->now_ms);
+	if (call != NULL)
+		l2tp_call_close(call, &res, s->ctl->now_ms);
 }
 
 static void link_random(void *ctx, uint8_t *buf, size_t len)

@@ -77,6 +77,7 @@ static void view_session(const struct session *s, uint64_t now_ms, struct ctl_se
 	const struct tunnel *tn = s->tunnel;
 	const struct ctl *c = s->ctl;
 	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	struct l2tp_call *call = session_engine(s);
 
 	*v = (struct ctl_session_view){
 	        .serial = s->serial,
@@ -100,8 +101,8 @@ static void view_session(const struct session *s, uint64_t now_ms, struct ctl_se
 	        .ppp_reason = s->ppp_reason,
 	        .uptime_s = uptime(s->up_ms, s->down_ms, now_ms),
 	};
-	if (s->call != NULL) {
-		l2tp_call_info_get(s->call, &v->call);
+	if (call != NULL) {
+		l2tp_call_info_get(call, &v->call);
 		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &v->stats);
 	} else if (s->last_call != NULL) {
 		v->call = *s->last_call;
@@ -207,7 +208,7 @@ static void clear_one_session(struct session *s)
 	if (s->ppp != NULL)
 		ppp_close(s->ppp, s->ctl->now_ms);
 	else
-		l2tp_call_close(s->call, &why, s->ctl->now_ms);
+		l2tp_call_close(session_engine(s), &why, s->ctl->now_ms);
 }
 
 int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)

@@ -13,6 +13,7 @@ struct lac_session {
 	struct lac_tunnel *tunnel;
 	struct l2tp_call *call;
 	uint16_t id, peer_tunnel, peer_session;
+	uint32_t tag;
 	struct ppp *ppp;
 	bool up, dropping;
 	enum ppp_reason ppp_reason;
@@ -496,6 +497,11 @@ void *lac_tunnel_data(struct lac_tunnel *t)
 struct lac_tunnel *lac_session_tunnel(struct lac_session *s)
 {
 	return s->tunnel;
+}
+
+uint32_t *lac_session_tag(struct lac_session *s)
+{
+	return &s->tag;
 }
 
 bool lac_session_up(const struct lac_session *s)

@@ -79,6 +79,8 @@ struct l2tp *lac_engine(struct lac *l);
 struct l2tp_tunnel *lac_tunnel_engine(struct lac_tunnel *t);
 void *lac_tunnel_data(struct lac_tunnel *t);
 struct lac_tunnel *lac_session_tunnel(struct lac_session *s);
+/* A number that the user may keep with a session. */
+uint32_t *lac_session_tag(struct lac_session *s);
 bool lac_session_up(const struct lac_session *s);
 void lac_session_info(const struct lac_session *s, struct ppp_info *out);
 /* How the session ended; valid in the LAC_SESSION_GONE event. */
