@@ -42,8 +42,13 @@ struct eal_args {
 
 /* Lines that name no fault: EAL tries every page size, taps try queueing disciplines for flow rules. */
 static const char *const harmless[] = {
-        "hugepages reported in",      "multiq qdisc", "Failed to configure tap device for flow",
-        "no mounted hugetlbfs found", "bpffs",
+        "hugepages reported in",
+        "no mounted hugetlbfs found",
+        "multiq qdisc",
+        "tap_nl_dump_ext_ack",
+        "Disabling rte flow support",
+        "req to secondary",
+        "bpffs",
 };
 
 static void eal_log_line(struct eal_log *e, uint32_t rte_level)
