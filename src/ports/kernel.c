@@ -82,9 +82,12 @@ static int refuse(struct kernel *k, const char *what, int ret)
 static int give_route(void *ctx, uint32_t prefix, uint8_t len, const struct dp_route *r)
 {
 	struct kernel *k = ctx;
+	int ret;
 
-	if (r == NULL)
-		return refuse(k, "route's end", dp_route_del(k->p->dp, prefix, len));
+	if (r == NULL) {
+		ret = dp_route_del(k->p->dp, prefix, len);
+		return refuse(k, "route's end", ret == -ENOENT ? 0 : ret);
+	}
 	return refuse(k, "route", dp_route_set(k->p->dp, r));
 }
 

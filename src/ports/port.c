@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
@@ -111,27 +112,57 @@ static int take_netdev(struct ports *p, struct port *port)
 	return port->netdev == NULL ? -errno : 0;
 }
 
+/*
+ * A virtual device is made here and not at EAL's start: a packet socket on a device that is down
+ * keeps that error, and the first frame is lost to it.
+ */
+static int make_device(struct ports *p, struct port *port)
+{
+	char text[256], *args;
+	int ret;
+
+	ret = devargs_complete(port->cfg, dp_n_workers(p->dp), text, sizeof(text));
+	if (ret != 0)
+		return fail(p, port, "device string", ret);
+	args = strchr(text, ',');
+	log_debug(p->log, "port %s: making %s", port->cfg->name, text);
+	ret = rte_eal_hotplug_add("vdev", port->dev_name, args != NULL ? args + 1 : "");
+	if (ret != 0)
+		return fail(p, port, "DPDK cannot make the device", ret);
+	port->made = true;
+	return 0;
+}
+
+static int find_device(struct ports *p, struct port *port)
+{
+	int ret;
+
+	devargs_name(port->cfg->device, port->dev_name, sizeof(port->dev_name));
+	ret = take_netdev(p, port);
+	if (ret == 0 && !devargs_is_pci(port->cfg->device))
+		ret = make_device(p, port);
+	if (ret != 0)
+		return ret;
+	ret = rte_eth_dev_get_port_by_name(port->dev_name, &port->port_id);
+	if (ret != 0)
+		log_error(p->log,
+		          "port %s: DPDK found no network device %s: is it there, and bound to "
+		          "vfio-pci?",
+		          port->cfg->name, port->dev_name);
+	return ret;
+}
+
 int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool)
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
 	int ret;
 
-	devargs_name(port->cfg->device, port->dev_name, sizeof(port->dev_name));
-	ret = rte_eth_dev_get_port_by_name(port->dev_name, &port->port_id);
-	if (ret != 0) {
-		log_error(p->log,
-		          "port %s: DPDK found no device %s: is it bound to vfio-pci, and are its "
-		          "arguments right?",
-		          port->cfg->name, port->cfg->device);
-		return -ENODEV;
-	}
-	port->present = true;
 	ret = check_buffer(p, port, rx_pool);
 	if (ret == 0)
-		ret = rte_eth_dev_info_get(port->port_id, &info);
+		ret = find_device(p, port);
 	if (ret == 0)
-		ret = take_netdev(p, port);
+		ret = rte_eth_dev_info_get(port->port_id, &info);
 	if (ret != 0)
 		return ret;
 	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
@@ -161,8 +192,10 @@ void port_close(struct ports *p, struct port *port)
 		(void)rte_eth_dev_stop(port->port_id);
 		(void)rte_eth_dev_close(port->port_id);
 	}
+	if (port->made)
+		(void)rte_eal_hotplug_remove("vdev", port->dev_name);
 	port->configured = false;
-	port->present = false;
+	port->made = false;
 	netdev_release(port->netdev, p->nl);
 	port->netdev = NULL;
 }

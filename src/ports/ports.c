@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 #include <event2/event.h>
@@ -232,29 +233,50 @@ int ports_framed_route_del(struct ports *p, uint32_t prefix, uint8_t len)
 	return len > 32 ? -EINVAL : prefix_route(p, prefix, len, false);
 }
 
+/* The addresses that the configuration gives to a twin. Returns how many. */
+static uint32_t twin_addresses(const struct twin *t, const struct ipprefix **list)
+{
+	const struct cfg_port *port = t->port != NULL ? t->port->cfg : NULL;
+
+	*list = NULL;
+	if (port == NULL)
+		return 0;
+	*list = port->addresses;
+	if (t->vlan == 0)
+		return port->n_addresses;
+	for (uint32_t i = 0; i < port->n_subifs; i++) {
+		*list = port->subifs[i].addresses;
+		if (port->subifs[i].vlan == t->vlan)
+			return port->subifs[i].n_addresses;
+	}
+	return 0;
+}
+
+void ports_each_address(const struct ports *p, ports_address_fn fn, void *ctx)
+{
+	for (uint32_t i = 0; i < p->n_twins; i++) {
+		const struct ipprefix *list;
+		uint32_t n = twin_addresses(&p->twins[i], &list);
+
+		for (uint32_t j = 0; j < n; j++) {
+			if (list[j].addr.family != AF_INET)
+				continue;
+			fn(ctx, p->twins[i].ifidx, ipaddr_to_v4(&list[j].addr));
+			break;
+		}
+	}
+}
+
 /* The twin on whose subnet the gateway is; 0: the kernel decides. */
 static int gateway_twin(const struct ports *p, const struct ipaddr *via)
 {
 	for (uint32_t i = 0; i < p->n_twins; i++) {
-		const struct twin *t = &p->twins[i];
 		const struct ipprefix *list;
-		uint32_t n;
+		uint32_t n = twin_addresses(&p->twins[i], &list);
 
-		if (t->port == NULL)
-			continue;
-		list = t->port->cfg->addresses;
-		n = t->port->cfg->n_addresses;
-		for (uint32_t j = 0; t->vlan != 0 && j < t->port->cfg->n_subifs; j++) {
-			const struct cfg_subif *sub = &t->port->cfg->subifs[j];
-
-			if (sub->vlan != t->vlan)
-				continue;
-			list = sub->addresses;
-			n = sub->n_addresses;
-		}
 		for (uint32_t j = 0; j < n; j++)
 			if (ipprefix_contains(&list[j], via))
-				return t->ifindex;
+				return p->twins[i].ifindex;
 	}
 	return 0;
 }

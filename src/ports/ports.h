@@ -54,6 +54,10 @@ void ports_free(struct ports *p); /* stops first; NULL is nothing */
  */
 bool ports_punt(struct ports *p, const struct dp_punt *punt);
 
+/* Calls fn for the first configured IPv4 address (host order) of each interface that has one. */
+typedef void (*ports_address_fn)(void *ctx, uint16_t ifidx, uint32_t ip);
+void ports_each_address(const struct ports *p, ports_address_fn fn, void *ctx);
+
 /* Makes the kernel resolve a next hop (IPv4, host order); the answer reaches dp_neigh_set. */
 int ports_resolve(struct ports *p, uint16_t ifidx, uint32_t ip);
 

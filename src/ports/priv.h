@@ -21,7 +21,7 @@ struct port {
 	uint16_t port_id, n_rxq, n_txq, mtu;
 	int socket;
 	uint8_t mac[6];
-	bool present, configured, link_up;
+	bool made, configured, link_up;
 };
 
 struct twin {
