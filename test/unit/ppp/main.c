@@ -8,12 +8,12 @@ int main(void)
 
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
-//	suite_fsm();
+	suite_fsm();
 //	suite_lcp();
-//	suite_frame();
+	suite_frame();
 //	suite_auth();
 //	suite_chap();
-//	suite_crypto();
+	suite_crypto();
 //	suite_ipcp();
 //	suite_proxy();
 	suite_pair();
