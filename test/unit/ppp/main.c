@@ -9,9 +9,9 @@ int main(void)
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
 	suite_fsm();
-//	suite_lcp();
+	suite_lcp();
 	suite_frame();
-//	suite_auth();
+	suite_auth();
 //	suite_chap();
 	suite_crypto();
 //	suite_ipcp();
