@@ -12,10 +12,10 @@ int main(void)
 	suite_lcp();
 	suite_frame();
 	suite_auth();
-//	suite_chap();
+	suite_chap();
 	suite_crypto();
-//	suite_ipcp();
-//	suite_proxy();
+	suite_ipcp();
+	suite_proxy();
 	suite_pair();
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();

@@ -60,9 +60,18 @@ static void test_pap_malformed(void)
 
 	feed(e, PPP_PAP, 1, 1, NULL, 0);
 	feed(e, PPP_PAP, 1, 1, "\x00", 1);
-	feed(e, PPP_PAP, 1, 1, "\x05""alice", 6);
-	feed(e, PPP_PAP, 1, 1, "\x05""alice\x02p", 8);
-	feed(e, PPP_PAP, 1, 1, "\xff""alice\x02p", 8);
+	feed(e, PPP_PAP, 1, 1,
+	     "\x05"
+	     "alice",
+	     6);
+	feed(e, PPP_PAP, 1, 1,
+	     "\x05"
+	     "alice\x02p",
+	     8);
+	feed(e, PPP_PAP, 1, 1,
+	     "\xff"
+	     "alice\x02p",
+	     8);
 	CU_ASSERT_EQUAL(info(e).rx_bad, 5);
 	feed(e, PPP_PAP, 2, 1, "\0", 1); /* answers are not for us */
 	feed(e, PPP_PAP, 9, 1, "\0", 1);
@@ -78,7 +87,10 @@ static void test_pap_names(void)
 	uint8_t b[512];
 	struct got g;
 
-	feed(e, PPP_PAP, 1, 1, "\x05""al\0ce\x06sesame", 13);
+	feed(e, PPP_PAP, 1, 1,
+	     "\x05"
+	     "al\0ce\x06sesame",
+	     13);
 	CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 3, &g));
 	CU_ASSERT_EQUAL(e->auths, 0);
 	memset(b, 'x', sizeof(b));
@@ -246,8 +258,7 @@ static void test_single_shot_second_credential(void)
 		hand_pap(e, 1, "alice", "sesame");
 		hand_pap(e, 2, "alice", "sesame"); /* the same is no other */
 		CU_ASSERT_EQUAL(e->deads, 0);
-		CU_ASSERT_EQUAL(info(e).phase,
-		                after ? PPP_PH_NETWORK : PPP_PH_AUTHENTICATE);
+		CU_ASSERT_EQUAL(info(e).phase, after ? PPP_PH_NETWORK : PPP_PH_AUTHENTICATE);
 		hand_pap(e, 3, "alice", "sesamf");
 		CU_ASSERT_EQUAL(info(e).phase, PPP_PH_TERMINATE);
 		ppp_auth_done(e->p, &yes, net.now); /* too late */
@@ -300,7 +311,11 @@ static void test_pap_as_peer(void)
 	feed(e, PPP_LCP, 1, 1, "\x03\x04\xc0\x23", 4);
 	CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 1, &g));
 	CU_ASSERT_EQUAL(g.len, 13);
-	CU_ASSERT_EQUAL(memcmp(g.body, "\x05""alice\x06sesame", 13), 0);
+	CU_ASSERT_EQUAL(memcmp(g.body,
+	                       "\x05"
+	                       "alice\x06sesame",
+	                       13),
+	                0);
 	net_run(&net, 3000);
 	CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 1, &h));
 	CU_ASSERT_NOT_EQUAL(g.id, h.id);

@@ -108,7 +108,8 @@ static void test_phases(void)
 /* CCP and its like in flight must not touch IPCP. */
 static void test_protocol_reject(void)
 {
-	static const uint16_t unknown[] = {PPP_CCP, PPP_IPV6CP, PPP_MPLSCP, PPP_IPV6, 0x00fd, 0x1235};
+	static const uint16_t unknown[] = {PPP_CCP,  PPP_IPV6CP, PPP_MPLSCP,
+	                                   PPP_IPV6, 0x00fd,     0x1235};
 	struct end *e = in_network();
 	struct got g;
 
