@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * libconfig's tokens, found once more beside libconfig. What libconfig would not understand is left
- * to its parser to refuse, except for what it would tell badly: ends that are missing.
+ * libconfig's tokens, found once more beside libconfig.
  */
 #include "config/lexer.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,12 +66,58 @@ static int take(struct lexer *l, size_t n)
 	return 0;
 }
 
+/* No finding quotes a word or a string: either may be a secret, in quotes or without. */
+static int expect(struct lexer *l, enum syntax_class c)
+{
+	const char *want = syntax_step(&l->s->syntax, c), *got;
+	char other[32];
+
+	if (want == NULL)
+		return 0;
+	switch (c) {
+	case SYN_NAME:
+		got = "a word (text stands in double quotes)";
+		break;
+	case SYN_SCALAR:
+		got = *l->p == '"' ? "a string" : "a value";
+		break;
+	case SYN_END:
+		got = "the end of the text";
+		break;
+	default:
+		got = other;
+		snprintf(other, sizeof(other), isprint((unsigned char)*l->p) ? "'%c'" : "byte %02x",
+		         (unsigned char)*l->p);
+	}
+	found_error(l->f, here(l, l->line), "expected %s, found %s", want, got);
+	return -EINVAL;
+}
+
+/* A token that leaves no trace but its step. */
+static int punctuation(struct lexer *l, enum syntax_class c)
+{
+	int ret = expect(l, c);
+
+	l->s->after_string = false;
+	return ret < 0 ? ret : take(l, 1);
+}
+
 static int token(struct lexer *l, enum tok_kind kind, size_t n)
 {
+	static const uint8_t class_of[] = {
+	        [TOK_NAME] = SYN_NAME,        [TOK_GROUP] = SYN_OPEN_GROUP,
+	        [TOK_ARRAY] = SYN_OPEN_ARRAY, [TOK_LIST] = SYN_OPEN_LIST,
+	        [TOK_INT] = SYN_SCALAR,       [TOK_FLOAT] = SYN_SCALAR,
+	        [TOK_BOOL] = SYN_SCALAR,      [TOK_STRING] = SYN_SCALAR};
 	struct source *s = l->s;
+	uint8_t depth = s->syntax.depth;
+	int ret;
 
-	if (kind == TOK_STRING && l->s->after_string)
+	if (kind == TOK_STRING && s->after_string)
 		return take(l, n);
+	ret = expect(l, class_of[kind]);
+	if (ret < 0)
+		return ret;
 	if (s->n_toks == s->cap_toks) {
 		uint32_t cap = s->cap_toks != 0 ? s->cap_toks * 2 : 256;
 		struct tok *v = reallocarray(s->toks, cap, sizeof(*v));
@@ -85,7 +131,7 @@ static int token(struct lexer *l, enum tok_kind kind, size_t n)
 	                                    .len = (uint32_t)n,
 	                                    .line = s->n_lines - 1,
 	                                    .kind = kind,
-	                                    .depth = (uint8_t)s->depth};
+	                                    .depth = depth};
 	l->s->after_string = kind == TOK_STRING;
 	return take(l, n);
 }
@@ -194,7 +240,7 @@ static int lex_open(struct lexer *l)
 	enum tok_kind kind = c == '{' ? TOK_GROUP : c == '(' ? TOK_LIST : TOK_ARRAY;
 	int ret;
 
-	if (l->s->depth == SOURCE_DEPTH_MAX) {
+	if (l->s->syntax.depth == SOURCE_DEPTH_MAX) {
 		found_error(l->f, here(l, l->line), "brackets are nested more than %d deep",
 		            SOURCE_DEPTH_MAX);
 		return -EINVAL;
@@ -203,7 +249,6 @@ static int lex_open(struct lexer *l)
 	l->open[l->n_open].line = l->line;
 	ret = token(l, kind, 1);
 	l->n_open++;
-	l->s->depth++;
 	return ret;
 }
 
@@ -221,7 +266,6 @@ static int lex_close(struct lexer *l)
 		return -EINVAL;
 	}
 	l->n_open--;
-	l->s->depth--;
 	if (closer(l->open[l->n_open].c) != c) {
 		found_error(l->f, here(l, l->line),
 		            "'%c' where the '%c' of line %u must be closed by '%c'", c,
@@ -229,8 +273,7 @@ static int lex_close(struct lexer *l)
 		            closer(l->open[l->n_open].c));
 		return -EINVAL;
 	}
-	l->s->after_string = false;
-	return take(l, 1);
+	return punctuation(l, SYN_CLOSE);
 }
 
 /* @include "file", which libconfig knows at the start of a line only. */
@@ -293,8 +336,7 @@ static int lex_other(struct lexer *l)
 		kind = TOK_BOOL;
 	if (n > 0)
 		return token(l, kind, n);
-	l->s->after_string = false;
-	return take(l, 1);
+	return punctuation(l, SYN_OTHER);
 }
 
 static int lex_one(struct lexer *l)
@@ -333,6 +375,13 @@ static int lex_one(struct lexer *l)
 	case ']':
 	case '}':
 		return lex_close(l);
+	case '=':
+	case ':':
+		return punctuation(l, SYN_EQUALS);
+	case ',':
+		return punctuation(l, SYN_COMMA);
+	case ';':
+		return punctuation(l, SYN_SEMICOLON);
 	}
 	if (*l->p == '#' || looking_at(l, "//") || looking_at(l, "/*"))
 		return lex_comment(l);
@@ -360,6 +409,8 @@ int lexer_run(struct source *s, uint32_t file, const char *text, size_t len, con
 		            l.open[l.n_open - 1].c);
 		ret = -EINVAL;
 	}
+	if (ret == 0 && depth == 0)
+		ret = expect(&l, SYN_END);
 	/* libconfig needs the newline behind a comment in the last line. */
 	return ret < 0 ? ret : source_append(s, "\n", 1);
 }

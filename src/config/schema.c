@@ -51,14 +51,14 @@ static const struct cfg_key system_keys[] = {
          .deflt = "50", .help = "Length of one sleep when idle is sleep."},
         {"vector", CFG_INT, F(cfg_system, vector), .min = 8, .max = 64, .unit = "packets",
          .deflt = "32", .help = "Most packets that a worker handles together."},
-        {NULL}};
+        {.name = NULL}};
 
 static const struct cfg_key log_keys[] = {
         {"level", CFG_WORD, F(cfg_log, level), .words = level_words, .deflt = "info",
          .help = "Lines of this level and of the more serious ones are written."},
         {"target", CFG_WORD, F(cfg_log, target), .words = target_words, .deflt = "stderr",
          .help = "Where log lines go."},
-        {NULL}};
+        {.name = NULL}};
 
 static const struct cfg_key console_keys[] = {
         {"listen", CFG_ENDPOINT, F(cfg_console, listen), .deflt = "127.0.0.1:2300",
@@ -70,7 +70,7 @@ static const struct cfg_key console_keys[] = {
         {"netns", CFG_STRING, F(cfg_console, netns), .form = form_path,
          .deflt_note = "the network namespace of the daemon",
          .help = "Path of the network namespace to listen in."},
-        {NULL}};
+        {.name = NULL}};
 
 static const struct cfg_key l2tp_keys[] = {
         {"tunnel-idle-timeout", CFG_INT, F(cfg_l2tp, idle_timeout_s), .max = 86400, .unit = "s",
@@ -128,7 +128,7 @@ static const struct cfg_key l2tp_keys[] = {
          .deflt = "disable",
          .help = "Offer to resynchronize after a failure (RFC 4951); never offered on a "
                  "single-shot tunnel."},
-        {NULL}};
+        {.name = NULL}};
 
 static const struct cfg_key subif_keys[] = {
         {"vlan", CFG_INT, F(cfg_subif, vlan), .min = 1, .max = 4094,
@@ -140,7 +140,7 @@ static const struct cfg_key subif_keys[] = {
          .help = "Name of its network device in the kernel."},
         {"addresses", CFG_PREFIXES, FN(cfg_subif, addresses, n_addresses),
          .help = "Our addresses with prefix length."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza subif_stanza = {"sub-interface", sizeof(struct cfg_subif),
                                                subif_keys};
 
@@ -161,7 +161,7 @@ static const struct cfg_key port_keys[] = {
          .help = "Our addresses with prefix length."},
         {"subinterfaces", CFG_LIST, FN(cfg_port, subifs, n_subifs), .stanza = &subif_stanza,
          .help = "802.1Q sub-interfaces."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza port_stanza = {"port", sizeof(struct cfg_port), port_keys};
 
 static const struct cfg_key route_keys[] = {
@@ -169,7 +169,7 @@ static const struct cfg_key route_keys[] = {
          .help = "Destination; 0.0.0.0/0 for the default route."},
         {"via", CFG_ADDRESS, F(cfg_route, via), .flags = CFG_REQUIRED | CFG_UNICAST,
          .help = "Next hop; in the subnet of a port."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza route_stanza = {"route", sizeof(struct cfg_route), route_keys};
 
 static const struct cfg_key pool_keys[] = {
@@ -179,7 +179,7 @@ static const struct cfg_key pool_keys[] = {
          .help = "First address given out."},
         {"last", CFG_ADDRESS, F(cfg_pool, last), .flags = CFG_REQUIRED | CFG_IPV4 | CFG_UNICAST,
          .help = "Last address given out; a pool has at most 65,536."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza pool_stanza = {"pool", sizeof(struct cfg_pool), pool_keys};
 
 static const struct cfg_key user_keys[] = {
@@ -198,7 +198,7 @@ static const struct cfg_key user_keys[] = {
          .help = "Pool from which the user gets an address."},
         {"max-sessions", CFG_INT, F(cfg_user, max_sessions), .max = 65535, .deflt = "0",
          .help = "Sessions at once; 0: no limit."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza user_stanza = {"user", sizeof(struct cfg_user), user_keys};
 
 static const struct cfg_key profile_keys[] = {
@@ -242,7 +242,7 @@ static const struct cfg_key profile_keys[] = {
          .help = "Ask for protocol field compression."},
         {"lcp-restart", CFG_INT, F(cfg_interface_profile, lcp_restart_ms), .min = 100, .max = 10000,
          .unit = "ms", .deflt = "3000", .help = "Restart timer of LCP and IPCP (RFC 1661 4.6)."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza profile_stanza = {
         "interface profile", sizeof(struct cfg_interface_profile), profile_keys};
 
@@ -285,7 +285,7 @@ static const struct cfg_key host_keys[] = {
          .help = "Number data messages and check the numbers, even when the LAC asks for none."},
         {"data-length-bit", CFG_BOOL, F(cfg_host, data_length_bit), .deflt = "false",
          .help = "Send the Length field in data messages."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza host_stanza = {"host", sizeof(struct cfg_host), host_keys};
 
 static const struct cfg_key dest_keys[] = {
@@ -299,7 +299,7 @@ static const struct cfg_key dest_keys[] = {
          .flags = CFG_REQUIRED,
          .help = "Remote hosts that may set up tunnels. The named one is taken before "
                  "\"default\"."},
-        {NULL}};
+        {.name = NULL}};
 static const struct cfg_stanza dest_stanza = {"destination profile",
                                               sizeof(struct cfg_dest_profile), dest_keys};
 
@@ -334,6 +334,6 @@ static const struct cfg_key root_keys[] = {
          .stanza = &profile_stanza, .help = "How PPP runs with subscribers."},
         {"destination-profiles", CFG_LIST, FN(config, dest_profiles, n_dest_profiles),
          .stanza = &dest_stanza, .help = "Which LACs may set up tunnels, and how."},
-        {NULL}};
+        {.name = NULL}};
 
 const struct cfg_stanza cfg_root = {"configuration", sizeof(struct config), root_keys};

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "config/report.h"
+#include "config/syntax.h"
 
 enum tok_kind {
 	TOK_NAME,
@@ -42,12 +43,12 @@ struct source {
 	size_t line_start; /* of the last flat line */
 	struct tok *toks;
 	uint32_t n_toks, cap_toks;
-	uint32_t depth; /* brackets open now, around an included file too */
+	struct syntax syntax; /* around an included file too */
 	bool after_string; /* the next string continues the last one */
 };
 
 #define SOURCE_FILE_MAX  (64u << 20) /* bytes of one file, and of all together */
-#define SOURCE_DEPTH_MAX 16 /* of brackets, and of includes */
+#define SOURCE_DEPTH_MAX SYNTAX_DEPTH_MAX /* of brackets, and of includes */
 
 /*
  * Reads a file, or takes a text that stands for one. dir NULL: includes are refused. Returns 0; or

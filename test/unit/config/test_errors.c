@@ -26,9 +26,22 @@ static void run(const struct bad *v, size_t n)
 static void test_syntax(void)
 {
 	static const struct bad v[] = {
-	        {"system = {\n\tworkers = ;\n};", "t:2: syntax error in this line or before it\n"},
-	        {"2a = 1;", "t:1: syntax error in this line or before it\n"},
-	        {"a.b = 1;", "t:1: syntax error in this line or before it\n"},
+	        {"system = {\n\tworkers = ;\n};", "t:2: expected a value, found ';'\n"},
+	        {"2a = 1;", "t:1: expected a key, found a value\n"},
+	        {"a.b = 1;", "t:1: expected '=' behind the key, found a value\n"},
+	        {"a = 1;;", "t:1: expected a key, found ';'\n"},
+	        {"a = 1 = 2", "t:1: expected ';' or a key, found '='\n"},
+	        {"a = word;",
+	         "t:1: expected a value, found a word (text stands in double quotes)\n"},
+	        {"a = \"x\" word;", "t:1: expected '=' behind the key, found ';'\n"},
+	        {"a = $;", "t:1: expected a value, found '$'\n"},
+	        {"a = \x01;", "t:1: expected a value, found byte 01\n"},
+	        {"a = ( 1,\n);", "t:2: expected a value, found ')'\n"},
+	        {"a = ( 1 2 );", "t:1: expected ',' or the closing bracket, found a value\n"},
+	        {"a = [ { } ];", "t:1: expected a simple value (lists hold groups, arrays do not), "
+	                         "found '{'\n"},
+	        {"a = 1;\nb", "t:2: expected '=' behind the key, found the end of the text\n"},
+	        {"a =", "t:1: expected a value, found the end of the text\n"},
 	        {"log = { level = \"info\"", "t:1: this '{' is never closed\n"},
 	        {"\nports = (\n{ name = \"a\"; )", "t:3: ')' where the '{' of line 3 must be "
 	                                           "closed by '}'\n"},
