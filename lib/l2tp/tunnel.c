@@ -59,12 +59,12 @@ static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 	l2tp_wait_remove(t);
 	life_set(t, L2TP_LIFE_NONE, 0);
 	timer_cancel(t->l->timers, &t->hello);
-	if (t->down_told)
-		return;
-	t->down_told = true;
-	log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
-	         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
-	t->l->ops->tunnel_down(t->l->ctx, t, res);
+	if (!t->down_told) {
+		t->down_told = true;
+		log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
+		         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
+		t->l->ops->tunnel_down(t->l->ctx, t, res);
+	}
 	l2tp_calls_down(t, res);
 }
 
@@ -199,7 +199,7 @@ static const struct tunnel_row table[] = {
         {L2TP_TS_DISCONNECTING, L2TP_TE_SESSION, act_session_late, L2TP_TS_DISCONNECTING},
         {L2TP_TS_DISCONNECTING, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
         {L2TP_TS_DISCONNECTING, L2TP_TE_DRAINED, act_gone, L2TP_TS_CLOSED},
-        {L2TP_TS_DISCONNECTING, L2TP_TE_ABORT, act_gone, L2TP_TS_CLOSED},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_ABORT, act_vanish, L2TP_TS_CLOSED},
         {L2TP_TS_DISCONNECTING, L2TP_TE_DEAD, act_gone, L2TP_TS_CLOSED},
 };
 
@@ -280,10 +280,8 @@ static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
 	l2tp_enter(l, now_ms);
 	if (due <= now_ms) {
 		due = now_ms + t->conf.hello_ms;
-		if (t->chan.n_queue == 0) {
-			t->hello_ms = now_ms;
+		if (t->chan.n_queue == 0)
 			l2tp_send_hello(t);
-		}
 	}
 	timer_set(l->timers, &t->hello, due);
 	l2tp_leave(l);

@@ -77,7 +77,7 @@ static bool acceptable(struct l2tp_tunnel *t, const struct l2tp_msg *msg, struct
 {
 	if (msg->type != L2TP_SCCCN && msg->version != PROTOCOL_VERSION) {
 		l2tp_result_set(res, L2TP_R_TUNNEL_BAD_VERSION, L2TP_STOP_BAD_VERSION,
-		                PROTOCOL_VERSION << 8, NULL);
+		                PROTOCOL_VERSION, NULL);
 		return false;
 	}
 	if (msg->type != L2TP_SCCCN && msg->assigned_tunnel_id == 0) {

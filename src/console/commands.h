@@ -31,6 +31,7 @@ extern const struct cli_table console_show_l2tp;
 extern const struct cli_table console_show_l2tp_profile;
 extern const struct cli_table console_show_l2tp_session;
 extern const struct cli_table console_show_l2tp_tunnel;
+extern const struct cli_table console_show_ports;
 extern const struct cli_table console_show_ppp;
 extern const struct cli_table console_show_version;
 

@@ -175,3 +175,20 @@ const char *dp_punt_name(enum dp_punt_class c)
 {
 	return "class";
 }
+
+int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
+{
+	*out = fake.port;
+	return i ? -ENOENT : 0;
+}
+
+int ports_get_twin_info(const struct ports *p, uint32_t i, struct ports_twin_info *out)
+{
+	*out = fake.twin;
+	return i ? -ENOENT : 0;
+}
+
+void ports_get_kernel_info(const struct ports *p, struct ports_kernel_info *out)
+{
+	*out = fake.kernel;
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/ctl.h"
+#include "ports/ports.h"
 
 extern struct fake {
 	uint32_t n_tunnels, n_sessions, profile_sessions, cleared;
@@ -11,4 +12,7 @@ extern struct fake {
 	struct conn conn;
 	struct ctl_stats stats;
 	struct dp_stats dp;
+	struct ports_info port; /* the only one */
+	struct ports_twin_info twin; /* .. */
+	struct ports_kernel_info kernel;
 } fake;

@@ -246,6 +246,32 @@ static void test_global(void)
 	cli_free(cli);
 }
 
+static void test_ports(void)
+{
+	open_console();
+	fake.port = (struct ports_info){.name = "wan0",
+	                                .device = "net_af_packet0",
+	                                .driver = "net_af_packet",
+	                                .kernel_device = "veth1",
+	                                .mac = {2, 0, 0, 0, 0, 1},
+	                                .mtu = 1500,
+	                                .link_up = true,
+	                                .speed_mbps = 10000,
+	                                .rx_missed = 4};
+	fake.twin = (struct ports_twin_info){.name = "sp-sub", .up = true, .to_kernel = 9};
+	fake.kernel = (struct ports_kernel_info){.routes = 3, .neighbours = 1};
+	run("show ports");
+	CU_ASSERT(has("\r\nwan0            up    10000 Mb/s    1500  02:00:00:00:00:01  "
+	              "net_af_packet0\r\n1 port found\r\n"));
+	run("show ports detail");
+	CU_ASSERT(has("  Driver net_af_packet over veth1, NUMA node 0\r\n"));
+	CU_ASSERT(has("  Receive missed 4, errors 0, "));
+	run("show int");
+	CU_ASSERT(has("\r\nsp-sub          subscribers         - up                 9 "));
+	CU_ASSERT(has("Copied from the kernel: 3 routes (0 refused), 1 neighbour\r\n"));
+	cli_free(cli);
+}
+
 static void test_clear(void)
 {
 	open_console();
@@ -314,6 +340,7 @@ int main(void)
 	CU_ADD_TEST(s, test_tunnel);
 	CU_ADD_TEST(s, test_session);
 	CU_ADD_TEST(s, test_global);
+	CU_ADD_TEST(s, test_ports);
 	CU_ADD_TEST(s, test_clear);
 	CU_ADD_TEST(s, test_full_tables);
 	CU_ADD_TEST(s, test_tables);

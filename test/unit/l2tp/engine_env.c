@@ -303,6 +303,15 @@ int peer_get(struct env *e)
 	return e->msg.type;
 }
 
+int peer_next(struct env *e)
+{
+	int type;
+
+	while ((type = peer_get(e)) == L2TP_ZLB)
+		;
+	return type;
+}
+
 void peer_drain(struct env *e)
 {
 	while (peer_get(e) >= 0)
@@ -384,8 +393,9 @@ void peer_stopccn(struct env *e)
 
 uint16_t env_dial(struct env *e)
 {
+	e->sent_head = e->sent_tail;
 	peer_sccrq(e, e->peer_tid, NULL, 0);
-	CU_ASSERT_EQUAL_FATAL(peer_get(e), L2TP_SCCRP);
+	CU_ASSERT_EQUAL_FATAL(peer_next(e), L2TP_SCCRP);
 	peer_scccn(e);
 	peer_drain(e);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e->t);
@@ -398,7 +408,7 @@ uint16_t env_call(struct env *e, uint16_t peer_sid)
 	uint16_t sid;
 
 	peer_icrq(e, peer_sid);
-	CU_ASSERT_EQUAL_FATAL(peer_get(e), L2TP_ICRP);
+	CU_ASSERT_EQUAL_FATAL(peer_next(e), L2TP_ICRP);
 	CU_ASSERT_EQUAL(e->msg.hdr.session_id, peer_sid);
 	sid = e->msg.assigned_session_id;
 	peer_iccn(e, sid);

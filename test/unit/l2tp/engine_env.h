@@ -86,6 +86,8 @@ void peer_raw(struct env *e, const struct l2tp_path *path, const void *pkt, size
 void peer_zlb(struct env *e);
 /* Reads the next message that the engine sent into e->msg; its type, L2TP_ZLB, or -1: none. */
 int peer_get(struct env *e);
+/* The same, but passes over mere acknowledgements. */
+int peer_next(struct env *e);
 /* Reads all there is, acknowledges it, forgets it. */
 void peer_drain(struct env *e);
 
