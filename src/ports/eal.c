@@ -42,7 +42,7 @@ struct eal_args {
 
 /* Lines that name no fault: EAL tries every page size, taps try queueing disciplines for flow rules. */
 static const char *const harmless[] = {
-        "hugepages reported in",
+        "hugepages reported",
         "no mounted hugetlbfs found",
         "multiq qdisc",
         "tap_nl_dump_ext_ack",
