@@ -95,7 +95,7 @@ static bool crypt_matches(const char *password, const char *hash)
 
 	if (d == NULL)
 		return false;
-	h = crypt_r(password, hash, d);
+	h = crypt_rn(password, hash, d, sizeof(*d));
 	same = h != NULL && strlen(h) == strlen(hash) && CRYPTO_memcmp(h, hash, strlen(hash)) == 0;
 	explicit_bzero(d, sizeof(*d));
 	free(d);

@@ -506,7 +506,7 @@ static void test_crypt_user(void)
 
 	r->users[0].password[0] = '\0';
 	snprintf(r->users[0].crypt, sizeof(r->users[0].crypt), "%s",
-	         crypt_r("pass1", "$6$abcdefgh", &cd));
+	         crypt_rn("pass1", "$6$abcdefgh", &cd, sizeof(cd)));
 	r->ifprof.auth_methods = PPP_AUTH_PAP;
 	rig_start(r);
 	rig_dial(r, "std", 40001, 0, 1, "pass1");
