@@ -88,13 +88,19 @@ struct ppp_conf {
 				    peer: bits that we agree to */
 	char local_name[PPP_NAME_MAX]; /* CHAP name that we send */
 	bool want_acfc, want_pfc; /* ask the peer to let us compress; agreeing is always fine */
-	bool single_shot; /* one credential, one failure, no way back (E25, E37) */
+	/*
+	 * One credential, one failure, no way back behind the authentication (E25, E37). A copy of a
+	 * Configure-Request that was answered already (a lost Ack, a doubling network) is not a way
+	 * back: LCP stays Opened and the Ack is repeated.
+	 */
+	bool single_shot;
 	uint8_t auth_tries; /* failures before the link is closed; 1 on single-shot */
 	uint32_t restart_ms; /* 3000 (RFC 1661 4.6) */
 	uint8_t max_configure; /* 10 */
 	uint8_t max_terminate; /* 2 */
 	uint8_t max_failure; /* 5 */
-	uint32_t auth_timeout_ms;
+	uint32_t auth_timeout_ms; /* for each credential, and again for its verdict; 0: 30 s */
+	uint32_t ncp_timeout_ms; /* IPCP not open that long after authentication; 0: no limit */
 	uint32_t echo_ms; /* interval of Echo-Requests; 0: none */
 	uint8_t echo_failures; /* unanswered ones before the link is given up */
 	uint32_t local_ip; /* our IPCP address, host order; 0: none is negotiated (a peer asks) */
@@ -210,7 +216,7 @@ void ppp_lower_down(struct ppp *p);
 
 void ppp_info_get(const struct ppp *p, struct ppp_info *out);
 
-/* ---- verification of credentials, for whoever knows the secret (ppp/auth.c) ---- */
+/* ---- verification of credentials, for whoever knows the secret (ppp/verify.c) ---- */
 
 /* RFC 1994 4.1: compares in constant time. */
 bool ppp_chap_md5_verify(uint8_t id, const uint8_t *secret, size_t secret_len,

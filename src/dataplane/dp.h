@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 struct dp;
+struct rte_mempool;
 
 #define DP_MAX_WORKERS 64
 #define DP_MAX_IFS     256
@@ -89,6 +90,8 @@ struct dp_conf {
 /* Makes pools, tables and rings. The EAL must be up. Returns NULL with errno set. */
 struct dp *dp_new(const struct dp_conf *conf, struct log *log);
 void dp_free(struct dp *dp); /* workers have returned; frees packets that are held */
+/* The pool that receive queues must be set up with: its buffers have room for the metadata. */
+struct rte_mempool *dp_mbuf_pool(struct dp *dp);
 
 /* Runs worker w on the calling thread until dp_stop: the argument of an lcore. */
 struct dp_worker_arg {

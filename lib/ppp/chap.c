@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* CHAP with MD5 (RFC 1994) and MS-CHAPv2 (RFC 2759), the authenticator's end. */
+#include "ppp/ppp_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CHAP_CHALLENGE 1
+#define CHAP_RESPONSE  2
+#define CHAP_SUCCESS   3
+#define CHAP_FAILURE   4
+
+#define MSCHAP_ERROR_AUTH 691 /* RFC 2759 6 */
+
+/*
+ * A challenge that was not answered is sent again as it was: it is still the same question, and an
+ * answer on its way to the first copy stays good. Each new question has a new value and id.
+ */
+void chap_send_challenge(struct ppp *p, bool fresh)
+{
+	struct auth *a = &p->auth;
+	uint8_t body[1 + CHAP_VALUE_MAX + PPP_NAME_MAX];
+	size_t n = strlen(p->conf.local_name);
+
+	if (fresh) {
+		a->id++;
+		a->challenge_len = CHAP_CHALLENGE_LEN;
+		ppp_random(p, a->challenge, a->challenge_len);
+	}
+	body[0] = a->challenge_len;
+	memcpy(body + 1, a->challenge, a->challenge_len);
+	memcpy(body + 1 + a->challenge_len, p->conf.local_name, n);
+	a->sends++;
+	ppp_tx(p, PPP_CHAP, CHAP_CHALLENGE, a->id, body, 1 + a->challenge_len + n);
+	ppp_timer(p, &a->resend, p->conf.restart_ms);
+}
+
+static void hex(const uint8_t *p, size_t n, char *out)
+{
+	for (size_t i = 0; i < n; i++)
+		snprintf(out + 2 * i, 3, "%02X", p[i]);
+}
+
+/* RFC 2759 6; with R=1 the challenge in C is the question of the next try. */
+static void mschapv2_failure(struct ppp *p, const struct ppp_auth_reply *r, bool retry)
+{
+	struct auth *a = &p->auth;
+	char c[2 * CHAP_CHALLENGE_LEN + 1];
+	int n;
+
+	a->challenge_len = CHAP_CHALLENGE_LEN;
+	ppp_random(p, a->challenge, CHAP_CHALLENGE_LEN);
+	hex(a->challenge, CHAP_CHALLENGE_LEN, c);
+	n = snprintf(a->answer, sizeof(a->answer), "E=%u R=%d C=%s V=3 M=%.*s",
+	             r->mschapv2_error != 0 ? r->mschapv2_error : MSCHAP_ERROR_AUTH, retry, c,
+	             (int)sizeof(r->message) - 1, r->message);
+	a->answer_len = (uint8_t)n;
+	if (retry) {
+		a->retry = true;
+		a->id = a->answer_id;
+	}
+}
+
+void chap_answer(struct ppp *p, const struct ppp_auth_reply *r, bool ok, bool retry)
+{
+	struct auth *a = &p->auth;
+	int max = (int)sizeof(r->message) - 1;
+
+	a->answer_code = ok ? CHAP_SUCCESS : CHAP_FAILURE;
+	if (a->method == PPP_AUTH_MSCHAPV2 && !ok)
+		mschapv2_failure(p, r, retry);
+	else if (a->method == PPP_AUTH_MSCHAPV2)
+		a->answer_len = (uint8_t)snprintf(a->answer, sizeof(a->answer), "S=%.40s M=%.*s",
+		                                  r->mschapv2_success, max, r->message);
+	else
+		a->answer_len =
+		        (uint8_t)snprintf(a->answer, sizeof(a->answer), "%.*s", max, r->message);
+	auth_answer_again(p, a->answer_id);
+}
+
+void chap_rx(struct ppp *p, const struct ppp_pkt *pkt)
+{
+	struct auth *a = &p->auth;
+	struct cred c = {.id = pkt->id};
+	size_t want = a->method == PPP_AUTH_MSCHAPV2 ? MSCHAPV2_RESP_LEN : 16;
+
+	/* RFC 1994 4.1: other codes are none of the authenticator's, and dropped */
+	if (pkt->code != CHAP_RESPONSE)
+		return;
+	if (pkt->len < 1 || pkt->data[0] != want || pkt->len < 1 + want) {
+		p->rx_bad++;
+		return;
+	}
+	c.secret = pkt->data + 1;
+	c.secret_len = (uint16_t)want;
+	c.name = c.secret + want;
+	c.name_len = (uint16_t)(pkt->len - 1 - want);
+	auth_offer(p, &c, pkt->id == a->id || (a->retry && pkt->id == (uint8_t)(a->id + 1)));
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "ppp/ppp_int.h"
+
+#include <string.h>
+
+#define NONE_YET 0xffff /* in peer_req_len: the peer has sent no request */
+
+/* What a received packet brings into a transition. */
+struct fsm_input {
+	const struct ppp_pkt *pkt;
+	uint8_t answer; /* PPP_CONF_NAK or PPP_CONF_REJ, with opts */
+	const struct optbuf *opts;
+};
+
+void opt_copy(struct optbuf *o, const uint8_t *opt)
+{
+	if (o->len + opt[1] > sizeof(o->b))
+		return;
+	memcpy(o->b + o->len, opt, opt[1]);
+	o->len += opt[1];
+}
+
+void opt_add(struct optbuf *o, uint8_t type, const void *data, size_t len)
+{
+	if (o->len + 2 + len > sizeof(o->b))
+		return;
+	o->b[o->len++] = type;
+	o->b[o->len++] = (uint8_t)(2 + len);
+	if (len > 0)
+		memcpy(o->b + o->len, data, len);
+	o->len += len;
+}
+
+void opt_add16(struct optbuf *o, uint8_t type, uint16_t v)
+{
+	uint8_t b[2];
+
+	put16(b, v);
+	opt_add(o, type, b, sizeof(b));
+}
+
+void opt_add32(struct optbuf *o, uint8_t type, uint32_t v)
+{
+	uint8_t b[4];
+
+	put32(b, v);
+	opt_add(o, type, b, sizeof(b));
+}
+
+bool opts_valid(const uint8_t *p, size_t len)
+{
+	while (len > 0) {
+		if (len < 2 || p[1] < 2 || p[1] > len)
+			return false;
+		len -= p[1];
+		p += p[1];
+	}
+	return true;
+}
+
+static bool asked_for(const struct fsm *f, const uint8_t *o)
+{
+	OPTS_FOREACH(q, f->req, f->req_len)
+	{
+		if (q[1] == o[1] && memcmp(q, o, q[1]) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool fsm_all_asked_for(const struct fsm *f, const uint8_t *opts, size_t len)
+{
+	OPTS_FOREACH(o, opts, len)
+	{
+		if (!asked_for(f, o))
+			return false;
+	}
+	return len > 0;
+}
+
+/* The Restart timer runs in these states and no other (RFC 1661 4.2). */
+static bool timer_runs(enum fsm_state s)
+{
+	return s >= FSM_CLOSING && s <= FSM_ACK_SENT;
+}
+
+/*
+ * A retransmission keeps id and options, so that a late Ack still fits; a new request gets a new
+ * id (RFC 1661 5.1).
+ */
+static void send_request(struct fsm *f, bool again)
+{
+	if (!again) {
+		struct optbuf o = {.len = 0};
+
+		f->ops->request(f, &o);
+		f->req_len = (uint8_t)(o.len <= sizeof(f->req) ? o.len : sizeof(f->req));
+		memcpy(f->req, o.b, f->req_len);
+		f->req_id = ++f->id;
+	}
+	f->req_acked = false;
+	if (f->restarts > 0)
+		f->restarts--;
+	ppp_tx(f->p, f->ops->proto, PPP_CONF_REQ, f->req_id, f->req, f->req_len);
+	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	if (again && f->ops->retransmit != NULL)
+		f->ops->retransmit(f);
+}
+
+static void send_ack(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	f->naks_tx = 0;
+	f->answers_tx = 0;
+	f->ops->commit(f);
+	ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
+}
+
+static void send_terminate(struct fsm *f, bool again)
+{
+	if (!again)
+		f->term_id = ++f->id;
+	if (f->restarts > 0)
+		f->restarts--;
+	ppp_tx(f->p, f->ops->proto, PPP_TERM_REQ, f->term_id, NULL, 0);
+	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+}
+
+/* RFC 1661 5.6: the rejected packet is cut to what the peer can take. */
+static void send_code_reject(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	uint8_t body[PPP_BODY_MAX];
+	size_t max = sizeof(body), n = PPP_HDR_LEN + pkt->len;
+
+	if (f->p->lcp.peer.mru < PPP_MRU_DFL)
+		max = f->p->lcp.peer.mru - PPP_HDR_LEN;
+	if (n > max)
+		n = max;
+	body[0] = pkt->code;
+	body[1] = pkt->id;
+	put16(body + 2, (uint16_t)(PPP_HDR_LEN + pkt->len));
+	memcpy(body + PPP_HDR_LEN, pkt->data, n - PPP_HDR_LEN);
+	ppp_tx(f->p, f->ops->proto, PPP_CODE_REJ, ++f->id, body, n);
+}
+
+static void send_actions(struct fsm *f, uint16_t act, enum fsm_event ev, const struct fsm_input *in)
+{
+	if (act & FSM_SCR)
+		send_request(f, ev == FSM_EV_TO_PLUS);
+	if (act & FSM_SCA)
+		send_ack(f, in->pkt);
+	if (act & FSM_SCN)
+		ppp_tx(f->p, f->ops->proto, in->answer, in->pkt->id, in->opts->b, in->opts->len);
+	if (act & FSM_STR)
+		send_terminate(f, ev == FSM_EV_TO_PLUS);
+	if (act & FSM_STA)
+		ppp_tx(f->p, f->ops->proto, PPP_TERM_ACK, in->pkt->id, NULL, 0);
+	if (act & FSM_SCJ)
+		send_code_reject(f, in->pkt);
+	if (act & FSM_SER)
+		f->ops->echo(f, in->pkt);
+}
+
+static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
+{
+	const struct fsm_row *row = fsm_row(f->state, ev);
+	enum fsm_state was = f->state;
+	uint16_t act = row->actions;
+
+	/* Negotiating anew out of Opened needs leave; so does nothing else. */
+	if (was == FSM_OPENED && (act & FSM_TLD) && (act & FSM_SCR) && !f->ops->renegotiate(f))
+		return;
+	/* A new negotiation: copies of the old one's requests may be its own. */
+	if (act & FSM_TLD)
+		memset(f->seen, 0, sizeof(f->seen));
+	if (row->next != was)
+		log_debug(f->p->log, "ppp proto=0x%04x state=%s was=%s", f->ops->proto,
+		          fsm_state_name(row->next), fsm_state_name(was));
+	f->state = row->next;
+	if (!timer_runs(f->state))
+		ppp_timer_stop(f->p, &f->timer);
+	if (act & FSM_TLD)
+		f->ops->down(f, ev);
+	if (act & FSM_IRC)
+		f->restarts = act & FSM_STR ? f->p->conf.max_terminate : f->p->conf.max_configure;
+	/* Out of Opened the count starts anew: the table's irc of Ack-Rcvd is long past. */
+	if ((act & FSM_TLD) && (act & FSM_SCR))
+		f->restarts = f->p->conf.max_configure;
+	if (act & FSM_ZRC) {
+		f->restarts = 0;
+		ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	}
+	send_actions(f, act, ev, in);
+	/* The owner may have taken the lower layer away while we sent. */
+	if (f->p->over)
+		return;
+	if (act & FSM_TLU) {
+		f->repeats = 0;
+		f->naks_rx = 0;
+		f->ops->up(f);
+	}
+	if (act & FSM_TLF)
+		f->ops->finished(f, was, ev);
+}
+
+void fsm_event(struct fsm *f, enum fsm_event ev)
+{
+	step(f, ev, NULL);
+}
+
+static void restart_timer(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct fsm *f = arg;
+
+	if (!ppp_enter(f->p, now_ms))
+		return;
+	step(f, f->restarts > 0 ? FSM_EV_TO_PLUS : FSM_EV_TO_MINUS, NULL);
+	ppp_leave(f->p);
+}
+
+/* FNV-1a; only told apart are copies of one peer's own packets. */
+static uint32_t hash(const struct ppp_pkt *pkt)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < pkt->len; i++)
+		h = (h ^ pkt->data[i]) * 16777619u;
+	return h;
+}
+
+/* True when the options are, byte for byte, those that were answered last. */
+static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
+{
+	return f->peer_req_len == pkt->len && pkt->len <= sizeof(f->peer_req) &&
+	       memcmp(f->peer_req, pkt->data, pkt->len) == 0;
+}
+
+static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
+{
+	uint32_t h = hash(pkt);
+
+	for (int i = 0; i < FSM_SEEN; i++)
+		if (f->seen[i].used && f->seen[i].id == pkt->id && f->seen[i].hash == h)
+			return true;
+	return false;
+}
+
+static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
+{
+	if (!seen_before(f, pkt)) {
+		f->seen[f->seen_next] = (struct fsm_seen){hash(pkt), pkt->id, true};
+		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
+	}
+	f->peer_req_id = pkt->id;
+	f->peer_req_len = pkt->len <= sizeof(f->peer_req) ? (uint16_t)pkt->len : NONE_YET;
+	if (pkt->len <= sizeof(f->peer_req))
+		memcpy(f->peer_req, pkt->data, pkt->len);
+	f->peer_req_acked = acked;
+}
+
+/*
+ * In Opened, a request that was answered already and differs in nothing is that request once more:
+ * our Ack was lost, or the network made two of it. To leave Opened over it would make each such
+ * accident a new authentication, and the end of a single-shot session. If it is the one that we
+ * acknowledged, the Ack is repeated; older ones are dropped. A peer that really starts anew has
+ * another magic number. With a magic number a new id is no sign of a new life, either: peers may
+ * count it up when they retransmit (RFC 1661 5.1). Whatever is less than certain has patience for
+ * a few times only, for a peer that started anew after all would wait for a request of ours.
+ */
+static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	bool unique = f->ops->unique_requests && f->p->lcp.peer.magic != 0;
+	bool same_id = f->peer_req_id == pkt->id;
+	bool last = f->peer_req_acked && same_options(f, pkt) && (same_id || unique);
+
+	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
+		return false;
+	if (!unique || (last && !same_id)) {
+		if (f->repeats >= f->p->conf.max_failure)
+			return false;
+		f->repeats++;
+	}
+	if (last)
+		ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
+	return true;
+}
+
+/* Counts an answer that is no Ack. False: the peer will never learn (RFC 1661 4.6). */
+static bool may_refuse(struct fsm *f, uint8_t answer, bool repeat)
+{
+	uint8_t max = f->p->conf.max_failure;
+
+	f->answers_tx++;
+	if (answer == PPP_CONF_NAK && !repeat)
+		f->naks_tx++;
+	/* Repeats may be the network's doing, so they get a longer rope. */
+	return f->naks_tx <= max && f->answers_tx <= 4 * max + f->p->conf.max_configure;
+}
+
+static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	struct optbuf out = {.len = 0};
+	struct fsm_input in = {.pkt = pkt, .opts = &out};
+	bool judged = f->state == FSM_STOPPED || f->state >= FSM_REQ_SENT;
+
+	if (!opts_valid(pkt->data, pkt->len)) {
+		f->p->rx_bad++;
+		return;
+	}
+	if (!judged) {
+		step(f, FSM_EV_RCR_PLUS, &in);
+		return;
+	}
+	if (is_copy(f, pkt))
+		return;
+	in.answer = f->ops->judge(f, pkt->data, pkt->len, &out);
+	if (in.answer == 0)
+		return;
+	if (in.answer == PPP_CONF_ACK) {
+		remember(f, pkt, true);
+		step(f, FSM_EV_RCR_PLUS, &in);
+		return;
+	}
+	if (!may_refuse(f, in.answer, f->peer_req_id == pkt->id && same_options(f, pkt))) {
+		f->ops->not_converged(f);
+		return;
+	}
+	remember(f, pkt, false);
+	step(f, FSM_EV_RCR_MINUS, &in);
+}
+
+/* An answer to our request counts once, and only with the right id. */
+static bool answers_us(const struct fsm *f, const struct ppp_pkt *pkt)
+{
+	return f->state < FSM_REQ_SENT || (pkt->id == f->req_id && !f->req_acked);
+}
+
+static void rx_ack(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	struct fsm_input in = {.pkt = pkt};
+
+	if (!answers_us(f, pkt))
+		return;
+	if (f->state >= FSM_REQ_SENT) {
+		/* RFC 1661 5.2: an Ack must echo the request exactly */
+		if (pkt->len != f->req_len || memcmp(pkt->data, f->req, f->req_len) != 0) {
+			f->p->rx_bad++;
+			return;
+		}
+		f->req_acked = true;
+	}
+	step(f, FSM_EV_RCA, &in);
+}
+
+static void rx_refusal(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	struct fsm_input in = {.pkt = pkt};
+
+	if (!answers_us(f, pkt))
+		return;
+	if (f->state >= FSM_REQ_SENT) {
+		bool ok = opts_valid(pkt->data, pkt->len);
+
+		if (ok)
+			ok = pkt->code == PPP_CONF_NAK ? f->ops->nak(f, pkt->data, pkt->len)
+			                               : f->ops->reject(f, pkt->data, pkt->len);
+		if (!ok) {
+			f->p->rx_bad++;
+			return;
+		}
+		if (f->p->reason != PPP_R_NONE)
+			return;
+		/* Each one changes what we ask for, so an honest peer is content soon. */
+		if (++f->naks_rx > 2 * f->p->conf.max_failure) {
+			f->ops->not_converged(f);
+			return;
+		}
+		/* The request is answered; were the new one not sent, a repeat must not count. */
+		f->req_acked = true;
+	}
+	step(f, FSM_EV_RCN, &in);
+}
+
+static void rx_code_reject(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	struct fsm_input in = {.pkt = pkt};
+
+	if (pkt->len < 1) {
+		f->p->rx_bad++;
+		return;
+	}
+	/* A peer that does not know the codes of the automaton cannot be talked to. */
+	if (pkt->data[0] >= PPP_CONF_REQ && pkt->data[0] <= PPP_CODE_REJ) {
+		step(f, FSM_EV_RXJ_MINUS, &in);
+		return;
+	}
+	f->ops->code_rejected(f, pkt->data[0]);
+	step(f, FSM_EV_RXJ_PLUS, &in);
+}
+
+void fsm_rx(struct fsm *f, const struct ppp_pkt *pkt)
+{
+	struct fsm_input in = {.pkt = pkt};
+
+	/* Before Up nothing can be answered (RFC 1661 4.3). */
+	if (f->state == FSM_INITIAL || f->state == FSM_STARTING)
+		return;
+	f->heard_rtr = pkt->code == PPP_TERM_REQ;
+	switch (pkt->code) {
+	case PPP_CONF_REQ:
+		rx_request(f, pkt);
+		break;
+	case PPP_CONF_ACK:
+		rx_ack(f, pkt);
+		break;
+	case PPP_CONF_NAK:
+	case PPP_CONF_REJ:
+		rx_refusal(f, pkt);
+		break;
+	case PPP_TERM_REQ:
+		step(f, FSM_EV_RTR, &in);
+		break;
+	case PPP_TERM_ACK:
+		/* Any id: RFC 1661 5.5 lets a peer that lost its state send one unasked. */
+		step(f, FSM_EV_RTA, &in);
+		break;
+	case PPP_CODE_REJ:
+		rx_code_reject(f, pkt);
+		break;
+	default:
+		switch (f->ops->extra(f, pkt)) {
+		case FSM_UNKNOWN:
+			step(f, FSM_EV_RUC, &in);
+			break;
+		case FSM_ECHO:
+			step(f, FSM_EV_RXR, &in);
+			break;
+		case FSM_DONE:
+			break;
+		}
+		break;
+	}
+}
+
+void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p)
+{
+	f->ops = ops;
+	f->p = p;
+	f->state = FSM_INITIAL;
+	f->peer_req_len = NONE_YET;
+	/* Unpredictable, and not the ids that a LAC used before us on the same link. */
+	ppp_random(p, &f->id, sizeof(f->id));
+	timer_init(&f->timer, restart_timer, f);
+}
+
+void fsm_force_open(struct fsm *f)
+{
+	f->state = FSM_OPENED;
+}

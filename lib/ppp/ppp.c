@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * The link: frames in and out, phases, and the order in which things happen.
+ *
+ * Callbacks may call back into the link. So that no automaton is entered while it is in the middle
+ * of a transition, every entry from outside stands between ppp_enter and ppp_leave; what arrives
+ * while another entry is on the stack is put aside, and the outermost ppp_leave works it off.
+ */
+#include "ppp/ppp_int.h"
+
+#include <openssl/crypto.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAME_ADDRESS 0xff /* RFC 1662 3.1 */
+#define FRAME_CONTROL 0x03
+
+static void ncp_limit(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct ppp *p = arg;
+
+	if (!ppp_enter(p, now_ms))
+		return;
+	ppp_end(p, PPP_R_NCP_TIMEOUT);
+	ppp_leave(p);
+}
+
+struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void *ctx,
+                    struct timerq *timers, struct log *log)
+{
+	struct ppp *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->conf = *conf;
+	p->conf.local_name[PPP_NAME_MAX - 1] = '\0';
+	p->conf.user[PPP_NAME_MAX - 1] = '\0';
+	p->conf.password[PPP_NAME_MAX - 1] = '\0';
+	if (p->conf.mru < LCP_MRU_MIN)
+		p->conf.mru = LCP_MRU_MIN;
+	if (p->conf.echo_failures == 0)
+		p->conf.echo_failures = 1;
+	if (p->conf.auth_tries == 0 || p->conf.single_shot)
+		p->conf.auth_tries = 1;
+	p->ops = ops;
+	p->ctx = ctx;
+	p->timers = timers;
+	p->log = log;
+	p->rxq_tail = &p->rxq;
+	p->phase = PPP_PH_DEAD;
+	lcp_init(p);
+	auth_init(p);
+	ipcp_init(p);
+	timer_init(&p->ipcp.limit, ncp_limit, p);
+	return p;
+}
+
+static void stop_timers(struct ppp *p)
+{
+	timer_cancel(p->timers, &p->lcp.fsm.timer);
+	timer_cancel(p->timers, &p->lcp.echo);
+	timer_cancel(p->timers, &p->auth.resend);
+	timer_cancel(p->timers, &p->auth.limit);
+	timer_cancel(p->timers, &p->ipcp.fsm.timer);
+	timer_cancel(p->timers, &p->ipcp.limit);
+}
+
+static struct rx_item *rxq_take(struct ppp *p)
+{
+	struct rx_item *it = p->rxq;
+
+	if (it == NULL)
+		return NULL;
+	p->rxq = it->next;
+	if (p->rxq == NULL)
+		p->rxq_tail = &p->rxq;
+	p->rxq_len--;
+	return it;
+}
+
+/* A PAP request has its password in it. */
+static void rx_item_free(struct rx_item *it)
+{
+	OPENSSL_cleanse(it->frame, it->len);
+	free(it);
+}
+
+static void rxq_drop(struct ppp *p)
+{
+	struct rx_item *it;
+
+	while ((it = rxq_take(p)) != NULL)
+		rx_item_free(it);
+}
+
+void ppp_free(struct ppp *p)
+{
+	if (p == NULL)
+		return;
+	stop_timers(p);
+	rxq_drop(p);
+	OPENSSL_cleanse(p, sizeof(*p));
+	free(p);
+}
+
+void ppp_timer(struct ppp *p, struct timer *t, uint32_t ms)
+{
+	timer_set(p->timers, t, p->now + ms);
+}
+
+void ppp_timer_stop(struct ppp *p, struct timer *t)
+{
+	timer_cancel(p->timers, t);
+}
+
+void ppp_random(struct ppp *p, void *buf, size_t len)
+{
+	p->ops->random(p->ctx, buf, len);
+}
+
+void ppp_set_phase(struct ppp *p, enum ppp_phase phase)
+{
+	if (p->phase == phase)
+		return;
+	log_debug(p->log, "ppp phase=%s was=%s", ppp_phase_name(phase), ppp_phase_name(p->phase));
+	p->phase = phase;
+}
+
+void ppp_tx(struct ppp *p, uint16_t proto, uint8_t code, uint8_t id, const void *body, size_t len)
+{
+	uint8_t f[4 + PPP_MRU_DFL];
+	size_t n = 0;
+
+	if (p->over || len > PPP_BODY_MAX)
+		return;
+	/* RFC 1661 6.6: LCP packets never have their address and control fields compressed. */
+	if (proto == PPP_LCP || !p->lcp.peer.acfc) {
+		f[n++] = FRAME_ADDRESS;
+		f[n++] = FRAME_CONTROL;
+	}
+	put16(f + n, proto);
+	f[n + 2] = code;
+	f[n + 3] = id;
+	put16(f + n + 4, (uint16_t)(PPP_HDR_LEN + len));
+	if (len > 0)
+		memcpy(f + n + 6, body, len);
+	n += 6 + len;
+	p->tx_frames++;
+	p->ops->send(p->ctx, f, n);
+	OPENSSL_cleanse(f, n);
+}
+
+void ppp_end(struct ppp *p, enum ppp_reason reason)
+{
+	if (p->over || p->reason != PPP_R_NONE)
+		return;
+	p->reason = reason;
+	p->close_due = true;
+	ppp_set_phase(p, PPP_PH_TERMINATE);
+}
+
+void ppp_over(struct ppp *p, enum ppp_reason reason)
+{
+	if (p->reason == PPP_R_NONE)
+		p->reason = reason;
+	p->over = true;
+}
+
+bool ppp_enter(struct ppp *p, uint64_t now_ms)
+{
+	if (p->over)
+		return false;
+	if (now_ms > p->now)
+		p->now = now_ms;
+	p->depth++;
+	return true;
+}
+
+static void close_now(struct ppp *p)
+{
+	auth_stop(p);
+	ppp_timer_stop(p, &p->lcp.echo);
+	ppp_timer_stop(p, &p->ipcp.limit);
+	if (p->lcp.fsm.state == FSM_INITIAL || p->lcp.fsm.state == FSM_STARTING) {
+		ppp_over(p, p->reason);
+		return;
+	}
+	fsm_event(&p->lcp.fsm, FSM_EV_CLOSE);
+}
+
+static void rx_frame(struct ppp *p, const uint8_t *f, size_t len);
+
+void ppp_leave(struct ppp *p)
+{
+	if (p->depth > 1) {
+		p->depth--;
+		return;
+	}
+	while (!p->over) {
+		struct rx_item *it;
+
+		if (p->close_due) {
+			p->close_due = false;
+			close_now(p);
+		} else if (p->verdict_due) {
+			p->verdict_due = false;
+			auth_verdict(p, &p->verdict);
+			OPENSSL_cleanse(&p->verdict, sizeof(p->verdict));
+		} else if ((it = rxq_take(p)) != NULL) {
+			rx_frame(p, it->frame, it->len);
+			rx_item_free(it);
+		} else {
+			break;
+		}
+	}
+	p->depth--;
+	if (!p->over)
+		return;
+	stop_timers(p);
+	rxq_drop(p);
+	if (p->told)
+		return;
+	p->told = true;
+	ppp_set_phase(p, PPP_PH_DEAD);
+	log_info(p->log, "ppp event=dead reason=%s user=%s", ppp_reason_name(p->reason),
+	         p->user[0] != '\0' ? p->user : "-");
+	p->ops->dead(p->ctx, p->reason);
+}
+
+void ppp_authenticated(struct ppp *p)
+{
+	ppp_set_phase(p, PPP_PH_NETWORK);
+	ipcp_reset(p);
+	if (p->conf.ncp_timeout_ms > 0)
+		ppp_timer(p, &p->ipcp.limit, p->conf.ncp_timeout_ms);
+	fsm_event(&p->ipcp.fsm, FSM_EV_UP);
+}
+
+void ppp_start(struct ppp *p, const struct ppp_proxy *proxy, uint64_t now_ms)
+{
+	if (p->started || !ppp_enter(p, now_ms))
+		return;
+	p->started = true;
+	ppp_set_phase(p, PPP_PH_ESTABLISH);
+	lcp_reset_wishes(p);
+	fsm_event(&p->ipcp.fsm, FSM_EV_OPEN);
+	fsm_event(&p->lcp.fsm, FSM_EV_OPEN);
+	if (proxy != NULL && proxy_lcp(p, proxy))
+		proxy_auth(p, proxy);
+	else
+		fsm_event(&p->lcp.fsm, FSM_EV_UP);
+	ppp_leave(p);
+}
+
+/* RFC 1661 5.7: only while LCP is Opened, and the information cut to what the peer can take. */
+static void protocol_reject(struct ppp *p, uint16_t proto, const uint8_t *info, size_t len)
+{
+	uint8_t body[PPP_BODY_MAX];
+	size_t max = sizeof(body) - 2;
+
+	p->rx_unknown_protocol++;
+	if (p->lcp.fsm.state != FSM_OPENED)
+		return;
+	if (p->lcp.peer.mru < PPP_MRU_DFL)
+		max = p->lcp.peer.mru - PPP_HDR_LEN - 2;
+	if (len > max)
+		len = max;
+	put16(body, proto);
+	if (len > 0)
+		memcpy(body + 2, info, len);
+	ppp_tx(p, PPP_LCP, 8 /* Protocol-Reject */, ++p->lcp.fsm.id, body, 2 + len);
+}
+
+/* The header that all control protocols share (RFC 1661 5); padding behind Length is dropped. */
+static bool control_packet(struct ppp *p, const uint8_t *b, size_t len, struct ppp_pkt *pkt)
+{
+	size_t claimed = len >= PPP_HDR_LEN ? get16(b + 2) : 0;
+
+	if (claimed < PPP_HDR_LEN || claimed > len || claimed > PPP_MRU_DFL) {
+		p->rx_bad++;
+		return false;
+	}
+	*pkt = (struct ppp_pkt){
+	        .code = b[0], .id = b[1], .data = b + PPP_HDR_LEN, .len = claimed - PPP_HDR_LEN};
+	return true;
+}
+
+/*
+ * RFC 1661 3.4, 3.5: what belongs to a later phase is dropped in silence, so that a peer that is a
+ * packet ahead of us simply sends it again; an answer, Terminate-Ack above all, would end its
+ * negotiation.
+ */
+static void rx_protocol(struct ppp *p, uint16_t proto, const uint8_t *b, size_t len)
+{
+	struct ppp_pkt pkt;
+
+	switch (proto) {
+	case PPP_LCP:
+		if (control_packet(p, b, len, &pkt))
+			lcp_rx(p, &pkt);
+		return;
+	case PPP_PAP:
+	case PPP_CHAP:
+		if (p->phase != PPP_PH_AUTHENTICATE && p->phase != PPP_PH_NETWORK)
+			return;
+		if (auth_proto(p->auth.method) != proto)
+			break;
+		if (!control_packet(p, b, len, &pkt))
+			return;
+		if (proto == PPP_PAP)
+			pap_rx(p, &pkt);
+		else if (p->conf.role == PPP_PEER)
+			chap_peer_rx(p, &pkt);
+		else
+			chap_rx(p, &pkt);
+		return;
+	case PPP_IPCP:
+		if (p->phase == PPP_PH_NETWORK && control_packet(p, b, len, &pkt))
+			ipcp_rx(p, &pkt);
+		return;
+	case PPP_IPV4:
+		return;
+	default:
+		break;
+	}
+	if (p->phase == PPP_PH_NETWORK)
+		protocol_reject(p, proto, b, len);
+}
+
+static void rx_frame(struct ppp *p, const uint8_t *f, size_t len)
+{
+	uint16_t proto;
+
+	p->rx_frames++;
+	if (len >= 2 && f[0] == FRAME_ADDRESS && f[1] == FRAME_CONTROL) {
+		f += 2;
+		len -= 2;
+	}
+	if (len >= 1 && (f[0] & 1) != 0) {
+		/* RFC 1661 6.5: an odd first byte is a protocol field cut to one byte */
+		proto = f[0];
+		f++;
+		len--;
+	} else if (len >= 2 && (f[1] & 1) != 0) {
+		proto = get16(f);
+		f += 2;
+		len -= 2;
+	} else {
+		p->rx_bad++; /* RFC 1661 2: protocol numbers are odd */
+		return;
+	}
+	p->lcp.alive = true;
+	p->lcp.echo_missed = 0;
+	rx_protocol(p, proto, f, len);
+}
+
+void ppp_rx(struct ppp *p, const uint8_t *frame, size_t len, uint64_t now_ms)
+{
+	if (!p->started || !ppp_enter(p, now_ms))
+		return;
+	if (p->depth == 1) {
+		rx_frame(p, frame, len);
+	} else if (p->rxq_len < RX_QUEUE_MAX && len <= 4 + PPP_MRU_DFL) {
+		struct rx_item *it = malloc(sizeof(*it) + len);
+
+		/* Without memory the frame is lost, as any frame may be. */
+		if (it != NULL) {
+			it->next = NULL;
+			it->len = len;
+			memcpy(it->frame, frame, len);
+			*p->rxq_tail = it;
+			p->rxq_tail = &it->next;
+			p->rxq_len++;
+		}
+	}
+	ppp_leave(p);
+}
+
+void ppp_alive(struct ppp *p, uint64_t now_ms)
+{
+	p->lcp.alive = true;
+	p->lcp.echo_missed = 0;
+}
+
+void ppp_auth_done(struct ppp *p, const struct ppp_auth_reply *reply, uint64_t now_ms)
+{
+	if (!p->auth.owed || p->verdict_due || !ppp_enter(p, now_ms))
+		return;
+	p->verdict = *reply;
+	p->verdict_due = true;
+	ppp_leave(p);
+}
+
+void ppp_close(struct ppp *p, uint64_t now_ms)
+{
+	if (!ppp_enter(p, now_ms))
+		return;
+	ppp_end(p, PPP_R_ADMIN);
+	ppp_leave(p);
+}
+
+void ppp_lower_down(struct ppp *p)
+{
+	p->over = true;
+	p->told = true;
+	p->net_up = false;
+	stop_timers(p);
+	ppp_set_phase(p, PPP_PH_DEAD);
+	/* With a call on the stack its ppp_leave drops what waits. */
+	if (p->depth == 0)
+		rxq_drop(p);
+}
+
+void ppp_info_get(const struct ppp *p, struct ppp_info *out)
+{
+	const struct lcp *l = &p->lcp;
+
+	*out = (struct ppp_info){
+	        .phase = p->phase,
+	        .auth = p->auth.method,
+	        .authenticated = p->auth.state == AUTH_OK,
+	        .mtu = p->conf.mtu < l->peer.mru ? p->conf.mtu : l->peer.mru,
+	        .peer_mru = l->peer.mru,
+	        .mru = l->ask_mru ? l->want.mru : PPP_MRU_DFL,
+	        .tx_acfc = l->peer.acfc,
+	        .tx_pfc = l->peer.pfc,
+	        .rx_acfc = l->ask_acfc,
+	        .rx_pfc = l->ask_pfc,
+	        .tx_accm = l->peer.accm,
+	        .rx_accm = l->want.accm,
+	        .magic = l->ask_magic ? l->want.magic : 0,
+	        .peer_magic = l->peer.magic,
+	        .lcp_proxied = l->proxied,
+	        .lcp_state = fsm_state_name(l->fsm.state),
+	        .ipcp_state = fsm_state_name(p->ipcp.fsm.state),
+	        .rx_frames = p->rx_frames,
+	        .tx_frames = p->tx_frames,
+	        .rx_bad = p->rx_bad,
+	        .rx_unknown_protocol = p->rx_unknown_protocol,
+	        .echo_tx = p->echo_tx,
+	        .echo_rx = p->echo_rx,
+	};
+	memcpy(out->user, p->user, sizeof(out->user));
+	if (p->ipcp.fsm.state == FSM_OPENED) {
+		out->local_ip = p->ipcp.ask_ip ? p->ipcp.local_ip : 0;
+		out->peer_ip = p->ipcp.peer_ip;
+		if (p->conf.role == PPP_PEER)
+			for (int i = 0; i < 2; i++)
+				out->dns[i] = p->ipcp.server[2 * i];
+	}
+}

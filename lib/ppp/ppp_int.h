@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What the files of lib/ppp share. Not for others. */
+#pragma once
+
+#include "ppp/fsm.h"
+#include "ppp/ppp.h"
+
+/* LCP option types (RFC 1661 6, RFC 1662 7.1). */
+#define LCP_OPT_MRU   1
+#define LCP_OPT_ACCM  2
+#define LCP_OPT_AUTH  3
+#define LCP_OPT_MAGIC 5
+#define LCP_OPT_PFC   7
+#define LCP_OPT_ACFC  8
+
+#define CHAP_ALG_MD5       5 /* RFC 1994 3 */
+#define CHAP_ALG_MSCHAPV2  0x81 /* RFC 2759 2 */
+#define CHAP_VALUE_MAX     255 /* Value-Size is one byte (RFC 1994 4.1) */
+#define CHAP_CHALLENGE_LEN 16 /* exactly that for MS-CHAPv2 (RFC 2759 3); enough for MD5 */
+#define MSCHAPV2_RESP_LEN  49 /* RFC 2759 4 */
+
+#define LCP_MRU_MIN     128 /* smaller ones are answered with this; what ppp.h promises */
+#define LCP_ACCM_DFL    0xffffffffu /* RFC 1662 7.1 */
+#define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
+#define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
+#define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
+#define CRED_DIGEST_LEN 32 /* SHA-256 */
+
+/* What one side announced; our own wishes and the peer's. */
+struct lcp_side {
+	uint16_t mru;
+	uint32_t accm, magic;
+	bool pfc, acfc;
+	enum ppp_auth_method auth;
+};
+
+struct lcp {
+	struct fsm fsm;
+	struct lcp_side want; /* in our Configure-Request */
+	bool ask_mru, ask_magic, ask_pfc, ask_acfc;
+	uint32_t auth_left; /* methods not refused yet in this negotiation */
+	struct lcp_side cand, peer; /* of the request judged last; acknowledged */
+	bool heard; /* anything of LCP came from the peer */
+	uint8_t loops; /* our own magic number seen in requests, in a row */
+	uint8_t reopens;
+	bool proxied;
+	struct timer echo;
+	uint8_t echo_id, echo_missed;
+	bool alive; /* something came since the last tick */
+};
+
+enum auth_state {
+	AUTH_IDLE,
+	AUTH_WAIT, /* for the peer's credential; as PPP_PEER for its challenge or answer */
+	AUTH_PENDING, /* the owner judges */
+	AUTH_OK,
+	AUTH_FAILED,
+};
+
+struct auth {
+	enum ppp_auth_method method;
+	enum auth_state state;
+	bool begun; /* an authentication phase was entered once in the life of the link */
+	/*
+	 * The owner owes a verdict. It may be about a credential from before LCP was negotiated
+	 * anew, and must then not be taken for a verdict about a later one.
+	 */
+	bool owed;
+	bool proxy; /* the LAC has asked already: no challenge of ours yet */
+	uint8_t failures, sends;
+	uint8_t id; /* of our last challenge or request */
+	uint8_t first_id; /* PPP_PEER with PAP: of the first request of this phase */
+	uint8_t answer_id; /* of the credential being judged */
+	bool retry; /* MS-CHAPv2 said R=1: the answer may count the id on (RFC 2759 9.1) */
+	uint8_t challenge[CHAP_VALUE_MAX], challenge_len;
+	bool have_cred;
+	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
+	uint8_t salt[16];
+	uint8_t answer_code, answer_len;
+	char answer[255]; /* what we told the peer; repeats get it again */
+	uint8_t response[MSCHAPV2_RESP_LEN], response_len; /* PPP_PEER: sent for challenge */
+	struct timer resend, limit;
+};
+
+struct ipcp {
+	struct fsm fsm;
+	bool ask_ip, ask_server[IPCP_SERVERS];
+	uint32_t local_ip, server[IPCP_SERVERS]; /* PPP_PEER: as learned so far */
+	uint32_t cand_ip, peer_ip;
+	bool asked_peer; /* we told a peer without the option that it needs an address */
+	uint8_t ip_naks;
+	bool heard; /* anything of IPCP came from the peer in this phase */
+	struct timer limit;
+};
+
+struct rx_item {
+	struct rx_item *next;
+	size_t len;
+	uint8_t frame[];
+};
+
+struct ppp {
+	struct ppp_conf conf;
+	const struct ppp_ops *ops;
+	void *ctx;
+	struct timerq *timers;
+	struct log *log;
+	uint64_t now;
+
+	enum ppp_phase phase;
+	enum ppp_reason reason; /* why it is being closed */
+	uint8_t depth; /* calls into the link now on the stack */
+	bool started;
+	bool close_due; /* the automaton has yet to be told of reason */
+	bool over; /* nothing leaves any more */
+	bool told; /* .. and the owner knows */
+	bool net_up; /* network_up was called */
+	bool verdict_due;
+	struct ppp_auth_reply verdict;
+	struct rx_item *rxq, **rxq_tail;
+	uint8_t rxq_len;
+
+	struct lcp lcp;
+	struct auth auth;
+	struct ipcp ipcp;
+	char user[PPP_NAME_MAX];
+	uint64_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
+};
+
+/* ---- ppp.c ---- */
+
+/* Sends one packet of a control protocol: code, id, body. */
+void ppp_tx(struct ppp *p, uint16_t proto, uint8_t code, uint8_t id, const void *body, size_t len);
+/* Starts the end of the link; the first reason counts. Takes effect when the stack unwinds. */
+void ppp_end(struct ppp *p, enum ppp_reason reason);
+/* LCP is finished: nothing is sent any more. */
+void ppp_over(struct ppp *p, enum ppp_reason reason);
+void ppp_set_phase(struct ppp *p, enum ppp_phase phase);
+/* Authentication is done or not needed: the network phase begins. */
+void ppp_authenticated(struct ppp *p);
+void ppp_timer(struct ppp *p, struct timer *t, uint32_t ms);
+void ppp_timer_stop(struct ppp *p, struct timer *t);
+/* Brackets around everything that comes from outside; see ppp.c. */
+bool ppp_enter(struct ppp *p, uint64_t now_ms);
+void ppp_leave(struct ppp *p);
+void ppp_random(struct ppp *p, void *buf, size_t len);
+
+/* ---- lcp.c ---- */
+void lcp_init(struct ppp *p);
+void lcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
+/* lcp_opts.c: the negotiation */
+void lcp_reset_wishes(struct ppp *p);
+void lcp_request(struct fsm *f, struct optbuf *out);
+uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out);
+bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len);
+bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len);
+/* The method of an authentication-protocol option, PPP_AUTH_NONE for one unknown to us. */
+enum ppp_auth_method lcp_auth_option(const uint8_t *opt);
+/* proxy.c: true when LCP could be opened from the AVPs; then credentials may follow. */
+bool proxy_lcp(struct ppp *p, const struct ppp_proxy *proxy);
+void proxy_auth(struct ppp *p, const struct ppp_proxy *proxy);
+
+/* ---- auth.c, pap.c, chap.c, peer_auth.c ---- */
+void auth_init(struct ppp *p);
+void auth_start(struct ppp *p); /* LCP opened */
+void auth_stop(struct ppp *p); /* LCP left Opened, or the link ends */
+void auth_limit(struct ppp *p); /* starts the phase's time over */
+void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply);
+
+/* A credential that passed the parser. */
+struct cred {
+	const uint8_t *name, *secret; /* PAP: password; CHAP: response value */
+	uint16_t name_len, secret_len;
+	uint8_t id;
+	bool proxy;
+};
+
+/* Repeats, single-shot rules, then the owner is asked. id_ok: the id answers our challenge. */
+void auth_offer(struct ppp *p, const struct cred *c, bool id_ok);
+uint16_t auth_proto(enum ppp_auth_method m);
+void auth_answer_again(struct ppp *p, uint8_t id);
+
+void pap_rx(struct ppp *p, const struct ppp_pkt *pkt);
+void pap_answer(struct ppp *p, bool ok, const char *message);
+void pap_send_request(struct ppp *p); /* PPP_PEER */
+
+void chap_rx(struct ppp *p, const struct ppp_pkt *pkt);
+void chap_send_challenge(struct ppp *p, bool fresh);
+void chap_answer(struct ppp *p, const struct ppp_auth_reply *reply, bool ok, bool retry);
+void chap_peer_rx(struct ppp *p, const struct ppp_pkt *pkt);
+void chap_peer_resend(struct ppp *p);
+
+/* ---- ipcp.c ---- */
+void ipcp_init(struct ppp *p);
+void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
+void ipcp_reset(struct ppp *p); /* wishes as configured, before a new negotiation */
+
+/* ---- digest.c ---- */
+
+struct chunk {
+	const void *p;
+	size_t len;
+};
+
+/* False when libcrypto has no memory left. */
+bool digest_md5(const struct chunk *c, size_t n, uint8_t out[16]);
+bool digest_sha1(const struct chunk *c, size_t n, uint8_t out[20]);
+bool digest_sha256(const struct chunk *c, size_t n, uint8_t out[32]);
+bool digest_md4(const void *p, size_t len, uint8_t out[16]);
+/* DES of one block under a 7-byte key (RFC 2759 8.6). */
+void digest_des(const uint8_t key7[7], const uint8_t in[8], uint8_t out[8]);
+
+/* ---- verify.c ---- */
+bool chap_md5_response(uint8_t id, const uint8_t *secret, size_t secret_len,
+                       const uint8_t *challenge, size_t challenge_len, uint8_t out[16]);
+/* RFC 2759 8.1: the 24-byte NT-Response. */
+bool mschapv2_nt_response(const uint8_t nt_hash[16], const char *user, const uint8_t challenge[16],
+                          const uint8_t peer_challenge[16], uint8_t out[24]);
+/* RFC 2759 8.7: 40 hex digits and a NUL. */
+bool mschapv2_auth_response(const uint8_t nt_hash[16], const char *user,
+                            const uint8_t challenge[16], const uint8_t peer_challenge[16],
+                            const uint8_t nt_response[24], char out[41]);

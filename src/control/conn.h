@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * The transport connection: what carries tunnels, and where the latch of single-shot tunnels lives.
+ * Over IPsec a connection is one authentication of a peer; plain UDP is one connection for all, of a
+ * kind that never latches and is never disconnected. The state machines above ask and tell the same
+ * things of both kinds.
+ */
+#pragma once
+
+#include "l2tp/l2tp.h"
+#include "ppp/ppp.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum conn_kind { CONN_UDP, CONN_IPSEC };
+
+/* What fired a latch; the names are those of logs and shows. */
+enum ss_reason {
+	SS_NONE,
+	SS_TUNNEL_AUTH_FAILED,
+	SS_TUNNEL_FAILED, /* negotiation failed otherwise: malformed, refused, unknown mandatory AVP */
+	SS_TUNNEL_TIMEOUT,
+	SS_TUNNEL_STOPCCN_RX,
+	SS_TUNNEL_ADMIN,
+	SS_SESSION_CDN_RX,
+	SS_SESSION_FAILED,
+	SS_SESSION_TIMEOUT,
+	SS_PPP_AUTH_FAILED,
+	SS_PPP_LCP_FAILED,
+	SS_PPP_ENDED, /* the user logged out */
+	SS_NCP_FAILED,
+	SS_SESSION_ADMIN,
+	SS_IPSEC_DOWN,
+	SS_FIRST_SESSION_TIMEOUT,
+	SS_SECOND_TUNNEL,
+	SS_REASON_MAX
+};
+
+const char *ss_reason_name(enum ss_reason r);
+enum ss_reason ss_reason_of_tunnel(enum l2tp_reason r);
+enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
+
+struct tunnel;
+LIST_HEAD(conn_tunnels, tunnel);
+
+/* All fields are control's alone. */
+struct conn {
+	uint64_t id; /* 0: plain UDP */
+	enum conn_kind kind;
+	bool used_by_tunnel; /* any accepted tunnel (E38) */
+	bool used_by_single_shot; /* .. and one of them is single-shot */
+	bool fired;
+	bool disconnecting; /* the signal was given (E18) */
+	bool down; /* gone; the object waits for its last record */
+	enum ss_reason fired_reason;
+	uint64_t fired_at_ms;
+	uint32_t tunnels; /* live ones */
+	struct conn_tunnels live;
+	uint32_t records; /* destructing ones (T13a) */
+	struct conn *next; /* in the table's bucket */
+};
+
+void conn_init(struct conn *k, uint64_t id, enum conn_kind kind);
+
+/*
+ * The guard at an SCCRQ (B3, E38): SS_NONE when a tunnel may be made. A single-shot tunnel needs an
+ * unused connection; no tunnel is made on one that is used by a single-shot tunnel, fired or
+ * disconnecting. Plain UDP always may.
+ */
+enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot);
+/* The guard at an ICRQ or OCRQ: false on a fired connection. */
+bool conn_guard_call(const struct conn *k);
+
+/* A tunnel was accepted. */
+void conn_use(struct conn *k, bool single_shot);
+
+/* Fires the latch: first reason wins. True when this call fired it. Plain UDP never fires. */
+bool conn_fire(struct conn *k, enum ss_reason r, uint64_t now_ms);
+
+/* True once: whoever gets it must tell IPsec to disconnect. Never for plain UDP (E18). */
+bool conn_take_disconnect(struct conn *k);

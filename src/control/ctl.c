@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The instance: what it is made of, its entry points, and the connections. */
+#include "control/ctl_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ID_QUARANTINE_MS 31000 /* DESIGN section 5; RFC 2661 5.7's full cycle */
+#define CONN_BUCKETS     4096
+#define FIRMWARE         0x0100
+#define TIMERS_A_TURN    1024 /* so that punts get their turn in a storm */
+
+static void eng_send(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
+{
+	struct ctl *c = ctx;
+
+	dp_send_udp(c->dp, &path->local, &path->remote, path->conn, pkt, len);
+}
+
+static void eng_random(void *ctx, uint8_t *buf, size_t len)
+{
+	struct ctl *c = ctx;
+
+	c->ops->random(c->ops_ctx, buf, len);
+}
+
+const struct l2tp_ops ctl_l2tp_ops = {
+        .send = eng_send,
+        .tunnel_request = tunnel_request,
+        .tunnel_rejected = tunnel_rejected,
+        .tunnel_up = tunnel_up,
+        .tunnel_down = tunnel_down,
+        .tunnel_gone = tunnel_gone,
+        .call_request = session_request,
+        .call_refused = session_refused,
+        .call_reply = session_reply,
+        .call_up = session_up,
+        .call_gone = session_gone,
+        .random = eng_random,
+};
+
+static int make_tables(struct ctl *c)
+{
+	const struct config *conf = c->conf;
+	uint32_t seed, limit = CTL_MAX_TUNNELS * conf->l2tp.half_open_percent / 100;
+
+	c->ops->random(c->ops_ctx, (uint8_t *)&seed, sizeof(seed));
+	c->tunnel_ids = idpool_new(1, 65535, ID_QUARANTINE_MS, seed);
+	c->session_ids = idpool_new(1, 65535, ID_QUARANTINE_MS, ~seed);
+	c->half_open = halfopen_new(limit > 0 ? limit : 1, c->hash_seed);
+	c->conns = calloc(CONN_BUCKETS, sizeof(*c->conns));
+	c->pools = calloc(conf->n_pools + 1, sizeof(*c->pools));
+	c->profile_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->profile_sessions));
+	c->host_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->host_sessions));
+	c->user_sessions = calloc(conf->n_users + 1, sizeof(*c->user_sessions));
+	c->framed_holder = calloc(conf->n_users + 1, sizeof(*c->framed_holder));
+	if (c->tunnel_ids == NULL || c->session_ids == NULL || c->half_open == NULL ||
+	    c->conns == NULL || c->pools == NULL || c->profile_sessions == NULL ||
+	    c->host_sessions == NULL || c->user_sessions == NULL || c->framed_holder == NULL)
+		return -1;
+	for (uint32_t i = 0; i < conf->n_dest_profiles; i++) {
+		c->host_sessions[i] = calloc(conf->dest_profiles[i].n_hosts + 1, sizeof(uint32_t));
+		if (c->host_sessions[i] == NULL)
+			return -1;
+	}
+	for (; c->n_pools < conf->n_pools; c->n_pools++)
+		if (pool_init(&c->pools[c->n_pools], &conf->pools[c->n_pools]) < 0)
+			return -1;
+	/* An address that belongs to a user is nobody else's. */
+	for (uint32_t i = 0; i < conf->n_users; i++)
+		for (uint32_t j = 0; j < c->n_pools; j++)
+			pool_reserve(&c->pools[j], ipaddr_to_v4(&conf->users[i].address));
+	for (uint32_t slot = N_SLOTS - 1; slot > 0; slot--) {
+		c->free_tunnel_slots[c->n_free_tunnel_slots++] = (uint16_t)slot;
+		c->free_session_slots[c->n_free_session_slots++] = (uint16_t)slot;
+	}
+	return 0;
+}
+
+struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *ctx, struct dp *dp,
+                    struct timerq *timers, struct log *log, uint64_t now_ms)
+{
+	struct ctl *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->conf = conf;
+	c->ops = ops;
+	c->ops_ctx = ctx;
+	c->dp = dp;
+	c->timers = timers;
+	c->log = log;
+	c->now_ms = now_ms;
+	ops->random(ctx, (uint8_t *)&c->hash_seed, sizeof(c->hash_seed));
+	TAILQ_INIT(&c->dead_tunnels);
+	TAILQ_INIT(&c->closing_sessions);
+	TAILQ_INIT(&c->dead_sessions);
+	c->limit_refused = c->limit_rejected = (struct log_limit){.every_ms = 1000, .burst = 10};
+	conn_init(&c->udp, 0, CONN_UDP);
+	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
+	c->aaa = aaa_new(conf, ops->wake, ctx, log);
+	if (c->l2tp == NULL || c->aaa == NULL || make_tables(c) < 0) {
+		ctl_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void free_records(struct ctl *c)
+{
+	for (uint32_t i = 1; i < N_SLOTS; i++)
+		if (c->session_slot[i] != NULL)
+			session_drop(c->session_slot[i]);
+	for (uint32_t i = 1; i < N_SLOTS; i++) {
+		struct tunnel *tn = c->tunnel_slot[i];
+
+		if (tn != NULL)
+			tunnel_drop(tn);
+	}
+}
+
+void ctl_free(struct ctl *c)
+{
+	if (c == NULL)
+		return;
+	l2tp_free(c->l2tp);
+	free_records(c);
+	halfopen_free(c->half_open);
+	aaa_free(c->aaa);
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		pool_fini(&c->pools[i]);
+	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
+		free(c->host_sessions[i]);
+	for (uint32_t i = 0; c->conns != NULL && i < CONN_BUCKETS; i++) {
+		struct conn *k;
+
+		while ((k = c->conns[i]) != NULL) {
+			c->conns[i] = k->next;
+			free(k);
+		}
+	}
+	free(c->tunnel_ids);
+	free(c->session_ids);
+	free(c->conns);
+	free(c->pools);
+	free(c->profile_sessions);
+	free(c->host_sessions);
+	free(c->user_sessions);
+	free(c->framed_holder);
+	free(c);
+}
+
+static void punt_l2tp(struct ctl *c, const struct dp_punt *p)
+{
+	struct l2tp_path path = {.local = p->dst, .remote = p->src, .conn = p->conn};
+
+	l2tp_rx(c->l2tp, &path, p->data, p->len, c->now_ms);
+}
+
+static void punt_ppp(struct ctl *c, const struct dp_punt *p)
+{
+	struct session *s = c->session_of_id[p->session_id];
+
+	/* The worker checked the peer; a frame of an earlier owner of the id is dropped here. */
+	if (s == NULL || s->dps.gen != p->gen || s->ppp == NULL) {
+		c->st.stale_punts++;
+		return;
+	}
+	l2tp_tunnel_alive(l2tp_call_tunnel(session_engine(s)), c->now_ms);
+	ppp_rx(s->ppp, p->data, p->len, c->now_ms);
+}
+
+void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms)
+{
+	c->now_ms = now_ms;
+	switch (p->class) {
+	case DP_PUNT_L2TP:
+	case DP_PUNT_L2TP_NEW:
+		punt_l2tp(c, p);
+		break;
+	case DP_PUNT_PPP:
+		punt_ppp(c, p);
+		break;
+	case DP_PUNT_ICMP:
+		icmp_error(c, p);
+		break;
+	default:
+		break;
+	}
+}
+
+static void auth_done(void *owner, const struct ppp_auth_reply *reply, const struct cfg_user *user)
+{
+	session_auth_result(owner, reply, user);
+}
+
+void ctl_tick(struct ctl *c, uint64_t now_ms)
+{
+	c->now_ms = now_ms;
+	timerq_run(c->timers, now_ms, TIMERS_A_TURN);
+	session_poll_closing(c);
+	aaa_poll(c->aaa, auth_done);
+}
+
+void ctl_set_if_address(struct ctl *c, uint16_t ifidx, uint32_t ip)
+{
+	if (ifidx < DP_MAX_IFS)
+		c->if_address[ifidx] = ip;
+}
+
+void ctl_shutdown(struct ctl *c, uint64_t now_ms)
+{
+	/* RFC 2661 4.4.2: 6, the requester is being shut down. */
+	static const struct l2tp_result why = {.result = 6, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+
+	c->now_ms = now_ms;
+	c->closing = true;
+	for (uint32_t id = 1; id < N_SLOTS; id++) {
+		struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, (uint16_t)id);
+
+		if (t != NULL)
+			l2tp_tunnel_close(t, &why, now_ms);
+	}
+}
+
+bool ctl_is_quiet(const struct ctl *c)
+{
+	return c->st.tunnels.live == 0 && TAILQ_EMPTY(&c->closing_sessions);
+}
+
+/* ---- connections ---- */
+
+struct conn *ctl_conn_find(const struct ctl *c, uint64_t id)
+{
+	struct conn *k;
+
+	if (id == 0)
+		return (struct conn *)&c->udp;
+	for (k = c->conns[id % CONN_BUCKETS]; k != NULL && k->id != id; k = k->next)
+		;
+	return k;
+}
+
+const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
+{
+	return ctl_conn_find(c, conn);
+}
+
+uint64_t ctl_conn_open(struct ctl *c)
+{
+	struct conn *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return 0;
+	conn_init(k, ++c->next_conn, CONN_IPSEC);
+	k->next = c->conns[k->id % CONN_BUCKETS];
+	c->conns[k->id % CONN_BUCKETS] = k;
+	return k->id;
+}
+
+void ctl_conn_disconnect(struct ctl *c, struct conn *k)
+{
+	if (!conn_take_disconnect(k))
+		return;
+	c->st.ipsec_disconnects++;
+	c->ops->ipsec_disconnect(c->ops_ctx, k->id);
+}
+
+void ctl_conn_release(struct ctl *c, struct conn *k)
+{
+	struct conn **at;
+
+	if (k->kind == CONN_UDP || !k->down || k->tunnels != 0 || k->records != 0)
+		return;
+	for (at = &c->conns[k->id % CONN_BUCKETS]; *at != k; at = &(*at)->next)
+		;
+	*at = k->next;
+	free(k);
+}
+
+void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
+{
+	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
+	struct conn *k = ctl_conn_find(c, conn);
+	struct tunnel *tn, *next;
+
+	if (k == NULL || k->kind == CONN_UDP)
+		return;
+	c->now_ms = now_ms;
+	k->down = true;
+	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
+		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
+	}
+	ctl_conn_release(c, k);
+}

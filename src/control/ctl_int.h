@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What the files of src/control share; nobody else includes it. */
+#pragma once
+
+#include "base/idpool.h"
+#include "control/aaa.h"
+#include "control/conn.h"
+#include "control/ctl.h"
+#include "control/halfopen.h"
+#include "control/pool.h"
+
+#include <sys/queue.h>
+
+#define N_SLOTS 65536 /* slot 0 is not used: a record's slot + 1 fits no table of its own */
+
+/* A remote L2TP system: the level above tunnels in JunosE's shows. */
+struct dest {
+	struct ipaddr addr;
+	uint32_t tunnels; /* records that refer to it */
+	uint32_t active; /* of them established */
+	bool was_active;
+	LIST_ENTRY(dest) link;
+};
+LIST_HEAD(dest_list, dest);
+#define DEST_BUCKETS 4096
+
+TAILQ_HEAD(session_tailq, session);
+TAILQ_HEAD(tunnel_tailq, tunnel);
+
+/* A tunnel, from the accepted SCCRQ until its destruct period is over. */
+struct tunnel {
+	uint64_t serial;
+	uint32_t slot;
+	uint16_t id; /* ours; not any more when no longer live */
+	bool single_shot; /* sampled at the SCCRQ (E22) */
+	bool established; /* counted as active */
+	bool went_down; /* tunnel_down was seen */
+	bool live; /* false in the destruct period */
+	struct conn *conn;
+	struct dest *dest;
+	uint32_t profile, host; /* indices into the configuration */
+	struct l2tp_path path;
+	uint64_t up_ms, down_ms; /* 0: never */
+	struct l2tp_result end;
+	struct l2tp_tunnel_info *last; /* allocated when the tunnel goes */
+	struct timer destruct;
+	struct halfopen_entry half_open;
+	struct session_tailq sessions; /* live and records */
+	uint32_t n_live;
+	TAILQ_ENTRY(tunnel) dead_link; /* oldest first */
+	LIST_ENTRY(tunnel) conn_link; /* while live */
+	struct ctl *ctl;
+};
+
+enum session_phase {
+	SESSION_LIVE,
+	SESSION_CLOSING, /* waits for the workers' acknowledgement */
+	SESSION_RECORD, /* destruct period */
+};
+
+/* A session, from the accepted ICRQ until its destruct period is over. */
+struct session {
+	uint64_t serial;
+	uint32_t slot;
+	enum session_phase phase;
+	struct tunnel *tunnel;
+	struct ppp *ppp; /* freed by the reap timer after it died */
+	struct dp_session dps;
+	uint64_t ticket;
+	bool delete_again; /* the order did not fit into the FIFO yet */
+	const struct cfg_interface_profile *ifprof;
+	const struct cfg_user *user; /* authenticated; counted against its limit */
+	struct pool *pool; /* the pool that peer_ip is from; NULL: a framed address */
+	uint32_t peer_ip; /* reserved for the session; 0: none */
+	const struct cfg_user *framed; /* whose own address it is */
+	bool established;
+	bool ppp_dead;
+	uint64_t up_ms, down_ms, last_rx_packets;
+	enum l2tp_reason reason;
+	enum ppp_reason ppp_reason;
+	struct l2tp_call_info *last_call; /* allocated when the call goes */
+	struct ppp_info *last_ppp;
+	struct dp_session_stats last_stats;
+	struct aaa_job *job; /* a password check under way on the helper thread */
+	struct timer destruct, reap;
+	TAILQ_ENTRY(session) link; /* in its tunnel */
+	TAILQ_ENTRY(session) wait_link; /* closing: all; record: oldest first */
+	struct ctl *ctl;
+};
+
+struct ctl {
+	const struct config *conf;
+	const struct ctl_ops *ops;
+	void *ops_ctx;
+	struct dp *dp;
+	struct timerq *timers;
+	struct log *log;
+	struct l2tp *l2tp;
+	uint64_t now_ms; /* of the call under way: callbacks of the engines have no time */
+	bool closing;
+
+	struct idpool *tunnel_ids, *session_ids;
+	uint64_t next_serial;
+	uint32_t next_gen;
+
+	struct tunnel *tunnel_slot[N_SLOTS];
+	struct session *session_slot[N_SLOTS];
+	uint16_t free_tunnel_slots[N_SLOTS], free_session_slots[N_SLOTS];
+	uint32_t n_free_tunnel_slots, n_free_session_slots;
+	struct session *session_of_id[N_SLOTS]; /* live ones */
+	struct tunnel *tunnel_of_id[N_SLOTS];
+
+	struct tunnel_tailq dead_tunnels;
+	struct session_tailq closing_sessions, dead_sessions;
+	struct halfopen *half_open;
+	struct dest_list dests[DEST_BUCKETS];
+	uint64_t hash_seed;
+
+	struct conn udp; /* the connection of all plain UDP */
+	struct conn **conns;
+	uint64_t next_conn;
+
+	struct pool *pools;
+	uint32_t n_pools;
+	struct aaa *aaa;
+
+	uint32_t *profile_sessions;
+	uint32_t **host_sessions;
+	uint32_t *user_sessions; /* by index into conf->users */
+	struct session **framed_holder; /* .. who has the user's own address */
+	uint32_t if_address[DP_MAX_IFS];
+	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
+	struct log_limit limit_refused, limit_rejected, limit_drop;
+	struct ctl_stats st;
+	struct l2tp_msg scratch;
+};
+
+/* ctl.c */
+extern const struct l2tp_ops ctl_l2tp_ops;
+struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
+/* Gives the disconnect signal if it is due; frees a connection that nobody refers to. */
+void ctl_conn_disconnect(struct ctl *c, struct conn *k);
+void ctl_conn_release(struct ctl *c, struct conn *k);
+
+/* dest.c: matching a peer with the configuration, and the destinations of shows. */
+bool dest_match(const struct ctl *c, const struct l2tp_path *path,
+                const struct l2tp_bytes *host_name, uint32_t *profile, uint32_t *host);
+/* The profile of an address alone; for messages without a usable Host Name (E14). */
+const struct cfg_dest_profile *dest_profile_of(const struct ctl *c, const struct ipaddr *addr);
+struct dest *dest_get(struct ctl *c, const struct ipaddr *addr);
+void dest_put(struct ctl *c, struct dest *d);
+void dest_active(struct ctl *c, struct dest *d, int change);
+
+/* tunnel.c */
+enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
+                                 const struct l2tp_msg *msg, struct l2tp_tunnel_conf *conf,
+                                 struct l2tp_result *res, void **user);
+void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_msg *msg,
+                     const struct l2tp_result *res);
+void tunnel_up(void *ctx, struct l2tp_tunnel *t);
+void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res);
+void tunnel_gone(void *ctx, struct l2tp_tunnel *t);
+void tunnel_record_free(struct tunnel *tn); /* ends the destruct period */
+void tunnel_drop(struct tunnel *tn); /* without ceremony; for ctl_free */
+void tunnel_fire(struct tunnel *tn, enum ss_reason r);
+const struct cfg_host *tunnel_host(const struct tunnel *tn);
+/* The engine's object of a live tunnel; NULL in the destruct period. */
+struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn);
+
+/* session.c */
+enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
+                                  struct l2tp_call_conf *conf, struct l2tp_result *res,
+                                  void **user);
+void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
+                     const struct l2tp_result *res);
+void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg);
+void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *res);
+void session_reply(void *ctx, struct l2tp_call *call);
+/* The engine's object of a live session, else NULL. */
+struct l2tp_call *session_engine(const struct session *s);
+void session_poll_closing(struct ctl *c);
+void session_record_free(struct session *s);
+/* Frees a session without ceremony; for ctl_free. */
+void session_drop(struct session *s);
+void session_auth_result(struct session *s, const struct ppp_auth_reply *reply,
+                         const struct cfg_user *user);
+
+/* session_ppp.c: the link of a session */
+int session_ppp_start(struct session *s, const struct l2tp_msg *iccn);
+void session_release_address(struct session *s);
+
+/* icmp.c */
+void icmp_error(struct ctl *c, const struct dp_punt *p);

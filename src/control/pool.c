@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "control/pool.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int pool_init(struct pool *p, const struct cfg_pool *conf)
+{
+	*p = (struct pool){.conf = conf, .first = ipaddr_to_v4(&conf->first)};
+	p->size = ipaddr_to_v4(&conf->last) - p->first + 1;
+	p->ring = calloc(p->size, sizeof(*p->ring));
+	p->taken = calloc(p->size, sizeof(*p->taken));
+	if (p->ring == NULL || p->taken == NULL) {
+		pool_fini(p);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < p->size; i++)
+		p->ring[i] = i;
+	p->n_free = p->size;
+	return 0;
+}
+
+void pool_fini(struct pool *p)
+{
+	free(p->ring);
+	free(p->taken);
+	p->ring = NULL;
+	p->taken = NULL;
+}
+
+bool pool_has(const struct pool *p, uint32_t ip)
+{
+	return ip >= p->first && ip - p->first < p->size;
+}
+
+/* Offsets taken by name stay in the ring and are stepped over here; pool_put does not add them twice. */
+uint32_t pool_get(struct pool *p)
+{
+	while (p->n_free > 0) {
+		uint32_t off = p->ring[p->head];
+
+		p->head = (p->head + 1) % p->size;
+		p->n_free--;
+		if (!p->taken[off]) {
+			p->taken[off] = true;
+			p->used++;
+			return p->first + off;
+		}
+	}
+	return 0;
+}
+
+int pool_take(struct pool *p, uint32_t ip)
+{
+	uint32_t off = ip - p->first;
+
+	if (!pool_has(p, ip))
+		return -ENOENT;
+	if (p->taken[off])
+		return -EBUSY;
+	/* Out of the ring: rare (a user who asks for an address), so a walk does. */
+	for (uint32_t i = 0; i < p->n_free; i++) {
+		uint32_t at = (p->head + i) % p->size;
+
+		if (p->ring[at] != off)
+			continue;
+		p->ring[at] = p->ring[p->head];
+		p->head = (p->head + 1) % p->size;
+		p->n_free--;
+		break;
+	}
+	p->taken[off] = true;
+	p->used++;
+	return 0;
+}
+
+void pool_reserve(struct pool *p, uint32_t ip)
+{
+	if (pool_take(p, ip) < 0)
+		return;
+	p->used--;
+	p->reserved++;
+}
+
+void pool_put(struct pool *p, uint32_t ip)
+{
+	uint32_t off = ip - p->first;
+
+	assert(pool_has(p, ip) && p->taken[off]);
+	p->taken[off] = false;
+	p->used--;
+	p->ring[(p->head + p->n_free) % p->size] = off;
+	p->n_free++;
+}

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Sessions: admission, life with the data plane, and their records. */
+#include "control/ctl_int.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* CDN result codes (RFC 2661 4.4.2). */
+#define CDN_GENERAL_ERROR 2
+#define CDN_NO_FACILITIES 4
+#define ERR_NO_RESOURCES  4
+
+static enum l2tp_verdict refuse(struct tunnel *tn, struct l2tp_result *res, uint16_t result,
+                                uint16_t error, enum l2tp_reason reason, const char *text)
+{
+	*res = (struct l2tp_result){.result = result, .error = error, .reason = reason};
+	if (result == CDN_NO_FACILITIES &&
+	    tunnel_host(tn)->session_out_of_resource_result_code_override) {
+		res->result = CDN_GENERAL_ERROR;
+		res->error = ERR_NO_RESOURCES;
+	}
+	res->has_error = res->error != 0 || text[0] != '\0';
+	snprintf(res->message, sizeof(res->message), "%s", text);
+	return L2TP_REFUSE;
+}
+
+static bool limits_reached(const struct tunnel *tn)
+{
+	const struct ctl *c = tn->ctl;
+	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	const struct cfg_host *h = tunnel_host(tn);
+
+	return (p->max_sessions != 0 && c->profile_sessions[tn->profile] >= p->max_sessions) ||
+	       (h->max_sessions != 0 && c->host_sessions[tn->profile][tn->host] >= h->max_sessions);
+}
+
+static void destruct_due(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct session *s = arg;
+
+	(void)t;
+	s->ctl->now_ms = now_ms;
+	session_record_free(s);
+}
+
+/* The link may not be freed inside its own callbacks: this runs after them. */
+static void reap(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct session *s = arg;
+
+	(void)t;
+	(void)now_ms;
+	ppp_free(s->ppp);
+	s->ppp = NULL;
+}
+
+static uint32_t slot_get(struct ctl *c)
+{
+	if (c->n_free_session_slots == 0 && !TAILQ_EMPTY(&c->dead_sessions)) {
+		c->st.records_reclaimed++;
+		session_record_free(TAILQ_FIRST(&c->dead_sessions));
+	}
+	if (c->n_free_session_slots == 0)
+		return 0;
+	return c->free_session_slots[--c->n_free_session_slots];
+}
+
+static void set_path(struct session *s, const struct l2tp_tunnel_info *info, uint16_t peer_session)
+{
+	struct tunnel *tn = s->tunnel;
+	const struct cfg_host *h = tunnel_host(tn);
+	const struct cfg_l2tp *g = &tn->ctl->conf->l2tp;
+
+	s->dps.tunnel_id = tn->id;
+	s->dps.peer_tunnel_id = info->peer_id;
+	s->dps.peer_session_id = peer_session;
+	s->dps.local = tn->path.local;
+	s->dps.peer = tn->path.remote;
+	s->dps.conn = tn->path.conn;
+	s->dps.udp_checksum = g->data_checksum && tn->conn->kind == CONN_UDP;
+	s->dps.length_bit = h->data_length_bit;
+	s->dps.outer_df = g->outer_df;
+}
+
+static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
+                                   uint16_t peer_session)
+{
+	struct session *s = calloc(1, sizeof(*s));
+	struct l2tp_tunnel_info info;
+
+	if (s == NULL)
+		return NULL;
+	s->ctl = c;
+	s->tunnel = tn;
+	s->ifprof = config_interface_profile(c->conf, tunnel_host(tn)->interface_profile);
+	timer_init(&s->destruct, destruct_due, s);
+	timer_init(&s->reap, reap, s);
+	s->slot = slot_get(c);
+	s->dps.session_id = s->slot != 0 ? idpool_get(c->session_ids, tn->serial, c->now_ms) : 0;
+	if (s->dps.session_id != 0) {
+		if (++c->next_gen == 0)
+			c->next_gen = 1;
+		s->dps.gen = c->next_gen;
+		s->dps.worker = dp_owner_pick(c->dp);
+		l2tp_tunnel_info(t, &info);
+		set_path(s, &info, peer_session);
+		if (dp_session_add(c->dp, &s->dps) == 0) {
+			s->serial = ++c->next_serial;
+			c->session_slot[s->slot] = s;
+			c->session_of_id[s->dps.session_id] = s;
+			TAILQ_INSERT_TAIL(&tn->sessions, s, link);
+			return s;
+		}
+		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
+	}
+	if (s->slot != 0)
+		c->free_session_slots[c->n_free_session_slots++] = (uint16_t)s->slot;
+	free(s);
+	return NULL;
+}
+
+enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
+                                  struct l2tp_call_conf *conf, struct l2tp_result *res, void **user)
+{
+	struct ctl *c = ctx;
+	struct tunnel *tn = l2tp_tunnel_user(t);
+	struct session *s;
+
+	if (!conn_guard_call(tn->conn))
+		return refuse(tn, res, 5, 0, L2TP_R_CALL_SINGLE_SHOT_FIRED,
+		              "single-shot tunnel already fired");
+	if (limits_reached(tn))
+		return refuse(tn, res, CDN_NO_FACILITIES, 0, L2TP_R_CALL_LIMIT_REACHED, "");
+	s = session_new(c, tn, t, msg->assigned_session_id);
+	if (s == NULL)
+		return refuse(tn, res, CDN_NO_FACILITIES, 0, L2TP_R_CALL_NO_RESOURCES, "");
+	c->profile_sessions[tn->profile]++;
+	c->host_sessions[tn->profile][tn->host]++;
+	c->st.sessions.total++;
+	c->st.sessions.live++;
+	tn->n_live++;
+	*conf = (struct l2tp_call_conf){
+	        .local_id = s->dps.session_id,
+	        .sequencing = tunnel_host(tn)->data_sequencing,
+	};
+	*user = s;
+	return L2TP_ACCEPT;
+}
+
+void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
+                     const struct l2tp_result *res)
+{
+	struct ctl *c = ctx;
+	struct tunnel *tn = l2tp_tunnel_user(t);
+
+	(void)msg;
+	c->st.sessions.total++;
+	c->st.sessions.failed++;
+	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED)
+		c->st.ss_refused_icrq++;
+	log_info(c->log, "event=session-refused tunnel=%u reason=\"%s\" result=%u error=%u", tn->id,
+	         l2tp_reason_name(res->reason), res->result, res->error);
+}
+
+struct l2tp_call *session_engine(const struct session *s)
+{
+	if (s->phase != SESSION_LIVE)
+		return NULL;
+	return l2tp_call_by_id(s->ctl->l2tp, s->dps.session_id);
+}
+
+void session_reply(void *ctx, struct l2tp_call *call)
+{
+	static const struct l2tp_result why = {
+	        .result = CDN_NO_FACILITIES,
+	        .reason = L2TP_R_CALL_NOT_SUPPORTED,
+	};
+
+	/* This LNS places no calls, so no reply of ours can come; were one to, it ends here. */
+	l2tp_call_close(call, &why, ((struct ctl *)ctx)->now_ms);
+}
+
+void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg)
+{
+	struct ctl *c = ctx;
+	struct session *s = l2tp_call_user(call);
+	struct l2tp_call_info info;
+
+	static const struct l2tp_result none = {
+	        .result = CDN_NO_FACILITIES,
+	        .reason = L2TP_R_CALL_NO_RESOURCES,
+	};
+
+	s->established = true;
+	s->up_ms = c->now_ms;
+	c->st.sessions.active++;
+	l2tp_call_info_get(call, &info);
+	s->dps.sequencing = info.sequencing;
+	s->dps.check_sequence = info.sequencing && !c->conf->l2tp.ignore_receive_data_sequencing;
+	log_info(c->log, "event=session-up tunnel=%u session=%u calling=\"%s\" called=\"%s\"",
+	         s->tunnel->id, s->dps.session_id, info.calling_number, info.called_number);
+	if (dp_session_update(c->dp, &s->dps) < 0 || session_ppp_start(s, msg) < 0)
+		l2tp_call_close(call, &none, c->now_ms);
+}
+
+static void keep_last(struct session *s, struct l2tp_call *call)
+{
+	s->last_call = malloc(sizeof(*s->last_call));
+	if (s->last_call != NULL)
+		l2tp_call_info_get(call, s->last_call);
+	if (s->ppp == NULL)
+		return;
+	s->last_ppp = malloc(sizeof(*s->last_ppp));
+	if (s->last_ppp != NULL)
+		ppp_info_get(s->ppp, s->last_ppp);
+}
+
+static void log_down(const struct session *s, const struct l2tp_result *res)
+{
+	const char *user = s->last_ppp != NULL ? s->last_ppp->user : "";
+
+	log_info(s->ctl->log,
+	         "event=session-down tunnel=%u session=%u user=\"%s\" reason=\"%s\" ppp=\"%s\" "
+	         "result=%u error=%u",
+	         s->tunnel->id, s->dps.session_id, user, l2tp_reason_name(res->reason),
+	         ppp_reason_name(s->ppp_reason), res->result, res->error);
+}
+
+/*
+ * The call has ended; its CDN leaves after this returns. The latch and the order to the worker come
+ * first, so nothing of the session is forwarded after the CDN (T24).
+ */
+void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *res)
+{
+	struct ctl *c = ctx;
+	struct session *s = l2tp_call_user(call);
+	struct tunnel *tn = s->tunnel;
+
+	tunnel_fire(tn, ss_reason_of_session(res->reason, s->ppp_reason));
+	s->reason = res->reason;
+	s->down_ms = c->now_ms;
+	s->phase = SESSION_CLOSING;
+	keep_last(s, call);
+	if (s->ppp != NULL) {
+		ppp_lower_down(s->ppp);
+		timer_set(c->timers, &s->reap, c->now_ms);
+	}
+	if (s->job != NULL) {
+		aaa_abandon(c->aaa, s->job);
+		s->job = NULL;
+	}
+	if (s->user != NULL)
+		c->user_sessions[s->user - c->conf->users]--;
+	s->user = NULL;
+	c->session_of_id[s->dps.session_id] = NULL;
+	c->profile_sessions[tn->profile]--;
+	c->host_sessions[tn->profile][tn->host]--;
+	c->st.sessions.live--;
+	tn->n_live--;
+	if (s->established)
+		c->st.sessions.active--;
+	else
+		c->st.sessions.failed++;
+	dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);
+	if (dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
+		s->delete_again = true; /* the FIFO is full: ctl_tick tries again */
+	TAILQ_INSERT_TAIL(&c->closing_sessions, s, wait_link);
+	log_down(s, res);
+}
+
+/* Ids, addresses and final counters of sessions whose removal the workers have acknowledged. */
+void session_poll_closing(struct ctl *c)
+{
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&c->closing_sessions); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, wait_link);
+		if (s->delete_again &&
+		    dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
+			break;
+		s->delete_again = false;
+		if (!dp_applied(c->dp, s->ticket))
+			break; /* later ones have later tickets */
+		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);
+		session_release_address(s);
+		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
+		TAILQ_REMOVE(&c->closing_sessions, s, wait_link);
+		s->phase = SESSION_RECORD;
+		TAILQ_INSERT_TAIL(&c->dead_sessions, s, wait_link);
+		timer_set(c->timers, &s->destruct,
+		          c->now_ms + (uint64_t)c->conf->l2tp.destruct_timeout_s * 1000);
+	}
+}
+
+static void session_free(struct session *s)
+{
+	struct ctl *c = s->ctl;
+
+	timer_cancel(c->timers, &s->destruct);
+	timer_cancel(c->timers, &s->reap);
+	if (s->ppp != NULL)
+		ppp_free(s->ppp);
+	TAILQ_REMOVE(&s->tunnel->sessions, s, link);
+	c->session_slot[s->slot] = NULL;
+	c->free_session_slots[c->n_free_session_slots++] = (uint16_t)s->slot;
+	free(s->last_call);
+	free(s->last_ppp);
+	free(s);
+}
+
+void session_record_free(struct session *s)
+{
+	TAILQ_REMOVE(&s->ctl->dead_sessions, s, wait_link);
+	session_free(s);
+}
+
+void session_drop(struct session *s)
+{
+	if (s->job != NULL)
+		aaa_abandon(s->ctl->aaa, s->job);
+	session_free(s);
+}

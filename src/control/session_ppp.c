@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The PPP link of a session: its configuration, credentials, addresses, and what its end means. */
+#include "control/ctl_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* CDN result codes (RFC 2661 4.4.2). */
+#define CDN_GENERAL_ERROR  2
+#define CDN_ADMINISTRATIVE 3
+#define ERR_GENERIC        6
+
+static void link_send(void *ctx, const uint8_t *frame, size_t len)
+{
+	struct session *s = ctx;
+
+	if (s->phase == SESSION_LIVE)
+		dp_send_ppp(s->ctl->dp, s->dps.session_id, s->dps.gen, frame, len);
+}
+
+static void link_auth(void *ctx, const struct ppp_auth_request *req)
+{
+	struct session *s = ctx;
+	struct ctl *c = s->ctl;
+	const struct cfg_user *user;
+	struct ppp_auth_reply reply;
+
+	c->st.ppp_auths++;
+	s->job = aaa_check(c->aaa, req, s, &reply, &user);
+	if (s->job == NULL)
+		session_auth_result(s, &reply, user);
+}
+
+/* The pool of a session: the user's own, else the interface profile's. */
+static struct pool *pool_of(const struct session *s, const struct cfg_user *user)
+{
+	const struct ctl *c = s->ctl;
+	const char *name = user != NULL && user->pool[0] != '\0' ? user->pool : s->ifprof->pool;
+
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		if (strcmp(c->pools[i].conf->name, name) == 0)
+			return &c->pools[i];
+	return NULL;
+}
+
+void session_auth_result(struct session *s, const struct ppp_auth_reply *verdict,
+                         const struct cfg_user *user)
+{
+	struct ctl *c = s->ctl;
+	struct ppp_auth_reply reply = *verdict;
+	uint32_t *n = user != NULL ? &c->user_sessions[user - c->conf->users] : NULL;
+
+	s->job = NULL;
+	if (reply.accept && n != NULL && user->max_sessions != 0 && *n >= user->max_sessions &&
+	    s->user != user) {
+		reply.accept = false;
+		snprintf(reply.message, sizeof(reply.message), "too many sessions");
+	}
+	if (!reply.accept)
+		c->st.ppp_auth_failures++;
+	if (reply.accept && s->user == NULL && n != NULL) {
+		s->user = user;
+		(*n)++;
+	}
+	ppp_auth_done(s->ppp, &reply, c->now_ms);
+	explicit_bzero(&reply, sizeof(reply));
+}
+
+/* The address that the peer must use: the user's own, else one of the pool, kept for the session. */
+static uint32_t link_peer_address(void *ctx, uint32_t requested)
+{
+	struct session *s = ctx;
+	uint32_t framed = s->user != NULL ? ipaddr_to_v4(&s->user->address) : 0;
+	struct pool *p;
+
+	if (s->peer_ip != 0)
+		return s->peer_ip;
+	if (framed != 0) {
+		struct session **holder = &s->ctl->framed_holder[s->user - s->ctl->conf->users];
+
+		if (*holder != NULL)
+			return 0; /* the user's other session has it */
+		*holder = s;
+		s->framed = s->user;
+		s->peer_ip = framed;
+		return framed;
+	}
+	p = pool_of(s, s->user);
+	if (p == NULL)
+		return 0;
+	if (s->ifprof->accept_peer_address && requested != 0 && pool_take(p, requested) == 0)
+		s->peer_ip = requested;
+	else
+		s->peer_ip = pool_get(p);
+	if (s->peer_ip != 0)
+		s->pool = p;
+	return s->peer_ip;
+}
+
+void session_release_address(struct session *s)
+{
+	if (s->pool != NULL)
+		pool_put(s->pool, s->peer_ip);
+	s->pool = NULL;
+	if (s->framed != NULL)
+		s->ctl->framed_holder[s->framed - s->ctl->conf->users] = NULL;
+	s->framed = NULL;
+}
+
+static void link_lcp_up(void *ctx)
+{
+	struct session *s = ctx;
+	struct l2tp_call *call = session_engine(s);
+	struct ppp_info info;
+
+	ppp_info_get(s->ppp, &info);
+	/* RFC 2661 6.14: only an ACCM other than the LAC's default is worth telling. */
+	if (call != NULL && (info.tx_accm != 0xffffffff || info.rx_accm != 0xffffffff))
+		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, s->ctl->now_ms);
+}
+
+#define IP_TCP_HEADERS 40
+
+static void link_network_up(void *ctx)
+{
+	struct session *s = ctx;
+	struct ctl *c = s->ctl;
+	struct ppp_info info;
+	char a[IPADDR_STRLEN];
+	struct ipaddr ip;
+
+	ppp_info_get(s->ppp, &info);
+	s->dps.open = true;
+	s->dps.peer_ip = info.peer_ip;
+	s->dps.mtu = info.mtu;
+	s->dps.tx_acfc = info.tx_acfc;
+	s->dps.tx_pfc = info.tx_pfc;
+	s->dps.mss_clamp = s->ifprof->mss_clamp ? (uint16_t)(info.mtu - IP_TCP_HEADERS) : 0;
+	if (dp_session_update(c->dp, &s->dps) < 0) {
+		ppp_close(s->ppp, c->now_ms);
+		return;
+	}
+	ip = ipaddr_v4(info.peer_ip);
+	log_info(c->log, "event=network-up tunnel=%u session=%u user=\"%s\" address=%s auth=%s",
+	         s->tunnel->id, s->dps.session_id, info.user, ipaddr_str(&ip, a, sizeof(a)),
+	         ppp_auth_method_name(info.auth));
+}
+
+static void link_network_down(void *ctx)
+{
+	struct session *s = ctx;
+
+	s->dps.open = false;
+	if (s->phase == SESSION_LIVE)
+		dp_session_update(s->ctl->dp, &s->dps);
+}
+
+static void link_dead(void *ctx, enum ppp_reason reason)
+{
+	struct session *s = ctx;
+	const struct cfg_host *h = tunnel_host(s->tunnel);
+	struct l2tp_result res = {.reason = L2TP_R_CALL_ADMIN_CLOSE};
+	struct l2tp_call *call = session_engine(s);
+
+	s->ppp_reason = reason;
+	switch (reason) {
+	case PPP_R_PEER_TERMINATED:
+	case PPP_R_ADMIN:
+	case PPP_R_AUTH_REFUSED:
+	case PPP_R_AUTH_FAILED:
+	case PPP_R_AUTH_TIMEOUT:
+	case PPP_R_AUTH_AGAIN:
+		res.result = CDN_ADMINISTRATIVE;
+		break;
+	default:
+		res.result = CDN_GENERAL_ERROR;
+		res.error = ERR_GENERIC;
+		res.has_error = true;
+		snprintf(res.message, sizeof(res.message), "%s", ppp_reason_name(reason));
+		break;
+	}
+	if (h->disconnect_cause || s->ctl->conf->l2tp.disconnect_cause) {
+		res.has_cause = true;
+		ppp_reason_cause(reason, &res.cause_code, &res.cause_proto, &res.cause_direction);
+	}
+	if (call != NULL)
+		l2tp_call_close(call, &res, s->ctl->now_ms);
+}
+
+static void link_random(void *ctx, uint8_t *buf, size_t len)
+{
+	struct ctl *c = ((struct session *)ctx)->ctl;
+
+	c->ops->random(c->ops_ctx, buf, len);
+}
+
+static const struct ppp_ops link_ops = {
+        .send = link_send,
+        .auth = link_auth,
+        .peer_address = link_peer_address,
+        .lcp_up = link_lcp_up,
+        .network_up = link_network_up,
+        .network_down = link_network_down,
+        .dead = link_dead,
+        .random = link_random,
+};
+
+static void link_conf(const struct session *s, struct ppp_conf *pc)
+{
+	const struct cfg_interface_profile *ip = s->ifprof;
+	const struct cfg_host *h = tunnel_host(s->tunnel);
+
+	*pc = (struct ppp_conf){
+	        .role = PPP_AUTHENTICATOR,
+	        .mru = ip->mru,
+	        .mtu = ip->mtu,
+	        .auth_methods = ip->auth_methods,
+	        .want_acfc = ip->acfc,
+	        .want_pfc = ip->pfc,
+	        .single_shot = s->tunnel->single_shot,
+	        .auth_tries = s->tunnel->single_shot ? 1 : ip->auth_tries,
+	        .restart_ms = ip->lcp_restart_ms,
+	        .max_configure = 10, /* RFC 1661 4.6: these three */
+	        .max_terminate = 2,
+	        .max_failure = 5,
+	        .auth_timeout_ms = ip->auth_timeout_s * 1000,
+	        .ncp_timeout_ms = ip->ncp_timeout_s * 1000,
+	        .echo_ms = ip->echo_interval_s * 1000,
+	        .echo_failures = ip->echo_failures,
+	        .local_ip = ipaddr_to_v4(&ip->local_address),
+	        .dns = {ipaddr_to_v4(&ip->dns[0]), ipaddr_to_v4(&ip->dns[1])},
+	        .nbns = {ipaddr_to_v4(&ip->nbns[0]), ipaddr_to_v4(&ip->nbns[1])},
+	};
+	snprintf(pc->local_name, sizeof(pc->local_name), "%s",
+	         h->local_host[0] != '\0' ? h->local_host : s->ctl->conf->system.host_name);
+}
+
+/* The proxy AVPs of an ICCN, as far as the host profile lets them count. */
+static bool take_proxy(const struct session *s, const struct l2tp_msg *m, struct ppp_proxy *px)
+{
+	const struct cfg_host *h = tunnel_host(s->tunnel);
+
+	*px = (struct ppp_proxy){0};
+	if (h->disable_proxy_lcp || m == NULL || !l2tp_msg_has(m, L2TP_AVP_LAST_TX_LCP) ||
+	    !l2tp_msg_has(m, L2TP_AVP_LAST_RX_LCP))
+		return false;
+	px->first_rx.p = l2tp_msg_has(m, L2TP_AVP_INITIAL_LCP) ? m->initial_lcp.p : NULL;
+	px->first_rx.len = m->initial_lcp.len;
+	px->last_tx.p = m->last_tx_lcp.p;
+	px->last_tx.len = m->last_tx_lcp.len;
+	px->last_rx.p = m->last_rx_lcp.p;
+	px->last_rx.len = m->last_rx_lcp.len;
+	px->use_auth = h->enable_proxy_authenticate && l2tp_msg_has(m, L2TP_AVP_PROXY_AUTH_TYPE);
+	px->auth_type = m->proxy_auth_type;
+	px->auth_id = m->proxy_auth_id;
+	px->name = m->proxy_auth_name.p;
+	px->name_len = m->proxy_auth_name.len;
+	px->challenge = m->proxy_auth_challenge.p;
+	px->challenge_len = m->proxy_auth_challenge.len;
+	px->response = m->proxy_auth_response.p;
+	px->response_len = m->proxy_auth_response.len;
+	return true;
+}
+
+int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
+{
+	struct ctl *c = s->ctl;
+	struct ppp_proxy px;
+	struct ppp_conf pc;
+	bool proxied;
+
+	link_conf(s, &pc);
+	s->ppp = ppp_new(&pc, &link_ops, s, c->timers, c->log);
+	if (s->ppp == NULL)
+		return -1;
+	proxied = take_proxy(s, iccn, &px);
+	ppp_start(s->ppp, proxied ? &px : NULL, c->now_ms);
+	return 0;
+}

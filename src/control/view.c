@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What control shows of itself, and the clear commands. */
+#include "control/ctl_int.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
+{
+	*out = c->st;
+	out->half_open = halfopen_count(c->half_open);
+	out->half_open_limit = CTL_MAX_TUNNELS * c->conf->l2tp.half_open_percent / 100;
+	out->tunnel_ids_used = c->tunnel_ids->n_used;
+	out->session_ids_used = c->session_ids->n_used;
+	l2tp_stats_get(c->l2tp, &out->l2tp);
+}
+
+const struct config *ctl_config(const struct ctl *c)
+{
+	return c->conf;
+}
+
+static uint32_t seconds_left(const struct timer *t, uint64_t now_ms)
+{
+	return t->queued && t->at_ms > now_ms ? (uint32_t)((t->at_ms - now_ms + 999) / 1000) : 0;
+}
+
+static uint64_t uptime(uint64_t up_ms, uint64_t down_ms, uint64_t now_ms)
+{
+	if (up_ms == 0)
+		return 0;
+	return ((down_ms != 0 ? down_ms : now_ms) - up_ms) / 1000;
+}
+
+static enum ctl_ss_state ss_state(const struct tunnel *tn)
+{
+	if (!tn->single_shot)
+		return CTL_SS_NONE;
+	if (!tn->live || tn->went_down)
+		return CTL_SS_FIRED;
+	return tn->n_live > 0 ? CTL_SS_CARRYING : CTL_SS_UNUSED;
+}
+
+static void view_tunnel(const struct tunnel *tn, uint64_t now_ms, struct ctl_tunnel_view *v)
+{
+	const struct ctl *c = tn->ctl;
+	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	struct l2tp_tunnel *t = tunnel_engine(tn);
+
+	*v = (struct ctl_tunnel_view){
+	        .serial = tn->serial,
+	        .id = tn->id,
+	        .destructing = !tn->live,
+	        .destruct_left_s = seconds_left(&tn->destruct, now_ms),
+	        .profile = p->name,
+	        .host = p->hosts[tn->host].name,
+	        .path = tn->path,
+	        .conn = tn->conn->id,
+	        .single_shot = ss_state(tn),
+	        .sessions = tn->n_live,
+	        .reason = tn->end.reason,
+	        .result = tn->end.result,
+	        .error = tn->end.error,
+	        .uptime_s = uptime(tn->up_ms, tn->down_ms, now_ms),
+	};
+	memcpy(v->message, tn->end.message, sizeof(v->message));
+	if (t != NULL)
+		l2tp_tunnel_info(t, &v->info);
+	else if (tn->last != NULL)
+		v->info = *tn->last;
+}
+
+static void view_session(const struct session *s, uint64_t now_ms, struct ctl_session_view *v)
+{
+	const struct tunnel *tn = s->tunnel;
+	const struct ctl *c = s->ctl;
+	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	struct l2tp_call *call = session_engine(s);
+
+	*v = (struct ctl_session_view){
+	        .serial = s->serial,
+	        .id = s->dps.session_id,
+	        .tunnel_id = tn->id,
+	        .tunnel_serial = tn->serial,
+	        .gen = s->dps.gen,
+	        .closing = s->phase == SESSION_CLOSING,
+	        .destructing = s->phase == SESSION_RECORD,
+	        .destruct_left_s = seconds_left(&s->destruct, now_ms),
+	        .worker = s->dps.worker,
+	        .profile = p->name,
+	        .host = p->hosts[tn->host].name,
+	        .interface_profile = s->ifprof->name,
+	        .peer_ip = s->peer_ip,
+	        .local_ip = ipaddr_to_v4(&s->ifprof->local_address),
+	        .pool = s->pool != NULL ? s->pool->conf->name : NULL,
+	        .mtu = s->dps.mtu,
+	        .stats = s->last_stats,
+	        .reason = s->reason,
+	        .ppp_reason = s->ppp_reason,
+	        .uptime_s = uptime(s->up_ms, s->down_ms, now_ms),
+	};
+	if (call != NULL) {
+		l2tp_call_info_get(call, &v->call);
+		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &v->stats);
+	} else if (s->last_call != NULL) {
+		v->call = *s->last_call;
+	}
+	if (s->phase == SESSION_LIVE && s->ppp != NULL)
+		ppp_info_get(s->ppp, &v->ppp);
+	else if (s->last_ppp != NULL)
+		v->ppp = *s->last_ppp;
+	memcpy(v->user, v->ppp.user, sizeof(v->user));
+}
+
+bool ctl_tunnel_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                     struct ctl_tunnel_view *out)
+{
+	while (*cursor < N_SLOTS) {
+		const struct tunnel *tn = c->tunnel_slot[(*cursor)++];
+
+		if (tn == NULL)
+			continue;
+		view_tunnel(tn, now_ms, out);
+		return true;
+	}
+	return false;
+}
+
+bool ctl_session_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                      struct ctl_session_view *out)
+{
+	while (*cursor < N_SLOTS) {
+		const struct session *s = c->session_slot[(*cursor)++];
+
+		if (s == NULL)
+			continue;
+		view_session(s, now_ms, out);
+		return true;
+	}
+	return false;
+}
+
+bool ctl_tunnel_get(const struct ctl *c, uint16_t id, uint64_t now_ms, struct ctl_tunnel_view *out)
+{
+	if (c->tunnel_of_id[id] == NULL)
+		return false;
+	view_tunnel(c->tunnel_of_id[id], now_ms, out);
+	return true;
+}
+
+bool ctl_session_get(const struct ctl *c, uint16_t id, uint64_t now_ms,
+                     struct ctl_session_view *out)
+{
+	if (c->session_of_id[id] == NULL)
+		return false;
+	view_session(c->session_of_id[id], now_ms, out);
+	return true;
+}
+
+const char *ctl_session_reason_name(const struct ctl_session_view *v)
+{
+	if (v->ppp_reason != PPP_R_NONE)
+		return ppp_reason_name(v->ppp_reason);
+	return l2tp_reason_name(v->reason);
+}
+
+bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *out)
+{
+	const struct pool *p;
+
+	if (*cursor >= c->n_pools)
+		return false;
+	p = &c->pools[(*cursor)++];
+	*out = (struct ctl_pool_view){
+	        .name = p->conf->name,
+	        .first = p->first,
+	        .last = p->first + p->size - 1,
+	        .size = p->size,
+	        .used = p->used,
+	        .reserved = p->reserved,
+	};
+	return true;
+}
+
+uint32_t ctl_profile_sessions(const struct ctl *c, uint32_t profile)
+{
+	return c->profile_sessions[profile];
+}
+
+uint32_t ctl_host_sessions(const struct ctl *c, uint32_t profile, uint32_t host)
+{
+	return c->host_sessions[profile][host];
+}
+
+/* RFC 2661 4.4.2: StopCCN 1, a general request to clear; CDN 3, administrative reasons. */
+static const struct l2tp_result clear_tunnel = {
+        .result = 1,
+        .reason = L2TP_R_TUNNEL_ADMIN_CLOSE,
+};
+
+static void clear_one_session(struct session *s)
+{
+	static const struct l2tp_result why = {.result = 3, .reason = L2TP_R_CALL_ADMIN_CLOSE};
+
+	/* A link that is up says good-bye to its peer first; its end closes the call. */
+	if (s->ppp != NULL)
+		ppp_close(s->ppp, s->ctl->now_ms);
+	else
+		l2tp_call_close(session_engine(s), &why, s->ctl->now_ms);
+}
+
+int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, id);
+
+	if (t == NULL || c->tunnel_of_id[id] == NULL)
+		return -ENOENT;
+	c->now_ms = now_ms;
+	l2tp_tunnel_close(t, &clear_tunnel, now_ms);
+	return 0;
+}
+
+int ctl_clear_session(struct ctl *c, uint16_t id, uint64_t now_ms)
+{
+	struct session *s = c->session_of_id[id];
+
+	if (s == NULL)
+		return -ENOENT;
+	c->now_ms = now_ms;
+	clear_one_session(s);
+	return 0;
+}
+
+bool ctl_clear_tunnels(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64_t now_ms)
+{
+	for (; *cursor < N_SLOTS && budget > 0; ++*cursor)
+		if (ctl_clear_tunnel(c, (uint16_t)*cursor, now_ms) == 0)
+			budget--;
+	return *cursor >= N_SLOTS;
+}
+
+bool ctl_clear_sessions(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64_t now_ms)
+{
+	for (; *cursor < N_SLOTS && budget > 0; ++*cursor)
+		if (ctl_clear_session(c, (uint16_t)*cursor, now_ms) == 0)
+			budget--;
+	return *cursor >= N_SLOTS;
+}

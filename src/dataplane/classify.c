@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: what is this frame?
+ *
+ * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages, at the L2TP
+ * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; other
+ * workers' sessions to their owner; ours and the unknown to control.
+ */
+#include "dataplane/ip4.h"
+
+#include <rte_ether.h>
+#include <rte_prefetch.h>
+
+#define ETH_LEN  RTE_ETHER_HDR_LEN
+#define VLAN_LEN 4
+
+/* RFC 2661 3.1: flag bits of the first word. */
+#define L2TP_T    0x8000
+#define L2TP_L    0x4000
+#define L2TP_S    0x0800
+#define L2TP_O    0x0200
+#define L2TP_P    0x0100
+#define L2TP_VER  0x000f
+#define L2TP_CTRL 12 /* header of a control message, and with it of a ZLB */
+
+/* The kernel twin knows its interface, not the tag. */
+static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
+{
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (pkt_meta(m)->l2_len == ETH_LEN + VLAN_LEN) {
+		memmove(p + VLAN_LEN, p, 2 * RTE_ETHER_ADDR_LEN);
+		rte_pktmbuf_adj(m, VLAN_LEN);
+	}
+	dp_punt(w, m, DP_PUNT_TWIN, DP_DROP_NONE);
+	return NULL;
+}
+
+static struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+{
+	dp_drop(w, m, reason);
+	return NULL;
+}
+
+/* RFC 2661 3.1: a control message has L and S, and neither O nor P. At the Ethernet header. */
+static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const struct pkt_meta *meta = pkt_meta(m);
+	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
+	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
+	uint16_t flags = get_be16(p), l2tp_len, tid;
+	const struct tunnel *t;
+	uint32_t known;
+
+	if (len < L2TP_CTRL)
+		return drop(w, m, DP_DROP_L2TP_SHORT);
+	if ((flags & (L2TP_L | L2TP_S | L2TP_O | L2TP_P)) != (L2TP_L | L2TP_S))
+		return drop(w, m, DP_DROP_L2TP_HEADER);
+	l2tp_len = get_be16(p + 2);
+	if (l2tp_len < L2TP_CTRL || l2tp_len > len)
+		return drop(w, m, DP_DROP_L2TP_LENGTH);
+	if (!udp4_verify(m, udp, (uint16_t)(len + sizeof(*udp)), meta->src, meta->dst))
+		return drop(w, m, DP_DROP_UDP_CHECKSUM);
+	tid = get_be16(p + 4);
+	rte_pktmbuf_adj(m, off);
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - l2tp_len));
+	if (tid == 0) {
+		if (!newtun_take(w->newtun, meta->src, meta->sport, w->now))
+			return drop(w, m, DP_DROP_NEW_TUNNEL_LIMIT);
+		dp_punt(w, m, DP_PUNT_L2TP_NEW, DP_DROP_NONE);
+		return NULL;
+	}
+	t = &w->dp->tunnels[tid];
+	known = __atomic_load_n(&t->known, __ATOMIC_ACQUIRE);
+	if (known == 0)
+		return drop(w, m, DP_DROP_L2TP_UNKNOWN_TUNNEL);
+	/* Port 0: the peer has not answered yet, and may choose one (RFC 2661 8.1). */
+	if (__atomic_load_n(&t->addrs, __ATOMIC_RELAXED) !=
+	            ((uint64_t)meta->src << 32 | meta->dst) ||
+	    __atomic_load_n(&t->conn, __ATOMIC_RELAXED) != meta->conn ||
+	    ((uint16_t)known != 0 && (uint16_t)known != meta->sport))
+		return drop(w, m, DP_DROP_L2TP_CONTROL_PEER);
+	dp_punt(w, m, DP_PUNT_L2TP, DP_DROP_NONE);
+	return NULL;
+}
+
+/* Data messages belong to the worker that owns their session. At the Ethernet header. */
+static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
+	uint16_t ids = get_be16(p) & L2TP_L ? 4 : 2, sid;
+	uint8_t owner;
+
+	if (unlikely(len < ids + 4))
+		return drop(w, m, DP_DROP_L2TP_SHORT);
+	sid = get_be16(p + ids + 2);
+	owner = dp_owner(w->dp, sid);
+	if (owner != w->id && owner != SESS_NO_OWNER) {
+		dp_handoff(w, m, owner, RESUME_CLASSIFY);
+		return NULL;
+	}
+	rte_prefetch0(&w->dp->rx[sid]);
+	rte_pktmbuf_adj(m, off);
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
+	return m;
+}
+
+/* A whole UDP datagram to one of our addresses; len bytes of it are there. */
+static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
+	struct pkt_meta *meta = pkt_meta(m);
+	uint16_t ulen, flags;
+
+	if (unlikely(len < sizeof(*u)))
+		return drop(w, m, DP_DROP_UDP_LENGTH);
+	if (u->dst_port != rte_cpu_to_be_16(L2TP_PORT))
+		return to_twin(w, m);
+	ulen = rte_be_to_cpu_16(u->dgram_len);
+	if (unlikely(ulen < sizeof(*u) || ulen > len))
+		return drop(w, m, DP_DROP_UDP_LENGTH);
+	meta->sport = rte_be_to_cpu_16(u->src_port);
+	meta->dport = L2TP_PORT;
+	off += sizeof(*u);
+	ulen -= sizeof(*u);
+	if (unlikely(ulen < 2))
+		return drop(w, m, DP_DROP_L2TP_SHORT);
+	flags = get_be16((const uint8_t *)(u + 1));
+	if (unlikely((flags & L2TP_VER) != 2))
+		return drop(w, m, DP_DROP_L2TP_VERSION);
+	return flags & L2TP_T ? control(w, m, off, ulen) : data(w, m, off, ulen);
+}
+
+/* A whole packet to one of our addresses. */
+static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
+{
+	const uint16_t l2 = pkt_meta(m)->l2_len;
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
+	uint16_t hl = ip4_hdr_len(ip);
+
+	return udp(w, m, (uint16_t)(l2 + hl), (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl));
+}
+
+static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip =
+	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, pkt_meta(m)->l2_len);
+	uint16_t at;
+
+	if (ip->next_proto_id != IPPROTO_UDP)
+		return to_twin(w, m);
+	if (likely(!ip4_is_fragment(ip)))
+		return local_whole(w, m);
+	/* All fragments of one pair of hosts meet on one worker, however the port spreads them. */
+	at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
+	                w->dp->conf.n_workers);
+	if (at != w->id) {
+		dp_handoff(w, m, at, RESUME_CLASSIFY);
+		return NULL;
+	}
+	m = dp_reassemble(w, m, ip4_hdr_len(ip));
+	return m == NULL ? NULL : local_whole(w, m);
+}
+
+/* An IPv4 packet in a frame to our MAC address. */
+static struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m)
+{
+	struct pkt_meta *meta = pkt_meta(m);
+	const uint16_t l2 = meta->l2_len;
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
+	bool sum_ok = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	enum dp_drop bad = ip4_check(ip, (uint32_t)(m->data_len - l2), sum_ok);
+	uint16_t total;
+	uint32_t nh;
+
+	if (unlikely(bad != DP_DROP_NONE))
+		return drop(w, m, bad);
+	total = (uint16_t)(l2 + rte_be_to_cpu_16(ip->total_length));
+	if (m->data_len > total)
+		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
+	meta->src = rte_be_to_cpu_32(ip->src_addr);
+	meta->dst = rte_be_to_cpu_32(ip->dst_addr);
+	if (unlikely(ip4_martian_src(meta->src) || ip4_martian_dst(meta->dst)))
+		return drop(w, m, DP_DROP_IP4_MARTIAN);
+	nh = dp_nh_lookup(w->dp, meta->dst);
+	if (w->dp->nh[nh].kind == DP_RT_LOCAL)
+		return local(w, m);
+	meta->nh = nh;
+	meta->flags |= PKT_ROUTED;
+	rte_pktmbuf_adj(m, l2);
+	vec_push(&w->transit, m);
+	return NULL;
+}
+
+static struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m)
+{
+	const struct port *port = &w->dp->ports[m->port];
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct pkt_meta *meta = pkt_meta(m);
+	uint16_t vlan = 0, type;
+
+	if (unlikely(m->data_len < ETH_LEN))
+		return drop(w, m, DP_DROP_ETH_SHORT);
+	type = get_be16(p + 2 * RTE_ETHER_ADDR_LEN);
+	meta->l2_len = ETH_LEN;
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+		vlan = m->vlan_tci & 0xfff;
+	} else if (type == RTE_ETHER_TYPE_VLAN) {
+		if (unlikely(m->data_len < ETH_LEN + VLAN_LEN))
+			return drop(w, m, DP_DROP_ETH_SHORT);
+		vlan = get_be16(p + ETH_LEN) & 0xfff;
+		type = get_be16(p + ETH_LEN + 2);
+		meta->l2_len = ETH_LEN + VLAN_LEN;
+	}
+	meta->in_if = port->vlan_if[vlan];
+	if (unlikely(meta->in_if == DP_IF_NONE))
+		return drop(w, m, DP_DROP_ETH_VLAN_UNKNOWN);
+	if (unlikely(p[0] & 1)) /* multicast and broadcast: ARP, routing protocols, neighbours */
+		return to_twin(w, m);
+	if (unlikely(memcmp(p, w->dp->ifs[meta->in_if].conf.mac, RTE_ETHER_ADDR_LEN) != 0))
+		return drop(w, m, DP_DROP_ETH_NOT_OURS);
+	if (unlikely(type != RTE_ETHER_TYPE_IPV4))
+		return to_twin(w, m);
+	return ip4(w, m);
+}
+
+uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m;
+
+		assert(v[i]->nb_segs == 1);
+		if (i + 1 < n)
+			rte_prefetch0(rte_pktmbuf_mtod(v[i + 1], void *));
+		m = classify_one(w, v[i]);
+		if (m != NULL)
+			v[k++] = m;
+	}
+	return k;
+}

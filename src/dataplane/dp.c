@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The instance: made, stopped and freed; its names. */
+#include "dataplane/priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+#define MBUF_CACHE        256
+#define MBUFS_BASE        16384 /* without conf.n_mbufs: this, and so many a worker more: */
+#define MBUFS_WORKER      8192
+#define LARGE_BASE        256
+#define LARGE_WORKER      256
+#define REASSEMBLY_DFLT   1024
+#define REASSEMBLY_BUCKET 16
+#define SOURCE_RATE_DFLT  1000 /* half of all, so a LAC with a thousand tunnels is soon back */
+
+static const char *const drop_names[DP_DROP_MAX] = {
+#define X(sym, name, help) name,
+        DP_DROP_LIST(X)
+#undef X
+};
+
+static const char *const drop_helps[DP_DROP_MAX] = {
+#define X(sym, name, help) help,
+        DP_DROP_LIST(X)
+#undef X
+};
+
+/*
+ * When thousands of clients dial at once, L2TP and PPP come in bursts. A request for a tunnel costs
+ * control about 20 us, and a forged one some three answers to an innocent address: this many let all
+ * clients of a full machine back in within half a minute, and leave control free for the rest.
+ */
+static const struct {
+	const char *name;
+	uint32_t rate; /* a second and worker */
+	uint32_t ring; /* packets that wait: 7000 in all leave enough buffers to forward with */
+} punt_classes[DP_PUNT_MAX] = {
+        [DP_PUNT_L2TP] = {"l2tp", 50000, 2048},
+        [DP_PUNT_PPP] = {"ppp", 50000, 2048},
+        [DP_PUNT_L2TP_NEW] = {"l2tp-new", 2000, 512},
+        [DP_PUNT_TWIN] = {"twin", 20000, 1024},
+        [DP_PUNT_SUBSCRIBER] = {"subscriber", 5000, 1024},
+        [DP_PUNT_ICMP] = {"icmp", 1000, 256},
+        [DP_PUNT_NEIGH] = {"neighbour", 500, 256},
+};
+
+const char *dp_drop_name(enum dp_drop d)
+{
+	return (unsigned)d < DP_DROP_MAX ? drop_names[d] : "unknown";
+}
+
+const char *dp_drop_help(enum dp_drop d)
+{
+	return (unsigned)d < DP_DROP_MAX ? drop_helps[d] : "no such reason";
+}
+
+const char *dp_punt_name(enum dp_punt_class c)
+{
+	return (unsigned)c < DP_PUNT_MAX ? punt_classes[c].name : "unknown";
+}
+
+/* ---- one worker ---- */
+
+static struct rte_ring *ring_new(const char *name, unsigned esize, unsigned n, int socket)
+{
+	struct rte_ring *r;
+	ssize_t size = rte_ring_get_memsize_elem(esize, n);
+
+	/* Not rte_ring_create: the square of workers would use up EAL's memory zones. */
+	r = rte_zmalloc_socket(name, (size_t)size, RTE_CACHE_LINE_SIZE, socket);
+	if (r != NULL)
+		rte_ring_init(r, name, n, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	return r;
+}
+
+static int worker_rings(struct worker *w)
+{
+	struct dp *dp = w->dp;
+	int socket = dp->conf.socket;
+
+	w->fifo = ring_new("dp_fifo", sizeof(struct fifo_msg), FIFO_SIZE, socket);
+	if (w->fifo == NULL)
+		return -ENOMEM;
+	for (int c = 0; c < DP_PUNT_MAX; c++) {
+		w->punt[c] = ring_new("dp_punt", sizeof(void *), punt_classes[c].ring, socket);
+		if (w->punt[c] == NULL)
+			return -ENOMEM;
+	}
+	w->handoff_to =
+	        rte_calloc_socket("dp_handoff", dp->conf.n_workers, sizeof(void *), 0, socket);
+	if (w->handoff_to == NULL)
+		return -ENOMEM;
+	for (uint16_t to = 0; to < dp->conf.n_workers; to++) {
+		if (to == w->id)
+			continue;
+		w->handoff_to[to] = ring_new("dp_handoff", sizeof(void *), HANDOFF_SIZE, socket);
+		if (w->handoff_to[to] == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int worker_limits(struct worker *w, uint32_t seed)
+{
+	const struct dp_conf *conf = &w->dp->conf;
+
+	for (int c = 0; c < DP_PUNT_MAX; c++)
+		gcra_init(&w->punt_limit[c], w->dp->tsc_hz, conf->punt_rate[c],
+		          conf->punt_rate[c] / 5 + 1);
+	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
+	                       conf->new_tunnel_source_rate, seed, conf->socket);
+	return w->newtun == NULL ? -ENOMEM : 0;
+}
+
+static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
+{
+	int socket = dp->conf.socket;
+	struct worker *w;
+	uint32_t entries = dp->conf.reassembly_entries;
+
+	w = rte_zmalloc_socket("dp_worker", sizeof(*w), RTE_CACHE_LINE_SIZE, socket);
+	dp->workers[id] = w;
+	if (w == NULL)
+		return -ENOMEM;
+	w->dp = dp;
+	w->id = id;
+	w->ip_id = id;
+	w->vector = dp->conf.vector;
+	w->tx = rte_calloc_socket("dp_tx", RTE_MAX_ETHPORTS, sizeof(*w->tx), 0, socket);
+	w->handoff =
+	        rte_calloc_socket("dp_handoff", dp->conf.n_workers, sizeof(*w->handoff), 0, socket);
+	w->rxq = rte_calloc_socket("dp_rxq", RTE_MAX_ETHPORTS * RTE_MAX_QUEUES_PER_PORT,
+	                           sizeof(*w->rxq), 0, socket);
+	w->holds =
+	        rte_calloc_socket("dp_holds", HOLD_SETS * HOLD_WAYS, sizeof(*w->holds), 0, socket);
+	w->dead_frags = rte_zmalloc_socket("dp_frags", sizeof(*w->dead_frags), 0, socket);
+	w->reass = rte_ip_frag_table_create(entries / REASSEMBLY_BUCKET + 1, REASSEMBLY_BUCKET,
+	                                    entries, dp->tsc_hz * REASSEMBLY_MS / 1000, socket);
+	if (w->tx == NULL || w->handoff == NULL || w->rxq == NULL || w->holds == NULL ||
+	    w->dead_frags == NULL || w->reass == NULL || worker_limits(w, seed) != 0)
+		return -ENOMEM;
+	return worker_rings(w);
+}
+
+static void ring_free_mbufs(struct rte_ring *r)
+{
+	void *m;
+
+	while (r != NULL && rte_ring_sc_dequeue(r, &m) == 0)
+		rte_pktmbuf_free(m);
+	rte_free(r);
+}
+
+static void fifo_free(struct rte_ring *r)
+{
+	struct fifo_msg msg;
+
+	while (r != NULL && rte_ring_sc_dequeue_elem(r, &msg, sizeof(msg)) == 0) {
+		if (msg.op >= FIFO_SEND_PPP)
+			rte_pktmbuf_free(msg.m);
+	}
+	rte_free(r);
+}
+
+static void worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	for (uint32_t i = 0; w->holds != NULL && i < HOLD_SETS * HOLD_WAYS; i++)
+		rte_pktmbuf_free_bulk(w->holds[i].pkt, w->holds[i].n);
+	for (int c = 0; c < DP_PUNT_MAX; c++) {
+		if (c == DP_PUNT_NEIGH)
+			rte_free(w->punt[c]);
+		else
+			ring_free_mbufs(w->punt[c]);
+	}
+	for (uint16_t to = 0; w->handoff_to != NULL && to < w->dp->conf.n_workers; to++)
+		ring_free_mbufs(w->handoff_to[to]);
+	fifo_free(w->fifo);
+	if (w->reass != NULL)
+		rte_ip_frag_table_destroy(w->reass);
+	newtun_free(w->newtun);
+	rte_free(w->handoff_to);
+	rte_free(w->dead_frags);
+	rte_free(w->holds);
+	rte_free(w->rxq);
+	rte_free(w->handoff);
+	rte_free(w->tx);
+	rte_free(w);
+}
+
+/* ---- the instance ---- */
+
+static void conf_defaults(struct dp_conf *c)
+{
+	c->vector = RTE_MAX(8, RTE_MIN(c->vector, VEC_MAX));
+	c->hold_packets = RTE_MIN(c->hold_packets, HOLD_MAX);
+	if (c->n_mbufs == 0)
+		c->n_mbufs = MBUFS_BASE + c->n_workers * MBUFS_WORKER;
+	if (c->new_tunnel_source_rate == 0)
+		c->new_tunnel_source_rate = SOURCE_RATE_DFLT;
+	if (c->reassembly_entries == 0)
+		c->reassembly_entries = REASSEMBLY_DFLT;
+	for (int i = 0; i < DP_PUNT_MAX; i++) {
+		if (c->punt_rate[i] == 0)
+			c->punt_rate[i] = punt_classes[i].rate;
+	}
+}
+
+static int pools_new(struct dp *dp)
+{
+	const struct dp_conf *c = &dp->conf;
+	char name[RTE_MEMPOOL_NAMESIZE];
+	unsigned tag = (unsigned)((uintptr_t)dp >> 6);
+
+	snprintf(name, sizeof(name), "dp_%x", tag);
+	dp->pool = rte_pktmbuf_pool_create(name, c->n_mbufs, MBUF_CACHE, sizeof(struct pkt_meta),
+	                                   RTE_MBUF_DEFAULT_BUF_SIZE, c->socket);
+	snprintf(name, sizeof(name), "dp_large_%x", tag);
+	dp->large = rte_pktmbuf_pool_create(name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0,
+	                                    sizeof(struct pkt_meta),
+	                                    RTE_PKTMBUF_HEADROOM + LARGE_ROOM, c->socket);
+	return dp->pool == NULL || dp->large == NULL ? -ENOMEM : 0;
+}
+
+static int arrays_new(struct dp *dp)
+{
+	int s = dp->conf.socket;
+	const unsigned line = RTE_CACHE_LINE_SIZE;
+
+	dp->owner = rte_malloc_socket("dp_owner", SESS_IDS, line, s);
+	dp->rx = rte_calloc_socket("dp_rx", SESS_IDS, sizeof(*dp->rx), line, s);
+	dp->tx = rte_calloc_socket("dp_tx", SESS_IDS, sizeof(*dp->tx), line, s);
+	dp->ctr = rte_calloc_socket("dp_ctr", SESS_IDS, sizeof(*dp->ctr), line, s);
+	dp->gen = rte_calloc_socket("dp_gen", SESS_IDS, sizeof(*dp->gen), line, s);
+	dp->tunnels = rte_calloc_socket("dp_tunnels", SESS_IDS, sizeof(*dp->tunnels), line, s);
+	dp->ifs = rte_calloc_socket("dp_ifs", DP_MAX_IFS, sizeof(*dp->ifs), line, s);
+	dp->ctl = calloc(SESS_IDS, sizeof(*dp->ctl));
+	if (dp->owner == NULL || dp->rx == NULL || dp->tx == NULL || dp->ctr == NULL ||
+	    dp->gen == NULL || dp->tunnels == NULL || dp->ifs == NULL || dp->ctl == NULL)
+		return -ENOMEM;
+	memset(dp->owner, SESS_NO_OWNER, SESS_IDS);
+	return 0;
+}
+
+static int dp_build(struct dp *dp)
+{
+	uint32_t seed;
+	int rc;
+
+	dp->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (dp->event_fd < 0)
+		return -errno;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		return -EIO;
+	rc = pools_new(dp);
+	if (rc == 0)
+		rc = arrays_new(dp);
+	if (rc == 0)
+		rc = dp_tables_init(dp);
+	for (uint16_t i = 0; i < dp->conf.n_workers && rc == 0; i++)
+		rc = worker_new(dp, i, seed);
+	return rc;
+}
+
+struct dp *dp_new(const struct dp_conf *conf, struct log *log)
+{
+	struct dp *dp;
+	int rc;
+
+	if (conf->n_workers == 0 || conf->n_workers > DP_MAX_WORKERS) {
+		errno = EINVAL;
+		return NULL;
+	}
+	dp = rte_zmalloc_socket("dp", sizeof(*dp), RTE_CACHE_LINE_SIZE, conf->socket);
+	if (dp == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	dp->conf = *conf;
+	dp->log = log;
+	dp->tsc_hz = rte_get_tsc_hz();
+	dp->event_fd = -1;
+	conf_defaults(&dp->conf);
+	rc = dp_build(dp);
+	if (rc != 0) {
+		log_error(log, "dataplane: event=start-failed error=\"%s\"", strerror(-rc));
+		dp_free(dp);
+		errno = -rc;
+		return NULL;
+	}
+	return dp;
+}
+
+void dp_free(struct dp *dp)
+{
+	if (dp == NULL)
+		return;
+	for (int i = 0; i < DP_MAX_WORKERS; i++)
+		worker_free(dp->workers[i]);
+	dp_tables_free(dp);
+	for (int i = 0; i < RTE_MAX_ETHPORTS; i++)
+		rte_free(dp->ports[i].vlan_if);
+	free(dp->ctl);
+	rte_free(dp->ifs);
+	rte_free(dp->tunnels);
+	rte_free(dp->gen);
+	rte_free(dp->ctr);
+	rte_free(dp->tx);
+	rte_free(dp->rx);
+	rte_free(dp->owner);
+	rte_mempool_free(dp->large);
+	rte_mempool_free(dp->pool);
+	if (dp->event_fd >= 0)
+		close(dp->event_fd);
+	rte_free(dp);
+}
+
+uint16_t dp_n_workers(const struct dp *dp)
+{
+	return dp->conf.n_workers;
+}
+
+struct rte_mempool *dp_mbuf_pool(struct dp *dp)
+{
+	return dp->pool;
+}
+
+struct rte_mbuf *dp_alloc(struct dp *dp, size_t len)
+{
+	struct rte_mbuf *m;
+
+	if (len > LARGE_ROOM)
+		return NULL;
+	m = rte_pktmbuf_alloc(len <= RTE_MBUF_DEFAULT_DATAROOM ? dp->pool : dp->large);
+	if (m != NULL)
+		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
+	return m;
+}

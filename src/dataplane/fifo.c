@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Orders of control: one FIFO a worker, so that what control writes in order takes effect in order. */
+#include "dataplane/priv.h"
+
+#include <rte_ring_elem.h>
+
+/* ---- control ---- */
+
+bool dp_fifo_room(const struct dp *dp, int w)
+{
+	if (w >= 0)
+		return rte_ring_free_count(dp->workers[w]->fifo) > 0;
+	for (uint16_t i = 0; i < dp->conf.n_workers; i++) {
+		if (rte_ring_free_count(dp->workers[i]->fifo) == 0)
+			return false;
+	}
+	return true;
+}
+
+static void fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg)
+{
+	int rc = rte_ring_sp_enqueue_elem(dp->workers[w]->fifo, msg, sizeof(*msg));
+
+	/* Control is the only producer, so the room that it saw is still there. */
+	assert(rc == 0);
+	(void)rc;
+}
+
+uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg)
+{
+	msg->seq = ++dp->seq;
+	fifo_put(dp, w, msg);
+	return msg->seq;
+}
+
+uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg)
+{
+	msg->seq = ++dp->seq;
+	for (uint16_t i = 0; i < dp->conf.n_workers; i++)
+		fifo_put(dp, i, msg);
+	return msg->seq;
+}
+
+/* ---- worker ---- */
+
+static void session_add(struct dp *dp, const struct fifo_msg *msg)
+{
+	dp->ctr[msg->id] = (struct sess_ctr){0};
+	dp->tx[msg->id] = msg->sess.tx;
+	dp->rx[msg->id] = msg->sess.rx;
+}
+
+static void session_update(struct dp *dp, const struct fifo_msg *msg)
+{
+	struct sess_rx *rx = &dp->rx[msg->id];
+	struct sess_tx *tx = &dp->tx[msg->id];
+	uint16_t nr = rx->nr, ns = tx->ns;
+
+	*rx = msg->sess.rx;
+	*tx = msg->sess.tx;
+	rx->nr = nr;
+	tx->ns = ns;
+}
+
+static void session_del(struct worker *w, const struct fifo_msg *msg)
+{
+	struct sess_rx *rx = &w->dp->rx[msg->id];
+
+	if (msg->owner == w->id) {
+		rx->flags = 0; /* the generation stays, for readers of the counters */
+		w->dp->tx[msg->id].flags = 0;
+	}
+	dp_hold_purge(w, msg->id, msg->gen);
+}
+
+static void send_ppp(struct worker *w, const struct fifo_msg *msg)
+{
+	const struct sess_rx *rx = &w->dp->rx[msg->id];
+	struct rte_mbuf *m = msg->m;
+
+	w->st.injected++;
+	if ((rx->flags & SESS_VALID) == 0 || rx->gen != msg->gen)
+		dp_drop(w, m, DP_DROP_SEND_STALE);
+	else if (dp_l2tp_out_ppp(w, m, msg->id))
+		dp_output(w, &m, 1);
+}
+
+static void fifo_do(struct worker *w, const struct fifo_msg *msg)
+{
+	struct rte_mbuf *m = msg->m;
+
+	switch (msg->op) {
+	case FIFO_SESSION_ADD:
+		session_add(w->dp, msg);
+		break;
+	case FIFO_SESSION_UPDATE:
+		session_update(w->dp, msg);
+		break;
+	case FIFO_SESSION_DEL:
+		session_del(w, msg);
+		break;
+	case FIFO_NEIGH:
+		dp_hold_release(w, msg->id, msg->neigh.ip, msg->neigh.mac);
+		break;
+	case FIFO_SEND_PPP:
+		send_ppp(w, msg);
+		break;
+	case FIFO_SEND_IP:
+		w->st.injected++;
+		dp_route(w, &m, 1);
+		break;
+	case FIFO_SEND_FRAME:
+		w->st.injected++;
+		pkt_meta(m)->out_if = msg->id;
+		dp_tx(w, &m, 1);
+		break;
+	}
+}
+
+uint32_t dp_fifo_run(struct worker *w)
+{
+	struct fifo_msg msg;
+	uint32_t n;
+
+	for (n = 0; n < FIFO_BURST; n++) {
+		if (rte_ring_sc_dequeue_elem(w->fifo, &msg, sizeof(msg)) != 0)
+			break;
+		fifo_do(w, &msg);
+		__atomic_store_n(&w->applied, msg.seq, __ATOMIC_RELEASE);
+	}
+	return n;
+}

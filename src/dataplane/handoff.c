@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Packets for sessions that another worker owns: a ring for each pair of workers, filled in bulk. */
+#include "dataplane/priv.h"
+
+static_assert(DP_MAX_WORKERS <= 64, "handoff_filled has a bit for each worker");
+
+static void handoff_send(struct worker *w, uint16_t to)
+{
+	struct vec *b = &w->handoff[to];
+	uint16_t sent =
+	        (uint16_t)rte_ring_sp_enqueue_burst(w->handoff_to[to], (void **)b->v, b->n, NULL);
+
+	w->st.handed_off += sent;
+	for (uint16_t i = sent; i < b->n; i++)
+		dp_drop(w, b->v[i], DP_DROP_HANDOFF_FULL);
+	b->n = 0;
+	w->handoff_filled &= ~(1ull << to);
+}
+
+void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum pkt_resume resume)
+{
+	pkt_meta(m)->resume = (uint8_t)resume;
+	vec_push(&w->handoff[to], m);
+	w->handoff_filled |= 1ull << to;
+	if (w->handoff[to].n == VEC_MAX)
+		handoff_send(w, to);
+}
+
+void dp_handoff_flush(struct worker *w)
+{
+	while (w->handoff_filled != 0)
+		handoff_send(w, (uint16_t)__builtin_ctzll(w->handoff_filled));
+}
+
+/*
+ * A packet that came out of a session carries no right to go on when the session has ended in the
+ * meantime: the ring must not outlive the order to stop.
+ */
+static bool still_live(const struct dp *dp, const struct pkt_meta *meta)
+{
+	return meta->in_session == 0 ||
+	       __atomic_load_n(&dp->gen[meta->in_session], __ATOMIC_ACQUIRE) == meta->in_gen;
+}
+
+static uint32_t take_from(struct worker *w, struct rte_ring *r)
+{
+	struct rte_mbuf *v[VEC_MAX], *down[VEC_MAX];
+	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(r, (void **)v, w->vector, NULL);
+	uint16_t n_in = 0, n_down = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct pkt_meta *meta = pkt_meta(v[i]);
+
+		if (meta->resume == RESUME_CLASSIFY)
+			v[n_in++] = v[i];
+		else if (still_live(w->dp, meta))
+			down[n_down++] = v[i];
+		else
+			dp_drop(w, v[i], DP_DROP_SESS_GONE);
+	}
+	dp_input(w, v, n_in);
+	dp_down(w, down, n_down);
+	return n;
+}
+
+uint32_t dp_handoff_take(struct worker *w)
+{
+	struct dp *dp = w->dp;
+	uint32_t n = 0;
+
+	for (uint16_t from = 0; from < dp->conf.n_workers; from++) {
+		if (from != w->id)
+			n += take_from(w, dp->workers[from]->handoff_to[w->id]);
+	}
+	return n;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: IPv4 packets onto links.
+ *
+ * In: at the IPv4 header, route and next hop in the metadata. Out: at the Ethernet header, no larger
+ * than the link takes, interface in the metadata. Packets whose next hop is not known yet are held.
+ */
+#include "dataplane/ip4.h"
+
+#include <rte_ether.h>
+
+bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t mac)
+{
+	const struct interface *ifc = &w->dp->ifs[ifidx];
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, ifc->l2_len);
+
+	if (unlikely(p == NULL)) {
+		dp_drop(w, m, DP_DROP_NO_HEADROOM);
+		return false;
+	}
+	memcpy(p, &mac, RTE_ETHER_ADDR_LEN);
+	memcpy(p + RTE_ETHER_ADDR_LEN, ifc->l2 + RTE_ETHER_ADDR_LEN,
+	       (size_t)(ifc->l2_len - RTE_ETHER_ADDR_LEN));
+	pkt_meta(m)->out_if = ifidx;
+	return true;
+}
+
+/* The last next hop of this vector: packets come in trains. */
+struct last_hop {
+	uint64_t mac;
+	uint32_t ip, nh;
+};
+
+static uint64_t next_mac(const struct dp *dp, const struct pkt_meta *meta, struct last_hop *last)
+{
+	const struct nh *nh = &dp->nh[meta->nh];
+
+	if (nh->kind == DP_RT_VIA)
+		return __atomic_load_n(&dp->neigh[nh->neigh].mac, __ATOMIC_RELAXED);
+	if (last->mac == 0 || last->nh != meta->nh || last->ip != meta->next_hop) {
+		last->mac = dp_neigh_mac(dp, nh->ifidx, meta->next_hop);
+		last->ip = meta->next_hop;
+		last->nh = meta->nh;
+	}
+	return last->mac;
+}
+
+/* Larger than the link's MTU: v[0..k) leave first, to keep the order. */
+static void too_big(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	struct rte_mbuf *frags[FRAGS_MAX];
+	uint16_t n;
+
+	if (ip4_dont_fragment(ip)) {
+		dp_punt_icmp(w, m, DP_ICMP_TOO_BIG, mtu, DP_DROP_IP4_TOO_BIG);
+		return;
+	}
+	n = dp_ip4_fragment(w, m, mtu, frags);
+	dp_output(w, frags, n);
+}
+
+uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	struct last_hop last = {0};
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = v[i];
+		const struct pkt_meta *meta = pkt_meta(m);
+		uint16_t ifidx = w->dp->nh[meta->nh].ifidx, mtu = w->dp->ifs[ifidx].conf.mtu;
+		uint64_t mac;
+
+		assert(m->nb_segs == 1 && (meta->flags & PKT_ROUTED) != 0);
+		if (unlikely(m->data_len > mtu)) {
+			dp_tx(w, v, k);
+			k = 0;
+			too_big(w, m, mtu);
+			continue;
+		}
+		mac = next_mac(w->dp, meta, &last);
+		if (unlikely(mac == 0))
+			dp_hold(w, m, ifidx, meta->next_hop);
+		else if (dp_l2_write(w, m, ifidx, mac))
+			v[k++] = m;
+	}
+	return k;
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: IPv4 packets into sessions.
+ *
+ * In: at the IPv4 header, session in the metadata (any worker's: it goes to the owner). Out: at the
+ * outer IPv4 header, routed, not larger than the way to the peer allows unless the outer packet may be
+ * fragmented.
+ */
+#include "dataplane/ip4.h"
+
+#include <rte_memcpy.h>
+#include <rte_prefetch.h>
+
+#define IP_UDP_LEN (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
+#define L2TP_IDS   4 /* tunnel and session id */
+
+/* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
+static uint16_t next_ip_id(struct worker *w)
+{
+	uint32_t id = w->ip_id + (uint32_t)w->dp->conf.n_workers;
+
+	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
+	return w->ip_id;
+}
+
+/* The packet's way to the peer: false when there is none. */
+static bool outer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
+{
+	const struct rte_ipv4_hdr *ip = (const void *)t->tmpl;
+	struct pkt_meta *meta = pkt_meta(m);
+	uint32_t dst = rte_be_to_cpu_32(ip->dst_addr);
+	const struct nh *nh;
+
+	meta->nh = dp_nh_lookup(w->dp, dst);
+	nh = &w->dp->nh[meta->nh];
+	if (nh->kind != DP_RT_VIA && nh->kind != DP_RT_CONNECTED)
+		return false;
+	meta->flags |= PKT_ROUTED;
+	meta->next_hop = nh->kind == DP_RT_VIA ? nh->gateway : dst;
+	return true;
+}
+
+/* Headers in front of what follows the PPP header (or of a PPP frame, with ppp_len 0). */
+static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+{
+	struct sess_tx *t = &w->dp->tx[sid];
+	uint16_t len = (uint16_t)(t->tmpl_len - t->ppp_len + ppp_len);
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
+	struct rte_ipv4_hdr *ip = (void *)p;
+	struct rte_udp_hdr *udp = (void *)(ip + 1);
+	uint32_t sum;
+
+	if (unlikely(p == NULL))
+		return false;
+	memcpy(p, t->tmpl, len);
+	ip->total_length = rte_cpu_to_be_16(m->data_len);
+	ip->packet_id = rte_cpu_to_be_16(next_ip_id(w));
+	if (unlikely(pkt_meta(m)->flags & PKT_NO_DF)) {
+		ip->fragment_offset = 0;
+		ip->hdr_checksum = 0;
+		ip->hdr_checksum = rte_ipv4_cksum(ip);
+	} else {
+		sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
+		sum = (sum & 0xffff) + (sum >> 16);
+		ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
+	}
+	udp->dgram_len = rte_cpu_to_be_16((uint16_t)(m->data_len - sizeof(*ip)));
+	p += IP_UDP_LEN + 2;
+	if (t->flags & SESS_LENGTH) {
+		put_be16(p, (uint16_t)(m->data_len - IP_UDP_LEN));
+		p += 2;
+	}
+	if (t->flags & SESS_SEQ) {
+		put_be16(p + L2TP_IDS, t->ns++);
+		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
+	}
+	if (t->flags & SESS_UDP_SUM)
+		udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+	return true;
+}
+
+/* Why the packet cannot go into its session, or DP_DROP_NONE. */
+static enum dp_drop session_check(const struct sess_tx *t, const struct rte_ipv4_hdr *ip)
+{
+	if (unlikely((t->flags & SESS_VALID) == 0 || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr)))
+		return DP_DROP_SESS_GONE;
+	if (unlikely((t->flags & SESS_OPEN) == 0))
+		return DP_DROP_SESS_CLOSED;
+	/* What belongs into an SA never leaves in the clear. */
+	if (unlikely((t->flags & SESS_BOUND) != 0 && t->sa == 0))
+		return DP_DROP_L2TP_NO_SA;
+	return DP_DROP_NONE;
+}
+
+/* The largest inner packet: fragments of the outer one are for paths that allow them. */
+static uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *meta,
+                          const struct sess_tx *t)
+{
+	const struct nh *nh = &w->dp->nh[meta->nh];
+	uint16_t link = w->dp->ifs[nh->ifidx].conf.mtu;
+
+	if ((t->flags & SESS_DF) == 0 || t->mtu + t->tmpl_len <= link)
+		return t->mtu;
+	return (uint16_t)(link - t->tmpl_len);
+}
+
+/* Cuts the packet as a router does and sends the pieces; what came before it in v has gone out. */
+static void out_fragments(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
+{
+	struct rte_mbuf *frags[FRAGS_MAX];
+	uint16_t n = dp_ip4_fragment(w, m, mtu, frags);
+
+	if (n > 0)
+		dp_down(w, frags, n);
+}
+
+enum verdict { OUT_GONE, OUT_READY, OUT_FRAGMENT };
+
+static enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, uint16_t *mtu)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	uint16_t sid = pkt_meta(m)->out_session, len = m->data_len;
+	const struct sess_tx *t = &w->dp->tx[sid];
+	struct sess_ctr *c = &w->dp->ctr[sid];
+	enum dp_drop bad = session_check(t, ip);
+
+	if (likely(bad == DP_DROP_NONE) && unlikely(!outer_route(w, m, t)))
+		bad = DP_DROP_L2TP_NO_ROUTE;
+	if (unlikely(bad != DP_DROP_NONE))
+		goto discard;
+	*mtu = inner_mtu(w, pkt_meta(m), t);
+	if (unlikely(len > *mtu)) {
+		if (!ip4_dont_fragment(ip))
+			return OUT_FRAGMENT;
+		c->tx_discards++;
+		dp_punt_icmp(w, m, DP_ICMP_TOO_BIG, *mtu, DP_DROP_IP4_TOO_BIG);
+		return OUT_GONE;
+	}
+	if (t->mss != 0)
+		dp_mss_clamp(m, t->mss);
+	bad = DP_DROP_NO_HEADROOM;
+	if (unlikely(!encapsulate(w, m, sid, t->ppp_len)))
+		goto discard;
+	c->tx_packets++;
+	c->tx_bytes += len;
+	return OUT_READY;
+discard:
+	c->tx_discards++;
+	dp_drop(w, m, bad);
+	return OUT_GONE;
+}
+
+/* True when this worker owns the packet's session. */
+static bool own(struct worker *w, struct rte_mbuf *m)
+{
+	uint16_t sid = pkt_meta(m)->out_session;
+	uint8_t owner = dp_owner(w->dp, sid);
+
+	if (likely(owner == w->id)) {
+		rte_prefetch0(&w->dp->tx[sid]);
+		return true;
+	}
+	if (owner == SESS_NO_OWNER)
+		dp_drop(w, m, DP_DROP_SESS_GONE);
+	else
+		dp_handoff(w, m, owner, RESUME_L2TP_OUT);
+	return false;
+}
+
+uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	uint16_t mine = 0, k = 0, mtu;
+
+	for (uint16_t i = 0; i < n; i++) {
+		assert(v[i]->nb_segs == 1);
+		if (own(w, v[i]))
+			v[mine++] = v[i];
+	}
+	for (uint16_t i = 0; i < mine; i++) {
+		switch (l2tp_out_one(w, v[i], &mtu)) {
+		case OUT_READY:
+			v[k++] = v[i];
+			break;
+		case OUT_FRAGMENT:
+			/* In order: those before it leave first. */
+			dp_output(w, v, k);
+			k = 0;
+			out_fragments(w, v[i], mtu);
+			break;
+		case OUT_GONE:
+			break;
+		}
+	}
+	return k;
+}
+
+bool dp_l2tp_out_ppp(struct worker *w, struct rte_mbuf *m, uint16_t session_id)
+{
+	const struct sess_tx *t = &w->dp->tx[session_id];
+	struct pkt_meta *meta = pkt_meta(m);
+	enum dp_drop bad = DP_DROP_NONE;
+
+	meta->out_session = session_id;
+	meta->flags |= PKT_NO_DF; /* control frames have no sender who could use a smaller MTU */
+	if ((t->flags & SESS_BOUND) != 0 && t->sa == 0)
+		bad = DP_DROP_L2TP_NO_SA;
+	else if (!outer_route(w, m, t))
+		bad = DP_DROP_L2TP_NO_ROUTE;
+	else if (!encapsulate(w, m, session_id, 0))
+		bad = DP_DROP_NO_HEADROOM;
+	if (bad != DP_DROP_NONE) {
+		dp_drop(w, m, bad);
+		return false;
+	}
+	return true;
+}

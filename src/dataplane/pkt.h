@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * What travels with a packet from stage to stage, in the private area of its mbuf, and where the
+ * packet's data pointer stands.
+ *
+ * Stages: R rx, C classify, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, E ip4_out, T tx,
+ * F fifo (packets of control). Who sets a field is in capitals, who reads it in small letters.
+ *
+ * | field        | set by | read by   | meaning                                              |
+ * | ------------ | ------ | --------- | ---------------------------------------------------- |
+ * | flags        | R F C I O | i o e  | PKT_*                                                |
+ * | in_if        | C      | punt      | interface of arrival, DP_IF_NONE from control        |
+ * | l2_len       | C      | reassembly| Ethernet and 802.1Q bytes before the IPv4 header     |
+ * | src .. dport | C      | l, punt   | outer addresses and ports of an L2TP message         |
+ * | conn         | R C    | l, punt   | transport connection that it came through, 0: none   |
+ * | in_session   | R L    | i o, punt | session it came from, 0: none                        |
+ * | in_gen       | L      | handoff   | .. and its generation                                |
+ * | out_session  | R I F  | o, hold   | session it leaves by, 0: none                        |
+ * | nh           | C I O  | i e       | route, valid with PKT_ROUTED within one vector       |
+ * | next_hop     | I O    | e, hold   | IPv4 address of the next station                     |
+ * | out_if       | E F    | t, hold   | interface it leaves by                               |
+ * | resume       | C O    | handoff   | where the other worker goes on                       |
+ * | icmp, mtu    | I O E  | punt      | the error that the packet wants                      |
+ *
+ * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data)
+ * or at the IPv4 header (transit); after l2tp_in at the PPP header; from ppp_in on at the inner IPv4
+ * header; after l2tp_out at the outer one; after ip4_out at the Ethernet header again.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+
+#define PKT_ROUTED   0x01 /* nh is valid */
+#define PKT_INJECTED 0x02 /* control made it: the TTL is not ours to count down */
+#define PKT_NO_DF    0x04 /* encapsulate without DF whatever the session says */
+
+enum pkt_resume { RESUME_CLASSIFY, RESUME_L2TP_OUT };
+
+struct pkt_meta {
+	uint64_t conn;
+	uint32_t src, dst; /* host order */
+	uint16_t sport, dport;
+	uint32_t in_gen;
+	uint16_t in_session, out_session;
+	uint16_t in_if, out_if;
+	uint32_t nh;
+	uint32_t next_hop; /* host order */
+	uint16_t mtu;
+	uint8_t flags, l2_len, resume, icmp;
+	uint8_t pad[18];
+};
+static_assert(sizeof(struct pkt_meta) == 64, "one line in the mbuf's private area");
+
+static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
+{
+	return rte_mbuf_to_priv(m);
+}
+
+static inline uint16_t get_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline void put_be16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * The inside of the data plane: the instance, the worker, and the stages.
+ *
+ * Threads: "control" is the one thread that calls dp.h; "worker" is the lcore that runs the worker.
+ * Fields say who writes (wo, rw) and who reads (ro).
+ */
+#pragma once
+
+#include "dataplane/dp.h"
+#include "dataplane/limit.h"
+#include "dataplane/pkt.h"
+#include "dataplane/sess.h"
+
+#include <rte_branch_prediction.h>
+#include <rte_ethdev.h>
+#include <rte_hash.h>
+#include <rte_ip_frag.h>
+#include <rte_lpm.h>
+#include <rte_mbuf.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring.h>
+
+#define VEC_MAX      64 /* packets in one vector at most */
+#define FRAGS_MAX    64 /* fragments of one packet at most */
+#define FIFO_SIZE    4096 /* orders for one worker */
+#define FIFO_BURST   64 /* orders taken in one turn */
+#define HANDOFF_SIZE 1024
+#define LARGE_ROOM                                                                                 \
+	10240 /* data room of a large buffer: a jumbo frame, or a datagram of 7 fragments */
+#define NH_MAX        4096 /* different next hops of routes; 0 is none */
+#define NEIGH_MAX     16384
+#define FRAMED_MAX    65536
+#define RT_NONE       0xff /* kind of the entry that a failed lookup gives */
+#define L2TP_PORT     1701 /* RFC 2661 8.1 */
+#define HOLD_WAYS     8
+#define HOLD_SETS     32
+#define HOLD_MAX      64
+#define HOLD_MS       3000 /* a packet waits for its next hop at most */
+#define ASK_MS        1000 /* a next hop is asked for again */
+#define REASSEMBLY_MS 3000
+#define TIMER_MS      10
+
+struct vec {
+	uint16_t n;
+	struct rte_mbuf *v[VEC_MAX];
+};
+
+/* A next hop as routes name it; constant while any route or worker can see it. */
+struct nh { /* control: wo, workers: ro */
+	uint8_t kind; /* enum dp_route_kind or RT_NONE */
+	uint16_t ifidx;
+	uint32_t gateway; /* host order; VIA */
+	uint32_t neigh; /* VIA: index into neigh */
+};
+
+/* MAC in the low 48 bits, first byte lowest; 0: unresolved. */
+#define MAC_KNOWN (1ull << 63)
+
+struct neigh { /* control: wo, workers: ro */
+	uint64_t mac; /* atomic */
+	uint32_t ip; /* host order */
+	uint32_t refs; /* control: routes through it */
+	uint16_t ifidx;
+};
+
+struct neigh_key {
+	uint32_t ip;
+	uint32_t ifidx;
+};
+
+/* Indices that are used again only when every worker has passed a quiescent state. */
+struct slots { /* control: rw */
+	uint32_t n_free, n_dead, dead_head, size;
+	uint32_t *free;
+	struct {
+		uint32_t idx;
+		uint64_t token;
+	} * dead; /* ring of size entries */
+};
+
+/* dp.subs: subscriber addresses by their upper 16 bits. */
+struct subs_leaf { /* control: wo, workers: ro */
+	uint16_t session[65536]; /* by the lower 16 bits; 0: none */
+};
+
+struct interface { /* before workers run: rw, then ro */
+	struct dp_if_conf conf;
+	uint8_t l2[18]; /* Ethernet header without the destination, tag included */
+	uint8_t l2_len;
+};
+
+struct port { /* before workers run: rw, then ro */
+	bool used;
+	uint16_t n_rxq, n_txq;
+	uint16_t *vlan_if; /* by 802.1Q VLAN id, 0: untagged */
+};
+
+struct tunnel { /* control: wo, workers: ro; each word is written atomically */
+	uint64_t addrs; /* peer << 32 | local */
+	uint64_t conn;
+	uint32_t known; /* TUNNEL_KNOWN | peer port */
+};
+#define TUNNEL_KNOWN 0x10000u
+
+enum fifo_op {
+	FIFO_SESSION_ADD,
+	FIFO_SESSION_UPDATE,
+	FIFO_SESSION_DEL, /* to every worker */
+	FIFO_NEIGH, /* to every worker */
+	FIFO_SEND_PPP,
+	FIFO_SEND_IP,
+	FIFO_SEND_FRAME,
+};
+
+struct fifo_msg {
+	uint64_t seq; /* dp.seq when it was ordered */
+	uint16_t op; /* enum fifo_op */
+	uint16_t id; /* session, or interface */
+	uint32_t gen;
+	union {
+		struct {
+			struct sess_rx rx;
+			struct sess_tx tx;
+		} sess;
+		struct {
+			uint64_t mac;
+			uint32_t ip;
+		} neigh;
+		uint16_t owner; /* DEL */
+		struct rte_mbuf *m;
+	};
+};
+static_assert(sizeof(struct fifo_msg) % 4 == 0, "rte_ring takes elements of whole words");
+
+/* Packets that wait for one next hop. */
+struct hold { /* worker: rw */
+	bool used;
+	uint16_t ifidx, n;
+	uint32_t ip;
+	uint64_t expires, ask_at; /* TSC */
+	struct rte_mbuf *pkt[HOLD_MAX];
+};
+
+/* Single writer; control reads with relaxed loads. */
+struct worker_stats {
+	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
+	uint64_t busy_cycles, idle_cycles, vectors;
+};
+
+struct rxq {
+	uint16_t port, queue;
+};
+
+struct worker {
+	struct dp *dp;
+	uint16_t id;
+	uint16_t vector;
+	uint16_t ip_id; /* of outer headers: ids of different workers never meet */
+	bool online; /* reports to the QSBR variable */
+	bool punted; /* in this turn */
+	uint64_t now; /* TSC at the start of this turn */
+	uint64_t timer_at, turn_started;
+	uint32_t n_rxq;
+	struct rxq *rxq;
+	struct vec transit; /* classify: IPv4 packets that are not for us */
+	struct vec down; /* ip4_lookup: for sessions */
+	struct vec *tx; /* by port */
+	struct vec *handoff; /* by worker */
+	uint64_t tx_filled, handoff_filled; /* bits of those that have packets */
+	struct worker_stats st __rte_cache_aligned;
+
+	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
+	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
+	struct rte_ring **handoff_to; /* by worker */
+	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH holds numbers */
+	struct gcra punt_limit[DP_PUNT_MAX];
+	struct newtun *newtun;
+	struct rte_ip_frag_tbl *reass;
+	struct rte_ip_frag_death_row *dead_frags;
+	uint32_t n_holds;
+	struct hold *holds; /* HOLD_SETS sets of HOLD_WAYS */
+};
+
+struct ctl_session { /* control: rw */
+	uint32_t gen;
+	uint32_t sub_ip;
+	uint64_t del_ticket; /* 0: live, or never used */
+	uint16_t worker;
+	bool live;
+};
+
+struct dp {
+	struct dp_conf conf; /* ro */
+	struct log *log; /* control */
+	uint64_t tsc_hz;
+	bool stop; /* any: rw, atomic */
+	struct worker *workers[DP_MAX_WORKERS];
+	struct rte_mempool *pool, *large;
+
+	/* what packets are looked up in */
+	uint8_t *owner; /* by session id; control: wo, workers: ro */
+	struct sess_rx *rx; /* owner: rw */
+	struct sess_tx *tx; /* owner: rw */
+	struct sess_ctr *ctr; /* owner: wo, control: ro */
+	uint32_t *gen; /* of live sessions; control: wo, workers: ro */
+	struct tunnel *tunnels;
+	struct rte_lpm *lpm;
+	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
+	struct nh *nh;
+	struct neigh *neigh;
+	struct rte_hash *neigh_hash;
+	struct subs_leaf **subs; /* by upper 16 bits of the address */
+	struct rte_hash *framed; /* other subscriber addresses */
+	uint8_t *framed_filter; /* one bit a hash value: rarely are both set by chance */
+	struct rte_rcu_qsbr *qsbr;
+	struct interface *ifs;
+	uint32_t n_ifs;
+	struct port ports[RTE_MAX_ETHPORTS];
+
+	/* control only */
+	uint64_t seq;
+	struct ctl_session *ctl;
+	uint32_t n_sessions[DP_MAX_WORKERS];
+	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
+	uint32_t n_routes, next_rxq_worker;
+	uint32_t *nh_refs;
+	struct slots nh_slots, neigh_slots;
+
+	/* the event */
+	int event_fd;
+	bool armed; /* atomic: control sets, a worker or control clears */
+	bool expect_event; /* control: armed since the event was last read */
+};
+
+/* ---- stages: survivors are compacted in v, their number is returned ---- */
+
+uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n);
+
+/* ---- stages in their order (worker.c) ---- */
+
+void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from classify on */
+void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_lookup on */
+void dp_down(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from l2tp_out on */
+void dp_output(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_out on */
+
+/* ---- pieces of stages ---- */
+
+/* Puts headers around a PPP frame of control. Returns false when it was dropped. */
+bool dp_l2tp_out_ppp(struct worker *w, struct rte_mbuf *m, uint16_t session_id);
+/* Puts the Ethernet header of interface ifidx in front. Returns false when it was dropped. */
+bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t mac);
+void dp_tx_flush(struct worker *w);
+
+/*
+ * Cuts the IPv4 packet m into fragments of at most mtu bytes; out[0] is m itself. Returns how many;
+ * 0: m was dropped, counted.
+ */
+uint16_t dp_ip4_fragment(struct worker *w, struct rte_mbuf *m, uint16_t mtu,
+                         struct rte_mbuf *out[FRAGS_MAX]);
+/* Takes a fragment at its Ethernet header. Returns the datagram in one buffer when complete. */
+struct rte_mbuf *dp_reassemble(struct worker *w, struct rte_mbuf *m, uint16_t ip_hdr_len);
+void dp_reassembly_timer(struct worker *w);
+/* Copies a chain into one large buffer, metadata included, and frees it. NULL: nothing is freed. */
+struct rte_mbuf *dp_linearize(struct worker *w, struct rte_mbuf *m);
+
+/* Lowers the MSS option of a TCP SYN to at most mss (RFC 879, RFC 6691). m is at the IPv4 header. */
+void dp_mss_clamp(struct rte_mbuf *m, uint16_t mss);
+
+/* Keeps m until its next hop is known. */
+void dp_hold(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint32_t ip);
+void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac);
+void dp_hold_purge(struct worker *w, uint16_t session_id, uint32_t gen);
+void dp_hold_timer(struct worker *w);
+
+/* Gives m to another worker. */
+void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum pkt_resume resume);
+void dp_handoff_flush(struct worker *w);
+uint32_t dp_handoff_take(struct worker *w);
+
+/* Gives m to control, or drops it: over its rate for reason, with DP_DROP_NONE for PUNT_LIMIT. */
+void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason);
+void dp_punt_icmp(struct worker *w, struct rte_mbuf *m, enum dp_icmp_error error, uint16_t mtu,
+                  enum dp_drop reason);
+/* False when the rate is used up: ask later. */
+bool dp_punt_neigh(struct worker *w, uint16_t ifidx, uint32_t ip);
+void dp_punt_event(struct worker *w); /* at the end of a turn */
+
+/* ---- the FIFO ---- */
+
+/* True when every worker (or worker w) can take one more order. */
+bool dp_fifo_room(const struct dp *dp, int w);
+/* After dp_fifo_room: cannot fail. Returns the order's sequence number. */
+uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg);
+uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg);
+uint32_t dp_fifo_run(struct worker *w); /* worker: takes and does orders */
+
+/* ---- tables (tables.c, neigh.c, subs.c) ---- */
+
+int dp_tables_init(struct dp *dp);
+void dp_tables_free(struct dp *dp);
+int dp_neigh_init(struct dp *dp);
+int dp_subs_init(struct dp *dp);
+void dp_subs_free(struct dp *dp);
+
+int dp_slots_init(struct slots *s, uint32_t first, uint32_t n);
+void dp_slots_free(struct slots *s);
+void dp_slots_reclaim(struct slots *s, struct rte_rcu_qsbr *qsbr);
+uint32_t dp_slots_get(struct slots *s, struct rte_rcu_qsbr *qsbr); /* UINT32_MAX: none */
+void dp_slots_put(struct slots *s, struct rte_rcu_qsbr *qsbr, uint32_t idx);
+
+/* The entry of a neighbour, made when it is not there; its refs go up by one. UINT32_MAX: full. */
+uint32_t dp_neigh_ref(struct dp *dp, uint16_t ifidx, uint32_t ip);
+void dp_neigh_unref(struct dp *dp, uint32_t idx);
+/* Any thread. MAC_KNOWN | address, or 0. */
+uint64_t dp_neigh_mac(const struct dp *dp, uint16_t ifidx, uint32_t ip);
+
+/* Moves a subscriber's address to session (newest wins), or takes it from that session. */
+int dp_subs_set(struct dp *dp, uint32_t ip, uint16_t session);
+void dp_subs_clear(struct dp *dp, uint32_t ip, uint16_t session);
+/* Any thread. The session that answers for ip; 0: none. */
+uint16_t dp_framed_lookup(const struct dp *dp, uint32_t ip);
+
+/* A buffer that holds len bytes behind the usual headroom, metadata zeroed; NULL: none. */
+struct rte_mbuf *dp_alloc(struct dp *dp, size_t len);
+
+/* ---- small ones that are on the hot path ---- */
+
+static inline void dp_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+{
+	w->st.drop[reason]++;
+	rte_pktmbuf_free(m);
+}
+
+static inline void vec_push(struct vec *v, struct rte_mbuf *m)
+{
+	assert(v->n < VEC_MAX);
+	v->v[v->n++] = m;
+}
+
+/* The index of the next hop for a destination in host order; 0: no route. */
+static inline uint32_t dp_nh_lookup(const struct dp *dp, uint32_t dst)
+{
+	uint32_t nh;
+
+	if (likely(rte_lpm_lookup(dp->lpm, dst, &nh) == 0))
+		return nh;
+	return __atomic_load_n(&dp->default_nh, __ATOMIC_ACQUIRE);
+}
+
+static inline uint16_t framed_hash(uint32_t ip)
+{
+	return (uint16_t)((ip * 0x9e3779b1u) >> 16);
+}
+
+/* The session that answers for a destination in host order; 0: none. */
+static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+	uint16_t h = framed_hash(ip);
+
+	if (leaf != NULL)
+		return __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
+	if (likely((__atomic_load_n(&dp->framed_filter[h >> 3], __ATOMIC_RELAXED) &
+	            1u << (h & 7)) == 0))
+		return 0;
+	return dp_framed_lookup(dp, ip);
+}
+
+static inline uint8_t dp_owner(const struct dp *dp, uint16_t session_id)
+{
+	return __atomic_load_n(&dp->owner[session_id], __ATOMIC_RELAXED);
+}

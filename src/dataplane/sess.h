@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * A session as its owner worker needs it: one cache line a direction, and one of counters. The lines
+ * are made by control, travel through the owner's FIFO, and are written by the owner alone.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#define SESS_IDS      65536
+#define SESS_NO_OWNER 0xff /* in dp.owner[]: the id is not in use */
+
+/* Flags of both lines. */
+#define SESS_VALID     0x0001
+#define SESS_OPEN      0x0002 /* IP may flow */
+#define SESS_CHECK_SEQ 0x0004 /* rx: drop old and duplicate messages */
+#define SESS_BOUND     0x0008 /* lives inside a transport connection (conn != 0) */
+#define SESS_SEQ       0x0010 /* tx: Ns and Nr in the template */
+#define SESS_LENGTH    0x0020 /* tx: length field in the template */
+#define SESS_UDP_SUM   0x0040 /* tx: fill in the UDP checksum */
+#define SESS_DF        0x0080 /* tx: DF in the outer header */
+
+/* Upstream: from the peer. */
+struct sess_rx {
+	uint16_t flags; /* SESS_* */
+	uint16_t tunnel_id; /* ours */
+	uint32_t gen; /* control's generation; stays after the end, for the counters' readers */
+	uint32_t peer_ip, local_ip; /* outer addresses, host order */
+	uint16_t peer_port, local_port;
+	uint32_t sub_ip; /* the one source address the subscriber may use; 0: none */
+	uint64_t conn; /* transport connection */
+	uint16_t mss; /* TCP MSS at most; 0: no clamping */
+	uint16_t nr; /* Ns expected next (RFC 2661 5.4) */
+	uint8_t pad[24];
+};
+static_assert(sizeof(struct sess_rx) == 64, "one line a session upstream");
+
+/*
+ * IPv4 (20), UDP (8), L2TP with length and sequence (12), PPP with address, control and a two byte
+ * protocol (4).
+ */
+#define SESS_TEMPLATE_MAX 44
+
+/* Downstream: toward the peer. */
+struct sess_tx {
+	/*
+	 * Outer headers with everything that does not change. The IPv4 checksum field holds the
+	 * folded sum, not complemented, of a header of length 0 and id 0.
+	 */
+	uint8_t tmpl[SESS_TEMPLATE_MAX];
+	uint16_t flags; /* SESS_* */
+	uint8_t tmpl_len;
+	uint8_t ppp_len; /* trailing bytes of it that are the PPP header of IP packets */
+	uint16_t mtu; /* of inner packets */
+	uint16_t mss;
+	uint16_t ns; /* to be sent next */
+	uint16_t pad;
+	uint32_t sub_ip; /* the destination that this session answers for */
+	uint32_t sa; /* outbound SA; 0: none */
+};
+static_assert(sizeof(struct sess_tx) == 64, "one line a session downstream");
+
+/* Written by the owner, read by control with relaxed loads. */
+struct sess_ctr {
+	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t rx_discards, tx_discards;
+	uint32_t rx_out_of_sequence, rx_lost;
+	uint64_t pad;
+};
+static_assert(sizeof(struct sess_ctr) == 64, "sessions of two workers never share a line");

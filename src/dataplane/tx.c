@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: frames to ports.
+ *
+ * In: whole frames, tags included, interface in the metadata. They leave in bursts: when a port's
+ * buffer is full and at the end of the turn. What a port does not take is dropped, counted.
+ */
+#include "dataplane/priv.h"
+
+static_assert(RTE_MAX_ETHPORTS <= 64, "tx_filled has a bit for each port");
+
+static void port_flush(struct worker *w, uint16_t port)
+{
+	struct vec *b = &w->tx[port];
+	uint16_t sent = rte_eth_tx_burst(port, w->id, b->v, b->n);
+
+	w->st.tx += sent;
+	for (uint16_t i = sent; i < b->n; i++)
+		dp_drop(w, b->v[i], DP_DROP_TX_FULL);
+	b->n = 0;
+	w->tx_filled &= ~(1ull << port);
+}
+
+uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		uint16_t port = w->dp->ifs[pkt_meta(v[i])->out_if].conf.port_id;
+
+		assert(v[i]->nb_segs == 1);
+		vec_push(&w->tx[port], v[i]);
+		w->tx_filled |= 1ull << port;
+		if (w->tx[port].n == VEC_MAX)
+			port_flush(w, port);
+	}
+	return 0;
+}
+
+void dp_tx_flush(struct worker *w)
+{
+	while (w->tx_filled != 0)
+		port_flush(w, (uint16_t)__builtin_ctzll(w->tx_filled));
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The worker's loop: the order of stages, timers, idling, counters. */
+#include "dataplane/priv.h"
+
+#include <unistd.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+
+#define IDLE_TURNS 64 /* empty turns before a worker sleeps */
+
+/* ---- stages in their order ---- */
+
+void dp_output(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_ip4_out(w, v, n);
+	dp_tx(w, v, n);
+}
+
+void dp_down(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_l2tp_out(w, v, n);
+	dp_output(w, v, n);
+}
+
+void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	if (n == 0)
+		return;
+	n = dp_ip4_lookup(w, v, n);
+	dp_output(w, v, n);
+	if (w->down.n > 0) {
+		n = w->down.n;
+		w->down.n = 0;
+		dp_down(w, w->down.v, n);
+	}
+}
+
+void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_classify(w, v, n);
+	n = dp_l2tp_in(w, v, n);
+	n = dp_ppp_in(w, v, n);
+	dp_route(w, v, n);
+	if (w->transit.n > 0) {
+		n = w->transit.n;
+		w->transit.n = 0;
+		dp_route(w, w->transit.v, n);
+	}
+}
+
+/* ---- rx ---- */
+
+/* One buffer a packet is what all stages count on. */
+static uint16_t rx_prepare(struct worker *w, struct rte_mbuf **v, uint16_t n, uint16_t port)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = v[i], *one;
+
+		if (i + 1 < n)
+			rte_prefetch0(pkt_meta(v[i + 1]));
+		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
+		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
+		m->port = port;
+		if (unlikely(m->nb_segs != 1)) {
+			one = dp_linearize(w, m);
+			if (one == NULL) {
+				dp_drop(w, m, DP_DROP_RX_SEGMENTS);
+				continue;
+			}
+			m = one;
+		}
+		v[k++] = m;
+	}
+	return k;
+}
+
+static uint32_t rx_queue(struct worker *w, const struct rxq *q)
+{
+	struct rte_mbuf *v[VEC_MAX];
+	uint16_t n = rte_eth_rx_burst(q->port, q->queue, v, w->vector);
+
+	if (n == 0)
+		return 0;
+	w->st.rx += n;
+	w->st.vectors++;
+	dp_input(w, v, rx_prepare(w, v, n, q->port));
+	return n;
+}
+
+/* ---- the loop ---- */
+
+static void timers(struct worker *w)
+{
+	w->timer_at = w->now + w->dp->tsc_hz * TIMER_MS / 1000;
+	dp_hold_timer(w);
+	dp_reassembly_timer(w);
+}
+
+/* Everything of the turn so far is gone from this worker, so that an order can rely on it. */
+static void flush(struct worker *w)
+{
+	dp_tx_flush(w);
+	dp_handoff_flush(w);
+}
+
+static void account(struct worker *w, uint32_t n)
+{
+	uint64_t end = rte_rdtsc();
+
+	if (n > 0)
+		w->st.busy_cycles += end - w->turn_started;
+	else
+		w->st.idle_cycles += end - w->turn_started;
+	w->turn_started = end;
+}
+
+static void worker_online(struct worker *w)
+{
+	w->online = true;
+	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->id);
+	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->id);
+	w->turn_started = rte_rdtsc();
+}
+
+uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
+{
+	struct worker *w = dp->workers[id];
+	uint32_t n = 0;
+
+	if (unlikely(!w->online))
+		worker_online(w);
+	w->now = rte_rdtsc();
+	for (uint32_t i = 0; i < w->n_rxq; i++)
+		n += rx_queue(w, &w->rxq[i]);
+	n += dp_handoff_take(w);
+	flush(w);
+	if (!rte_ring_empty(w->fifo)) {
+		n += dp_fifo_run(w);
+		flush(w);
+	}
+	if (w->now >= w->timer_at)
+		timers(w);
+	dp_punt_event(w);
+	rte_rcu_qsbr_quiescent(dp->qsbr, w->id);
+	account(w, n);
+	return n;
+}
+
+static void idle(const struct dp *dp, uint32_t empty_turns)
+{
+	if (dp->conf.idle == DP_IDLE_PAUSE)
+		rte_pause();
+	else if (dp->conf.idle == DP_IDLE_SLEEP && empty_turns > IDLE_TURNS)
+		usleep(dp->conf.idle_sleep_us);
+}
+
+int dp_worker_main(void *dp_worker_arg)
+{
+	const struct dp_worker_arg *arg = dp_worker_arg;
+	struct dp *dp = arg->dp;
+	struct worker *w = dp->workers[arg->worker];
+	uint32_t empty = 0;
+
+	while (!__atomic_load_n(&dp->stop, __ATOMIC_ACQUIRE)) {
+		empty = dp_worker_poll(dp, arg->worker) > 0 ? 0 : empty + 1;
+		if (empty > 0)
+			idle(dp, empty);
+	}
+	if (w->online) {
+		rte_rcu_qsbr_thread_offline(dp->qsbr, w->id);
+		rte_rcu_qsbr_thread_unregister(dp->qsbr, w->id);
+		w->online = false;
+	}
+	return 0;
+}
+
+void dp_stop(struct dp *dp)
+{
+	__atomic_store_n(&dp->stop, true, __ATOMIC_RELEASE);
+}

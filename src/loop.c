@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "loop.h"
+
+#include "control/ctl.h"
+#include "dataplane/dp.h"
+#include "ports/ports.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_US      10000
+#define PUNTS_A_TURN 256
+#define STOP_MS      5000
+
+uint64_t loop_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static void on_punt(void *arg, const struct dp_punt *p)
+{
+	struct loop *l = arg;
+
+	if (!ports_punt(l->ports, p))
+		ctl_punt(l->ctl, p, loop_now_ms());
+}
+
+/* A bounded bite, then the other events get their turn; armed only when nothing is left. */
+static void on_punts(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)fd;
+	(void)what;
+	if (dp_punt_poll(l->dp, on_punt, l, PUNTS_A_TURN) == PUNTS_A_TURN || !dp_arm(l->dp))
+		event_active(l->punts, EV_READ, 0);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	uint64_t now_ms = loop_now_ms();
+
+	(void)fd;
+	(void)what;
+	dp_tick(l->dp, now_ms);
+	ctl_tick(l->ctl, now_ms);
+	if (l->stop_at_ms != 0 && (ctl_is_quiet(l->ctl) || now_ms >= l->stop_at_ms))
+		event_base_loopbreak(l->base);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *l = arg;
+	uint64_t n;
+
+	(void)what;
+	if (read(fd, &n, sizeof(n)) == sizeof(n))
+		ctl_tick(l->ctl, loop_now_ms());
+}
+
+static void on_signal(evutil_socket_t sig, short what, void *arg)
+{
+	struct loop *l = arg;
+
+	(void)what;
+	if (l->stop_at_ms != 0) {
+		event_base_loopbreak(l->base);
+		return;
+	}
+	log_notice(l->log, "event=stopping signal=%d", (int)sig);
+	l->stop_at_ms = loop_now_ms() + STOP_MS;
+	ctl_shutdown(l->ctl, loop_now_ms());
+}
+
+void loop_wake(struct loop *l)
+{
+	uint64_t one = 1;
+
+	/* A full counter is a wake-up too. */
+	if (write(l->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+int loop_init(struct loop *l, struct log *log)
+{
+	*l = (struct loop){.log = log, .wake_fd = -1};
+	l->base = event_base_new();
+	if (l->base == NULL)
+		return -ENOMEM;
+	l->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	return l->wake_fd < 0 ? -errno : 0;
+}
+
+int loop_start(struct loop *l)
+{
+	static const struct timeval tick = {.tv_usec = TICK_US};
+
+	l->punts = event_new(l->base, dp_event_fd(l->dp), EV_READ | EV_PERSIST, on_punts, l);
+	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
+	l->woken = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST, on_wake, l);
+	l->sigint = evsignal_new(l->base, SIGINT, on_signal, l);
+	l->sigterm = evsignal_new(l->base, SIGTERM, on_signal, l);
+	if (l->punts == NULL || l->tick == NULL || l->woken == NULL || l->sigint == NULL ||
+	    l->sigterm == NULL)
+		return -ENOMEM;
+	event_add(l->punts, NULL);
+	event_add(l->tick, &tick);
+	event_add(l->woken, NULL);
+	event_add(l->sigint, NULL);
+	event_add(l->sigterm, NULL);
+	event_active(l->punts, EV_READ, 0);
+	return 0;
+}
+
+void loop_run(struct loop *l)
+{
+	event_base_dispatch(l->base);
+}
+
+void loop_fini(struct loop *l)
+{
+	struct event *events[] = {l->punts, l->tick, l->woken, l->sigint, l->sigterm};
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (events[i] != NULL)
+			event_free(events[i]);
+	if (l->base != NULL)
+		event_base_free(l->base);
+	if (l->wake_fd >= 0)
+		close(l->wake_fd);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The control lcore's event loop: punts from the workers, timers, signals. */
+#pragma once
+
+#include "base/log.h"
+#include "base/timerq.h"
+
+#include <stdint.h>
+
+struct event_base;
+struct event;
+struct ctl;
+struct dp;
+struct ports;
+
+struct loop {
+	struct event_base *base;
+	struct timerq timers;
+	struct dp *dp; /* set before loop_start */
+	struct ctl *ctl; /* .. */
+	struct ports *ports; /* .. */
+	struct log *log;
+	struct event *punts, *tick, *sigint, *sigterm, *woken;
+	int wake_fd;
+	uint64_t stop_at_ms; /* graceful stop under way: not later than this; 0: none */
+};
+
+/* Milliseconds of the monotonic clock, which is the time of all engines. */
+uint64_t loop_now_ms(void);
+
+/* Makes the event base. 0, or -errno. */
+int loop_init(struct loop *l, struct log *log);
+/* Makes the events. 0, or -errno. */
+int loop_start(struct loop *l);
+/* Runs until SIGINT or SIGTERM was answered: tunnels are closed in good order, within 5 s. */
+void loop_run(struct loop *l);
+/* Has the control lcore take a turn soon; from any thread. */
+void loop_wake(struct loop *l);
+void loop_fini(struct loop *l);

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Start, supervise, stop. */
+#include "config/config.h"
+#include "console/console.h"
+#include "control/ctl.h"
+#include "dataplane/dp.h"
+#include "loop.h"
+#include "ports/ports.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <syslog.h>
+
+enum exit_code { EXIT_OK, EXIT_USAGE = 1, EXIT_CONFIG = 2, EXIT_START = 3 };
+
+struct app {
+	struct config *conf;
+	struct log log;
+	struct loop loop;
+	struct dp *dp;
+	struct ports *ports;
+	struct ctl *ctl;
+	struct console *console;
+	struct dp_worker_arg worker[DP_MAX_WORKERS];
+	bool eal, workers;
+};
+
+static void report(void *ctx, bool warning, const char *file, unsigned int line, const char *text)
+{
+	(void)ctx;
+	fprintf(stderr, "%s:%u: %s%s\n", file, line, warning ? "warning: " : "", text);
+}
+
+static void get_random(void *ctx, uint8_t *buf, size_t len)
+{
+	(void)ctx;
+	while (len > 0) {
+		ssize_t n = getrandom(buf, len, 0);
+
+		if (n < 0 && errno != EINTR)
+			abort(); /* without unpredictable bytes nothing here is safe */
+		if (n > 0) {
+			buf += n;
+			len -= (size_t)n;
+		}
+	}
+}
+
+static void wake(void *ctx)
+{
+	loop_wake(&((struct app *)ctx)->loop);
+}
+
+/* Only connections over IPsec are ever disconnected, and this build makes none of them yet. */
+static void no_ipsec(void *ctx, uint64_t conn)
+{
+	log_error(&((struct app *)ctx)->log, "event=ipsec-disconnect conn=%lu but no IPsec", conn);
+}
+
+static const struct ctl_ops ctl_ops = {
+        .ipsec_disconnect = no_ipsec,
+        .wake = wake,
+        .random = get_random,
+};
+
+static int fail(struct app *a, const char *what, int err)
+{
+	log_error(&a->log, "event=start-failed what=\"%s\" error=\"%s\"", what, strerror(err));
+	return -err;
+}
+
+static int make_dataplane(struct app *a)
+{
+	const struct cfg_system *s = &a->conf->system;
+	struct dp_conf dc = {
+	        .n_workers = s->workers,
+	        .vector = s->vector,
+	        .hold_packets = 16,
+	        .verify_l2tp_checksum = a->conf->l2tp.verify_checksum,
+	        .idle = s->idle == CFG_IDLE_SPIN    ? DP_IDLE_SPIN
+	                : s->idle == CFG_IDLE_PAUSE ? DP_IDLE_PAUSE
+	                                            : DP_IDLE_SLEEP,
+	        .idle_sleep_us = s->idle_sleep_us,
+	};
+
+	a->dp = dp_new(&dc, &a->log);
+	if (a->dp == NULL)
+		return fail(a, "data plane", errno);
+	for (uint32_t i = 0; i < a->conf->n_pools; i++) {
+		uint32_t first = ipaddr_to_v4(&a->conf->pools[i].first);
+		uint32_t last = ipaddr_to_v4(&a->conf->pools[i].last);
+		int ret = dp_pool_add(a->dp, first, last - first + 1);
+
+		if (ret < 0)
+			return fail(a, "address pool", -ret);
+	}
+	return 0;
+}
+
+static bool in_a_pool(const struct config *c, uint32_t ip)
+{
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		if (ip >= ipaddr_to_v4(&c->pools[i].first) && ip <= ipaddr_to_v4(&c->pools[i].last))
+			return true;
+	return false;
+}
+
+static int make_ports(struct app *a)
+{
+	int ret;
+
+	a->ports = ports_new(a->conf, a->dp, a->loop.base, &a->log);
+	if (a->ports == NULL)
+		return fail(a, "ports", errno);
+	ret = ports_start(a->ports, dp_mbuf_pool(a->dp));
+	if (ret < 0)
+		return fail(a, "ports", -ret);
+	for (uint32_t i = 0; i < a->conf->n_users; i++) {
+		uint32_t ip = ipaddr_to_v4(&a->conf->users[i].address);
+
+		if (ip == 0 || in_a_pool(a->conf, ip))
+			continue;
+		ret = ports_framed_route_add(a->ports, ip, 32);
+		if (ret < 0)
+			return fail(a, "route of a framed address", -ret);
+	}
+	return 0;
+}
+
+/* The first address of an interface, which its ICMP errors are sent from; 0: none. */
+static uint32_t address_of(const struct config *c, const struct ports_twin_info *twin)
+{
+	for (uint32_t i = 0; i < c->n_ports; i++) {
+		const struct cfg_port *p = &c->ports[i];
+
+		if (strcmp(p->name, twin->port) != 0)
+			continue;
+		if (twin->vlan == 0)
+			return p->n_addresses > 0 ? ipaddr_to_v4(&p->addresses[0].addr) : 0;
+		for (uint32_t j = 0; j < p->n_subifs; j++)
+			if (p->subifs[j].vlan == twin->vlan && p->subifs[j].n_addresses > 0)
+				return ipaddr_to_v4(&p->subifs[j].addresses[0].addr);
+	}
+	return 0;
+}
+
+static int make_control(struct app *a)
+{
+	struct ports_twin_info twin;
+
+	a->ctl = ctl_new(a->conf, &ctl_ops, a, a->dp, &a->loop.timers, &a->log, loop_now_ms());
+	if (a->ctl == NULL)
+		return fail(a, "control", ENOMEM);
+	for (uint32_t i = 0; ports_get_twin_info(a->ports, i, &twin) == 0; i++)
+		ctl_set_if_address(a->ctl, twin.ifidx, address_of(a->conf, &twin));
+	a->loop.dp = a->dp;
+	a->loop.ctl = a->ctl;
+	a->loop.ports = a->ports;
+	return loop_start(&a->loop);
+}
+
+/* Worker w is lcore w + 1 (ports_eal_init). */
+static int launch_workers(struct app *a)
+{
+	for (uint16_t w = 0; w < a->conf->system.workers; w++) {
+		int ret;
+
+		a->worker[w] = (struct dp_worker_arg){.dp = a->dp, .worker = w};
+		ret = rte_eal_remote_launch(dp_worker_main, &a->worker[w], w + 1u);
+		if (ret < 0)
+			return fail(a, "worker", -ret);
+		a->workers = true;
+	}
+	return 0;
+}
+
+static int start(struct app *a)
+{
+	int ret = loop_init(&a->loop, &a->log);
+
+	if (ret < 0)
+		return fail(a, "event loop", -ret);
+	ret = ports_eal_init(a->conf, &a->log);
+	if (ret < 0)
+		return ret; /* it has said why */
+	a->eal = true;
+	if (a->conf->log.target == CFG_LOG_SYSLOG)
+		openlog("sallyport", LOG_PID, LOG_DAEMON);
+	ret = make_dataplane(a);
+	if (ret == 0)
+		ret = make_ports(a);
+	if (ret == 0)
+		ret = make_control(a);
+	if (ret < 0)
+		return ret;
+	a->console = console_new(a->loop.base, a->conf, a->ctl, a->dp, a->ports, &a->log);
+	if (a->console == NULL)
+		return -errno;
+	return launch_workers(a);
+}
+
+static void stop(struct app *a)
+{
+	console_free(a->console);
+	if (a->workers) {
+		dp_stop(a->dp);
+		rte_eal_mp_wait_lcore();
+	}
+	if (a->ports != NULL)
+		ports_stop(a->ports);
+	ctl_free(a->ctl);
+	ports_free(a->ports);
+	if (a->dp != NULL)
+		dp_free(a->dp);
+	loop_fini(&a->loop);
+	if (a->eal)
+		ports_eal_cleanup();
+}
+
+static int run(struct config *conf)
+{
+	struct app *a = calloc(1, sizeof(*a));
+	int ret = EXIT_START;
+
+	if (a == NULL)
+		return EXIT_START;
+	signal(SIGPIPE, SIG_IGN);
+	a->conf = conf;
+	a->log.level = conf->log.level;
+	a->log.sink = conf->log.target == CFG_LOG_SYSLOG ? log_sink_syslog : log_sink_stderr;
+	if (start(a) == 0) {
+		log_notice(&a->log, "event=ready workers=%u ports=%u", conf->system.workers,
+		           conf->n_ports);
+		loop_run(&a->loop);
+		ret = EXIT_OK;
+	}
+	stop(a);
+	if (ret == EXIT_OK)
+		log_notice(&a->log, "event=stopped");
+	free(a);
+	return ret;
+}
+
+static int usage(FILE *to, int code)
+{
+	fprintf(to,
+	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system]\n"
+	        "       sallyport --describe | --version | --help\n"
+	        "  -c FILE        configuration\n"
+	        "  -t             check the configuration and exit\n"
+	        "  -N NETNS       listen for the console in this network namespace (a path)\n"
+	        "  --print-ports  print the name and device of each configured port and exit\n"
+	        "  --print-system print workers, hugepages (yes or no) and memory in MB, and exit\n"
+	        "  --describe     print every stanza and key of the configuration\n");
+	return code;
+}
+
+static int check_only(struct config *conf)
+{
+	(void)conf;
+	return EXIT_OK;
+}
+
+static int print_ports(struct config *conf)
+{
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		printf("%s %s\n", conf->ports[i].name, conf->ports[i].device);
+	return EXIT_OK;
+}
+
+static int print_system(struct config *conf)
+{
+	printf("%u %s %u\n", conf->system.workers, conf->system.hugepages ? "yes" : "no",
+	       conf->system.memory_mb);
+	return EXIT_OK;
+}
+
+enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_DESCRIBE };
+
+static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"print-ports", no_argument, NULL, OPT_PRINT_PORTS},
+        {"print-system", no_argument, NULL, OPT_PRINT_SYSTEM},
+        {"describe", no_argument, NULL, OPT_DESCRIBE},
+        {0},
+};
+
+int main(int argc, char **argv)
+{
+	const char *file = NULL, *netns = NULL;
+	int (*act)(struct config * conf) = run;
+	struct config *conf;
+	int opt, ret;
+
+	while ((opt = getopt_long(argc, argv, "c:tN:hV", options, NULL)) != -1) {
+		switch (opt) {
+		case 'c':
+			file = optarg;
+			break;
+		case 't':
+			act = check_only;
+			break;
+		case 'N':
+			netns = optarg;
+			break;
+		case 'h':
+			return usage(stdout, EXIT_OK);
+		case 'V':
+			puts("sallyport " SALLYPORT_VERSION);
+			return EXIT_OK;
+		case OPT_PRINT_PORTS:
+			act = print_ports;
+			break;
+		case OPT_PRINT_SYSTEM:
+			act = print_system;
+			break;
+		case OPT_DESCRIBE:
+			config_describe(stdout);
+			return EXIT_OK;
+		default:
+			return usage(stderr, EXIT_USAGE);
+		}
+	}
+	if (file == NULL || optind != argc)
+		return usage(stderr, EXIT_USAGE);
+	conf = config_load(file, report, NULL);
+	if (conf == NULL)
+		return EXIT_CONFIG;
+	if (netns != NULL)
+		snprintf(conf->console.netns, sizeof(conf->console.netns), "%s", netns);
+	ret = act(conf);
+	config_free(conf);
+	return ret;
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""Checks test/LEDGER.md: every test that a row names must exist, and must have run and passed.
+
+A row is  | id | requirement | positive test | negative test | note |  and a test is one of
+    unit:FOLDER/FILE.c:FUNCTION   sim:..   dataplane:..   (FILE under test/SUITE/)
+    interop:CASE                  a case of test/interop
+    fuzz:NAME                     a target of test/fuzz
+Several tests in one cell are separated by spaces. A row without any test must say in its note why.
+
+Usage: check-ledger.py [--ran RESULTS]    RESULTS is what scripts/test writes; without it only the
+existence is checked.
+"""
+import argparse
+import glob
+import json
+import os
+import re
+import sys
+
+TEST = os.path.dirname(os.path.realpath(__file__))
+ROOT = os.path.dirname(TEST)
+CASE = re.compile(r'^@case\(\s*"([^"]+)"', re.M)
+
+
+def interop_cases():
+    names = set()
+    for path in glob.glob(os.path.join(TEST, "interop", "test_*.py")):
+        with open(path, encoding="utf-8") as f:
+            names.update(CASE.findall(f.read()))
+    return names
+
+
+def programs_of():
+    """Source file -> labels of the meson tests whose program is built from it."""
+    info = os.path.join(ROOT, "build", "meson-info")
+    try:
+        with open(os.path.join(info, "intro-targets.json"), encoding="utf-8") as f:
+            targets = json.load(f)
+        with open(os.path.join(info, "intro-tests.json"), encoding="utf-8") as f:
+            tests = json.load(f)
+    except OSError:
+        return {}
+    programs = {}
+    for test in tests:
+        suite = test["suite"][0].rpartition(":")[2] if test["suite"] else "meson"
+        programs.setdefault(os.path.realpath(test["cmd"][0]), []).append(f"{suite}:{test['name']}")
+    out = {}
+    for target in targets:
+        labels = [lab for name in target["filename"] for lab in
+                  programs.get(os.path.realpath(name), [])]
+        for part in target["target_sources"]:
+            for source in part.get("sources", []):
+                out.setdefault(os.path.realpath(source), []).extend(labels)
+    return out
+
+
+class Checker:
+    def __init__(self, ran):
+        self.cases, self.programs, self.ran = interop_cases(), programs_of(), ran
+        self.problems = []
+
+    def check(self, row, test):
+        """Returns what is wrong with a named test, or None."""
+        kind, _, rest = test.partition(":")
+        if kind == "interop":
+            if rest not in self.cases:
+                return "there is no such case in test/interop"
+            return self.passed([test])
+        if kind == "fuzz":
+            if not os.path.exists(os.path.join(TEST, "fuzz", rest + ".c")):
+                return f"there is no test/fuzz/{rest}.c"
+            return None  # runs apart, by scripts/test fuzz
+        if kind not in ("unit", "sim", "dataplane") or rest.count(":") != 1:
+            return "not of the form SUITE:FILE:FUNCTION, interop:CASE or fuzz:NAME"
+        name, function = rest.split(":")
+        path = os.path.join(TEST, kind, name)
+        if not os.path.exists(path):
+            return f"there is no test/{kind}/{name}"
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        # defined, and named once more where it is registered
+        if len(re.findall(rf"\b{re.escape(function)}\b", text)) < 2:
+            return f"test/{kind}/{name} does not define and register {function}"
+        labels = self.programs.get(os.path.realpath(path), [])
+        if self.ran is not None and not labels:
+            return f"no meson test is built from test/{kind}/{name}"
+        return self.passed(labels)
+
+    def passed(self, labels):
+        if self.ran is None:
+            return None
+        for label in labels:
+            if self.ran.get(label) == "pass":
+                return None
+        return f"it did not run and pass ({', '.join(labels)})"
+
+    def row(self, number, cells):
+        if len(cells) != 5:
+            self.problems.append(f"LEDGER.md:{number}: a row has five cells, this has {len(cells)}")
+            return
+        ident, _, positive, negative, note = cells
+        named = (positive + " " + negative).replace("`", "").split()
+        named = [t for t in named if t != "-"]
+        if not named and note in ("", "-"):
+            self.problems.append(f"LEDGER.md:{number}: {ident} has neither test nor a note why")
+        for test in named:
+            wrong = self.check(ident, test)
+            if wrong:
+                self.problems.append(f"LEDGER.md:{number}: {ident}: {test}: {wrong}")
+
+
+def main():
+    ap = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ap.add_argument("--ran")
+    args = ap.parse_args()
+    ran = None
+    if args.ran:
+        with open(args.ran, encoding="utf-8") as f:
+            ran = {}
+            for line in f:
+                status, _, label = line.strip().partition(" ")
+                # one failure of a name outweighs its passes
+                if ran.get(label) != "fail":
+                    ran[label] = status
+    checker, rows = Checker(ran), 0
+    with open(os.path.join(TEST, "LEDGER.md"), encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            if not line.startswith("|"):
+                continue
+            cells = [c.strip() for c in line.strip().strip("|").split("|")]
+            if cells[0] in ("id", "") or set(cells[0]) <= set("-: "):
+                continue
+            rows += 1
+            checker.row(number, cells)
+    print("\n".join(checker.problems) or f"{rows} rows, every named test is there")
+    sys.exit(1 if checker.problems or not rows else 0)
+
+
+main()

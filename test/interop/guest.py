@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""A real Linux as a User-Mode Linux guest: its own kernel with PPP and L2TP, xl2tpd and pppd from
+the host's file system. Orders go through a second console into an agent (guest/agent.py)."""
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import threading
+
+from lab import LabError, wait_until
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+UML = "/usr/bin/linux.uml"
+
+
+class Result(str):
+    """What a command printed, and its exit status."""
+    rc = 0
+
+
+def result(rc, out):
+    r = Result(out)
+    r.rc = rc
+    return r
+
+
+class Ping:
+    """Numbers of a ping's summary."""
+
+    def __init__(self, text):
+        m = re.search(r"(\d+) packets transmitted, (\d+) received", text)
+        self.text = text
+        self.sent, self.received = (int(m[1]), int(m[2])) if m else (0, 0)
+        self.duplicates = "duplicates" in text
+
+    @property
+    def ok(self):
+        return self.sent > 0 and self.sent == self.received and not self.duplicates
+
+    def __repr__(self):
+        return f"{self.received}/{self.sent}"
+
+
+class Guest:
+    """A running guest on a tap of the lab's access bridge."""
+
+    def __init__(self, lab, name, ip, mem="128M"):
+        self.name, self.ip = name, ip
+        self.dir = tempfile.mkdtemp(prefix=f"sp-{name}-")
+        self.tap, self.access = lab.tap(), lab.access
+        self.number, self.waiting, self.lock = 0, {}, threading.Lock()
+        order_r, order_w = os.pipe()
+        answer_r, answer_w = os.pipe()
+        self.log_path = os.path.join(self.dir, "console.log")
+        args = [UML, "mem=" + mem, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw",
+                "init=" + os.path.join(HERE, "guest", "init.sh"), "quiet",
+                "uml_dir=" + self.dir, "umid=u", "con=null", "con0=null,fd:1",
+                f"con1=fd:{order_r},fd:{answer_w}",
+                f"vec0:transport=tap,ifname={self.tap},depth=128,gro=0",
+                "GUEST_DIR=" + os.path.join(HERE, "guest"), f"IP={ip}/24"]
+        with open(self.log_path, "wb") as log:
+            self.proc = lab.access.popen(*args, stdin=subprocess.DEVNULL, stdout=log,
+                                         stderr=log, pass_fds=(order_r, answer_w),
+                                         start_new_session=True,
+                                         env={"PATH": os.environ["PATH"], "TMPDIR": self.dir,
+                                              "HOME": self.dir})
+        os.close(order_r)
+        os.close(answer_w)
+        self.orders = os.fdopen(order_w, "w", encoding="utf-8")
+        self.answers = os.fdopen(answer_r, "r", encoding="utf-8")
+        self.booted = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+        lab.on_close.append(self.kill)
+
+    def _read(self):
+        for line in self.answers:
+            try:
+                a = json.loads(line)
+            except ValueError:
+                continue
+            if a["id"] == 0:
+                self.booted.set()
+            with self.lock:
+                w = self.waiting.pop(a["id"], None)
+            if w:
+                w["answer"] = a
+                w["event"].set()
+        for w in list(self.waiting.values()):
+            w["event"].set()
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+    def wait_boot(self, timeout=30):
+        if not self.booted.wait(timeout):
+            raise LabError(f"guest {self.name} did not boot:\n{self.log()[-2000:]}")
+        return self
+
+    def _order(self, order, timeout):
+        self.wait_boot()
+        w = {"event": threading.Event(), "answer": None}
+        with self.lock:
+            self.number += 1
+            order["id"] = self.number
+            self.waiting[self.number] = w
+            self.orders.write(json.dumps(order) + "\n")
+            self.orders.flush()
+        w["event"].wait(timeout)
+        if w["answer"] is None:
+            raise LabError(f"guest {self.name} does not answer: {order.get('cmd', order['op'])}")
+        return result(w["answer"]["rc"], w["answer"]["out"])
+
+    def run(self, cmd, timeout=30, check=False):
+        """Runs a shell command in the guest; the result is its text, with .rc."""
+        r = self._order({"op": "run", "cmd": cmd, "timeout": timeout}, timeout + 10)
+        if check and r.rc:
+            raise LabError(f"guest {self.name}: {cmd}: rc {r.rc}: {r}")
+        return r
+
+    def start(self, cmd, timeout=300):
+        """Starts a shell command in the background; returns a function that waits for it."""
+        box = {}
+
+        def body():
+            box["r"] = self.run(cmd, timeout)
+
+        t = threading.Thread(target=body, daemon=True)
+        t.start()
+
+        def join():
+            t.join()
+            return box["r"]
+        return join
+
+    def write(self, path, text, mode=0o644):
+        self._order({"op": "write", "path": path, "data": text, "mode": mode}, 10)
+
+    def wait(self, cmd, timeout):
+        """Waits in the guest until a shell command succeeds; True if it did in time."""
+        loop = f"for i in $(seq {int(timeout * 10)}); do {{ {cmd}; }} && exit 0; sleep .1; done; " \
+            "exit 1"
+        return self.run(loop, timeout * 2 + 10).rc == 0
+
+    # ---- L2TP client ----
+
+    def l2tp_client(self, lns, users, host_name="guest", secret=None, methods=("chap",),
+                    userspace=False, redial=False, mtu=1460, options=(), lac_options=()):
+        """Configures and starts xl2tpd as LAC: one lac section and so one tunnel a user, named
+        c0, c1, ..; users are (name, password). Nothing is dialled yet."""
+        conf = ["[global]", "port = 1701", "access control = no", "debug tunnel = yes",
+                "debug state = yes"]
+        if userspace:
+            conf.append("force userspace = yes")
+        for i, (user, password) in enumerate(users):
+            conf += [f"[lac c{i}]", f"lns = {lns}", f"hostname = {host_name}", "ppp debug = yes",
+                     f"pppoptfile = /run/l2tp/ppp{i}", "length bit = yes", "autodial = no",
+                     "redial = " + ("yes" if redial else "no"), "redial timeout = 1",
+                     "max redials = 1000", *lac_options]
+            if secret:
+                conf.append("challenge = yes")
+            refuse = [f"refuse-{m}" for m in ("pap", "chap", "mschap", "mschap-v2", "eap")
+                      if m not in methods]
+            self.run("mkdir -p /run/l2tp")
+            self.write(f"/run/l2tp/ppp{i}", "\n".join(
+                [f"user {user}", f"password {password}", "noauth", "noccp", "novj", f"mtu {mtu}",
+                 f"mru {mtu}", "ipcp-accept-local", "ipcp-accept-remote", "nodefaultroute",
+                 f"unit {i}", "debug", f"logfile /run/l2tp/pppd{i}.log", *refuse, *options])
+                + "\n", 0o600)
+        self.write("/run/l2tp/xl2tpd.conf", "\n".join(conf) + "\n")
+        self.write("/run/l2tp/secrets", f"* * {secret}\n" if secret else "", 0o600)
+        self._xl2tpd()
+
+    def l2tp_server(self, users, secret=None, methods=("mschap-v2",), hidden=False):
+        """Configures and starts xl2tpd as LNS: pool 10.200.0.10-50, local 10.200.0.1."""
+        conf = ["[global]", "port = 1701", "access control = no", "debug tunnel = yes",
+                "[lns default]", "ip range = 10.200.0.10-10.200.0.50", "local ip = 10.200.0.1",
+                "require authentication = yes", "hostname = lns", "name = lns",
+                "ppp debug = yes",
+                "pppoptfile = /run/l2tp/ppp", "length bit = yes"]
+        if secret:
+            conf.append("challenge = yes")
+        if hidden:
+            conf.append("hidden bit = yes")
+        self.run("mkdir -p /run/l2tp")
+        self.write("/run/l2tp/xl2tpd.conf", "\n".join(conf) + "\n")
+        self.write("/run/l2tp/secrets", f"* * {secret}\n" if secret else "", 0o600)
+        self.write("/run/l2tp/ppp", "\n".join(
+            ["auth", *[f"require-{m}" for m in methods], "noccp", "novj", "mtu 1460", "mru 1460",
+             "nodefaultroute", "debug", "logfile /run/l2tp/pppd.log"]) + "\n")
+        text = "".join(f"{u} * {p} *\n" for u, p in users)
+        self.write("/etc/ppp/chap-secrets", text, 0o600)
+        self.write("/etc/ppp/pap-secrets", text, 0o600)
+        self._xl2tpd()
+
+    def _xl2tpd(self):
+        self.run("rm -f /run/l2tp/ctl; xl2tpd -D -c /run/l2tp/xl2tpd.conf -s /run/l2tp/secrets "
+                 "-p /run/l2tp/pid -C /run/l2tp/ctl > /run/l2tp/xl2tpd.log 2>&1 & "
+                 "for i in $(seq 100); do [ -p /run/l2tp/ctl ] && exit 0; sleep .05; done; exit 1",
+                 check=True)
+
+    def dial(self, i=0):
+        self.run(f"echo 'c c{i}' > /run/l2tp/ctl", check=True)
+
+    def wait_up(self, i=0, timeout=20):
+        """Waits until pppN has its address; True if it came."""
+        return self.wait(f"ip -4 -br addr show ppp{i} 2>/dev/null | grep -q peer", timeout)
+
+    def wait_down(self, i=0, timeout=20):
+        return self.wait(f"[ ! -e /sys/class/net/ppp{i} ]", timeout)
+
+    def up(self, i=0, timeout=20):
+        """Dials and waits; raises with the logs when PPP does not come up. Returns its address."""
+        self.dial(i)
+        if not self.wait_up(i, timeout):
+            raise AssertionError(f"ppp{i} did not come up\n{self.l2tp_logs(i)}")
+        return self.ppp_ip(i)
+
+    def ppp_ip(self, i=0):
+        m = re.search(r"inet ([\d.]+)", self.run(f"ip -4 addr show ppp{i}"))
+        return m[1] if m else None
+
+    def ppp_mtu(self, i=0):
+        m = re.search(r"mtu (\d+)", self.run(f"ip link show ppp{i}"))
+        return int(m[1]) if m else 0
+
+    def route(self, prefix, i=0):
+        self.run(f"ip route replace {prefix} dev ppp{i}", check=True)
+
+    def hang_up(self, i=0):
+        """xl2tpd closes the call and its tunnel in good order."""
+        self.run(f"echo 'd c{i}' > /run/l2tp/ctl")
+
+    def l2tp_stop(self, sig="TERM"):
+        """Ends xl2tpd and its pppd; with KILL nothing is said to the other side."""
+        self.run(f"pkill -{sig} xl2tpd; [ {sig} = KILL ] && pkill -KILL pppd; "
+                 "for i in $(seq 50); do pgrep 'xl2tpd|pppd' > /dev/null || exit 0; sleep .1; "
+                 "done; pkill -KILL 'xl2tpd|pppd'; exit 1")
+
+    def l2tp_logs(self, i=0):
+        return self.run(f"tail -n 40 /run/l2tp/xl2tpd.log; tail -n 60 /run/l2tp/pppd{i}.log "
+                        "/run/l2tp/pppd.log 2>/dev/null")
+
+    def ping(self, to, size=56, count=5, interval=0.05, df=False, source=None):
+        return Ping(self.run(f"ping -n -c {count} -i {interval} -W 2 -s {size} "
+                             f"{'-M do' if df else ''} {'-I ' + source if source else ''} {to}",
+                             timeout=count * (interval + 2) + 10))
+
+    # ---- the wire and the end ----
+
+    def link(self, up):
+        """Cuts or mends the guest's wire, at the bridge: the guest sees no error, only silence."""
+        self.access.ip("link", "set", self.tap, *(("master", "br0") if up else ("nomaster",)))
+
+    def stop(self):
+        """Powers off in good order, then kills."""
+        try:
+            with self.lock:
+                self.orders.write('{"op": "quit"}\n')
+                self.orders.flush()
+            self.proc.wait(8)
+        except (OSError, ValueError, subprocess.TimeoutExpired):
+            pass
+        self.kill()
+
+    def kill(self):
+        """Ends the guest at once, as a power cut does."""
+        if self.dir is None:
+            return
+        try:
+            os.killpg(self.proc.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.proc.wait(10)
+        wait_until(lambda: not group_alive(self.proc.pid), 5)
+        try:
+            self.orders.close()
+        except OSError:
+            pass
+        subprocess.run(["rm", "-rf", self.dir], check=False)
+        self.dir = None
+
+
+def group_alive(pgid):
+    try:
+        os.killpg(pgid, 0)
+        return True
+    except ProcessLookupError:
+        return False

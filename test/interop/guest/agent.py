@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""Runs in a guest: takes orders, one JSON object a line, from stdin and answers on stdout.
+
+{"id": n, "op": "run", "cmd": shell text, "timeout": s}  ->  {"id": n, "rc": n, "out": text}
+{"id": n, "op": "write", "path": p, "data": text, "mode": m}  ->  {"id": n, "rc": 0, "out": ""}
+{"op": "quit"} ends the guest.
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+import termios
+import threading
+import tty
+
+lock = threading.Lock()
+
+
+def answer(number, rc, out):
+    line = json.dumps({"id": number, "rc": rc, "out": out}) + "\n"
+    with lock:
+        data = line.encode()
+        while data:
+            data = data[os.write(1, data):]
+
+
+def run(order):
+    with subprocess.Popen(["/bin/bash", "-c", order["cmd"]], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          start_new_session=True) as child:
+        try:
+            out, _ = child.communicate(timeout=order["timeout"])
+            rc = child.returncode
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            out, _ = child.communicate()
+            rc = 124
+    answer(order["id"], rc, out.decode(errors="replace"))
+
+
+def write(order):
+    with open(order["path"], "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), order["mode"])
+        f.write(order["data"])
+    answer(order["id"], 0, "")
+
+
+def main():
+    tty.setraw(0, termios.TCSANOW)
+    answer(0, 0, open("/proc/uptime", encoding="ascii").read().split()[0])
+    for line in sys.stdin:
+        order = json.loads(line)
+        if order["op"] == "quit":
+            return
+        threading.Thread(target={"run": run, "write": write}[order["op"]], args=(order,),
+                         daemon=True).start()
+
+
+main()

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""The part of scripts/quickstart that makes the lab, dials in and shows it."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+from daemon import Daemon
+from guest import Guest
+from lab import APPLIANCE_IP, CORE_HOST, Lab, LabError, POOL_LOCAL, ROOT, wait_until
+
+PREFIX = "spquick"
+PID_FILE = "/run/sallyport-quickstart.pid"
+PORT = 2300
+
+
+class Failed(Exception):
+    """Something went wrong; the text says what to do about it."""
+
+
+def say(text):
+    print("== " + text, flush=True)
+
+
+def running():
+    """The process id of a lab that was left running, or None."""
+    try:
+        with open(PID_FILE, encoding="ascii") as f:
+            pid = int(f.read())
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+            return pid if "quickstart.py" in f.read() else None
+    except (OSError, ValueError):
+        return None
+
+
+def stop_running():
+    """Ends the lab of an earlier run, also one whose supervisor was killed."""
+    pid = running()
+    if pid:
+        say("ending the lab of the run before")
+        os.kill(pid, signal.SIGTERM)
+        if not wait_until(lambda: not running(), 60):
+            raise Failed(f"The lab of an earlier run (process {pid}) does not end; "
+                         f"kill it, then run this again.")
+    names = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE, text=True,
+                           check=False).stdout.split()
+    for name in [n for n in names if n.startswith(PREFIX + "-")]:
+        pids = subprocess.run(["ip", "netns", "pids", name], stdout=subprocess.PIPE, text=True,
+                              check=False).stdout.split()
+        for p in pids:
+            os.kill(int(p), signal.SIGKILL)
+        subprocess.run(["ip", "netns", "del", name], check=False)
+    if os.path.exists(PID_FILE):
+        os.unlink(PID_FILE)
+
+
+def check_port():
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", PORT))
+        except OSError:
+            raise Failed(f"Something else listens on 127.0.0.1:{PORT}; end it (ss -ltnp shows what "
+                         "it is), then run this again.") from None
+
+
+def core_ping(lab, to, size):
+    out = lab.core.run("ping", "-n", "-c", "5", "-i", "0.1", "-W", "2", "-M", "do", "-s", str(size),
+                       to, check=False)
+    return " 5 received" in out, "5 of 5" if " 5 received" in out else out.strip()
+
+
+def show_pings(lab, guest):
+    """Pings of three sizes, both ways; True when nothing was lost."""
+    ip, mtu, good = guest.ppp_ip(), guest.ppp_mtu(), True
+    guest.route("198.51.100.0/24")
+    for size in (56, 1300, mtu - 28):
+        for to, what in ((POOL_LOCAL, "the appliance"), (CORE_HOST, "the core host")):
+            r = guest.ping(to, size, df=True, source=ip)
+            print(f"   subscriber {ip} -> {what} {to}, {size} bytes: {r.received} of {r.sent}")
+            good = good and r.ok
+        ok, text = core_ping(lab, ip, size)
+        print(f"   core host {CORE_HOST} -> subscriber {ip}, {size} bytes: {text}", flush=True)
+        good = good and ok
+    return good
+
+
+def dial(guest):
+    guest.l2tp_client(APPLIANCE_IP, [("user1", "pass1")], host_name="quickstart", redial=True)
+    guest.dial()
+    if not guest.wait_up(timeout=30):
+        print(guest.l2tp_logs())
+        raise Failed("The client got no session; its log is above, the daemon's beside it: correct "
+                     "what they complain of and run this again.")
+
+
+def demonstrate(lab, folder):
+    """Everything from the lab to the tables; returns (daemon, pings all right)."""
+    say(f"network namespaces {PREFIX}-acc (clients), {PREFIX}-app (appliance), {PREFIX}-core")
+    guest = Guest(lab, "client", "192.0.2.11")
+    say("build/src/sallyport -c conf/lab.cfg")
+    daemon = Daemon(lab, folder, config_file=os.path.join(ROOT, "conf", "lab.cfg"), port=PORT)
+    try:
+        daemon.start()
+    except LabError as e:
+        raise Failed(f"{e}\nThe daemon did not start; correct what its log (above) says and run "
+                     "this again.") from None
+    say("a real Linux client (User-Mode Linux, xl2tpd, pppd) dials in as user1")
+    dial(guest)
+    say("pings")
+    good = show_pings(lab, guest)
+    with_console(daemon, "show l2tp tunnel", "show l2tp session", "show ip pool")
+    if not good:
+        print("\n".join(daemon.log().splitlines()[-20:]))
+        print(daemon.console("show dataplane drops"))
+        raise Failed("Some pings were lost; the log and the drop reasons are above: correct what "
+                     "they show and run this again.")
+    return daemon, guest
+
+
+def with_console(daemon, *commands):
+    for command in commands:
+        say(command)
+        print(daemon.console(command), flush=True)
+
+
+def once():
+    folder = tempfile.mkdtemp(prefix="sp-quick-")
+    try:
+        with Lab(PREFIX) as lab:
+            daemon, guest = demonstrate(lab, folder)
+            say("ending the lab")
+            guest.hang_up()
+            guest.wait_down()
+            rc = daemon.stop()
+            if rc != 0:
+                raise Failed(f"The daemon ended with status {rc}; its log is "
+                             f"{keep_log(daemon)}, please report it.")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    say("done: every ping crossed")
+
+
+def keep_log(daemon):
+    path = os.path.join(ROOT, "build-logs", "quickstart-daemon.log")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    shutil.copy(daemon.log_path, path)
+    return path
+
+
+def serve(done):
+    """Makes the lab, tells the starter by done(status), and holds it until SIGTERM."""
+    folder = tempfile.mkdtemp(prefix="sp-quick-")
+    try:
+        with Lab(PREFIX) as lab:
+            daemon, _ = demonstrate(lab, folder)
+            say("the lab stays up. Now try:")
+            print(f"   telnet 127.0.0.1 {PORT}             the operator's console\n"
+                  f"   ip netns exec {PREFIX}-core bash    a shell on the core host: ping 10.64.0.2\n"
+                  f"   tail -f {daemon.log_path}    the log\n"
+                  "   scripts/quickstart --stop         ends it", flush=True)
+            done(0)
+            while daemon.alive():
+                time.sleep(0.5)
+    except SystemExit:
+        daemon.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if running() == os.getpid():
+            os.unlink(PID_FILE)
+
+
+def terminated(*_):
+    raise SystemExit(143)
+
+
+def background():
+    """Runs serve in a process of its own; returns when the lab is up or has failed."""
+    r, w = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        os.close(w)
+        try:
+            status = os.read(r, 1)
+        except KeyboardInterrupt:
+            os.waitpid(pid, 0)
+            raise
+        if not status:
+            os.waitpid(pid, 0)
+        return status[0] if status else 1
+    os.close(r)
+    signal.signal(signal.SIGTERM, terminated)
+    with open(PID_FILE, "w", encoding="ascii") as f:
+        f.write(str(os.getpid()))
+
+    def done(status):
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR)
+        for fd in (0, 1, 2):
+            os.dup2(null, fd)
+        os.write(w, bytes([status]))
+        os.close(w)
+    try:
+        serve(done)
+    except (Failed, LabError) as e:
+        print(f"quickstart: {e}", file=sys.stderr, flush=True)
+        os._exit(1)
+    except KeyboardInterrupt:
+        os._exit(130)
+    os._exit(0)
+
+
+def main():
+    option = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        stop_running()
+        if option == "--stop":
+            return 0
+        check_port()
+        if option == "--once":
+            signal.signal(signal.SIGTERM, terminated)
+            once()
+            return 0
+        return background()
+    except (Failed, LabError) as e:
+        print(f"quickstart: {e}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+sys.exit(main())

@@ -1,0 +1,660 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""Single-shot and standard tunnels over plain UDP; T and E numbers are those of test/LEDGER.md."""
+import time
+
+from daemon import settle
+from harness import SECRET, USERS, case
+from lab import CORE_HOST, POOL_LOCAL, wait_until
+from rawclient import (A_HOST, A_RESULT, A_TUNNEL_ID, CDN, HELLO, ICRP, NoAnswer, P_IP, SCCRP,
+                       STOPCCN, icmp_echo)
+
+FIRED = "single-shot tunnel already fired"
+
+
+def never_idle(seconds):
+    return {"l2tp": {"tunnel-idle-timeout": seconds}}
+
+
+def first_session(p, **kw):
+    """A single-shot tunnel with its session up."""
+    t = p.open(host="lac-ss", **kw)
+    c = t.call()
+    c.ppp_up()
+    return t, c
+
+
+def stopped(tunnel, within, not_before=0.0, since=None):
+    """Waits for the StopCCN; checks when it came, counted from since (a monotonic time)."""
+    since = since or time.monotonic()
+    m = tunnel.expect(STOPCCN, max(0.1, since + within - time.monotonic()))
+    after = time.monotonic() - since
+    assert after >= not_before, f"StopCCN after {after:.2f} s, not before {not_before} wanted"
+    return m
+
+
+# ---- 3.1 core ----
+
+@case("ss-first-session")
+def ss_first_session(t):
+    """T4: the first call of a single-shot tunnel is established, data flows both ways"""
+    p = t.raw()
+    _, c = first_session(p)
+    assert c.ppp.ip.startswith("10.64.")
+    assert c.ping() == 3 and c.ping(CORE_HOST, size=1300) == 3
+    t.wait_counts(1, 1)
+
+
+@case("ss-real-client")
+def ss_real_client(t):
+    """T4: the same with a real Linux client; it dials again after hanging up (T21)"""
+    for _ in range(2):
+        g = t.client(host_name="lac-ss")
+        g.up()
+        t.pings(g)
+        g.hang_up()
+        assert g.wait_down()
+        t.wait_counts(0, 0)
+        g.l2tp_stop()
+
+
+@case("ss-real-client-secret")
+def ss_real_client_secret(t):
+    """T4: single-shot with a tunnel password, a real client"""
+    g = t.client(host_name="lac-ss-secret", secret=SECRET)
+    g.up()
+    t.pings(g)
+
+
+@case("ss-real-logout")
+def ss_real_logout(t):
+    """T7: pppd logs out; the tunnel follows at once, and redial makes a new one"""
+    g = t.client(host_name="lac-ss", redial=True)
+    g.up()
+    g.run("pkill -TERM pppd")
+    assert g.wait_down()
+    assert g.wait_up(timeout=30), g.l2tp_logs()
+    t.pings(g, sizes=(56,))
+    t.wait_counts(1, 1)
+
+
+@case("ss-real-wrong-password")
+def ss_real_wrong_password(t):
+    """E25: one MS-CHAPv2 failure with R=0 ends the session and the tunnel of a real client"""
+    g = t.client([(USERS[0][0], "wrong")], host_name="lac-ss", methods=("mschap-v2",))
+    g.dial()
+    assert g.wait("grep -q 'CHAP Failure' /run/l2tp/pppd0.log", 10), g.l2tp_logs()
+    log = g.run("cat /run/l2tp/pppd0.log")
+    assert "E=691 R=0" in log and log.count("CHAP Failure") == 1, log
+    assert log.count("sent [CHAP Response") == 1, log
+    t.wait_counts(0, 0)
+
+
+@case("ss-second-icrq")
+def ss_second_icrq(t):
+    """T5: a second call while the first is up gets a CDN; the first is not disturbed"""
+    p = t.raw()
+    tun, c = first_session(p)
+    assert c.ping() == 3
+    for _ in range(3):
+        second = tun.icrq()
+        m = second.cdn_in()
+        assert m.result[0] == 5, m.result
+        assert c.ping() == 3
+    tun.none(STOPCCN, 1)
+    t.wait_counts(1, 1)
+    assert c.ping(CORE_HOST) == 3
+
+
+@case("ss-second-icrq-override",
+      config=lambda c: [h.update({"session-out-of-resource-result-code-override": True})
+                        for h in c["destination-profiles"][0]["hosts"]])
+def ss_second_icrq_override(t):
+    """T5: with the result code override the CDN has result 2, error 4 and says why"""
+    p = t.raw()
+    tun, c = first_session(p)
+    m = tun.icrq().cdn_in()
+    assert m.result[:2] == (2, 4), m.result
+    assert FIRED in m.result[2], m.result
+    assert c.ping() == 3
+
+
+@case("ss-second-icrq-connecting")
+def ss_second_icrq_connecting(t):
+    """T6: a second call while the first is connecting gets a CDN; the first proceeds"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.icrq()
+    c.icrp()
+    assert tun.icrq().cdn_in().result[0] == 5
+    c.iccn()
+    c.ppp_up()
+    assert c.ping() == 3
+
+
+@case("ss-burst")
+def ss_burst(t):
+    """T6, T25 without IPsec: eight ICRQs in one burst: one call, seven CDNs"""
+    p = t.raw()
+    tun = p.open(host="lac-ss", rws=16)
+    calls = [tun.icrq() for _ in range(8)]
+    calls[0].icrp()
+    for c in calls[1:]:
+        assert c.cdn_in().result[0] == 5
+    calls[0].iccn()
+    calls[0].ppp_up()
+    assert calls[0].ping() == 3
+    t.wait_counts(1, 1)
+
+
+@case("ss-cdn-ends-tunnel", config=never_idle(86400))
+def ss_cdn_ends_tunnel(t):
+    """T7: the session's CDN is followed by the StopCCN at once, though idle-timeout is a day"""
+    p = t.raw()
+    tun, c = first_session(p)
+    c.cdn()
+    stopped(tun, 1)
+    t.wait_counts(0, 0)
+
+
+@case("ss-cdn-ends-tunnel-idle-0", config=never_idle(0))
+def ss_cdn_idle_0(t):
+    """T8: the same with idle-timeout 0"""
+    p = t.raw()
+    tun, c = first_session(p)
+    c.cdn()
+    stopped(tun, 1)
+    t.wait_counts(0, 0)
+
+
+@case("ss-terminate-ends-tunnel", config=never_idle(86400))
+def ss_terminate(t):
+    """T7: LCP Terminate ends the session, the session ends the tunnel"""
+    p = t.raw()
+    tun, c = first_session(p)
+    c.ppp.terminate()
+    c.cdn_in(5)
+    stopped(tun, 1)
+
+
+@case("std-idle", config=never_idle(3))
+def std_idle(t):
+    """T9: a standard tunnel goes idle-timeout seconds after its last session"""
+    p = t.raw()
+    tun = p.open()
+    c = tun.call()
+    c.ppp_up()
+    p.quiet(4)  # longer than the time-out: a session holds the tunnel
+    c.cdn()
+    t0 = time.monotonic()
+    stopped(tun, 4, not_before=2.5, since=t0)
+
+
+@case("std-idle-real-client", config=never_idle(3))
+def std_idle_real(t):
+    """T9: the same with a real client that only ends its PPP"""
+    g = t.client()
+    g.up()
+    g.run("pkill -TERM pppd")
+    assert g.wait_down()
+    t.wait_counts(0, 0, timeout=15)
+
+
+@case("std-idle-never-used", config=never_idle(3))
+def std_idle_never_used(t):
+    """E13: the idle timer of a standard tunnel runs from its establishment"""
+    p = t.raw()
+    tun = p.open()
+    t0 = time.monotonic()
+    stopped(tun, 4, not_before=2.5, since=t0)
+
+
+@case("std-idle-restart", config=never_idle(4))
+def std_idle_restart(t):
+    """T10: a call one second before the time is accepted; the timer starts again when it leaves"""
+    p = t.raw()
+    tun = p.open()
+    c = tun.call()
+    c.ppp_up()
+    c.cdn()
+    p.quiet(3)
+    c = tun.call()
+    c.ppp_up()
+    tun.none(STOPCCN, 3)
+    assert c.ping() == 3
+    c.cdn()
+    stopped(tun, 5, not_before=3.5, since=time.monotonic())
+
+
+@case("std-idle-last", config=never_idle(3))
+def std_idle_last(t):
+    """T11: of several sessions only the last one's end starts the timer"""
+    p = t.raw()
+    tun = p.open()
+    calls = [tun.call() for _ in range(3)]
+    for i, c in enumerate(calls):
+        c.ppp_up(*USERS[i])
+    for c in calls[:2]:
+        c.cdn()
+    tun.none(STOPCCN, 4.5)
+    assert calls[2].ping() == 3
+    calls[2].cdn()
+    stopped(tun, 4, not_before=2.5, since=time.monotonic())
+
+
+@case("std-idle-0", config=never_idle(0))
+def std_idle_0(t):
+    """T12: with idle-timeout 0 an unused standard tunnel stays"""
+    p = t.raw()
+    tun = p.open()
+    c = tun.call()
+    c.ppp_up()
+    c.cdn()
+    tun.none(STOPCCN, 6)
+    assert tun.call().ppp_up().network
+
+
+@case("ss-icrq-after-end")
+def ss_icrq_after_end(t):
+    """T16, E35: after the session a further ICRQ on the old tunnel gets no call"""
+    p = t.raw()
+    tun, c = first_session(p)
+    tun.auto_ack = False  # its StopCCN stays unacknowledged: disconnecting
+    c.cdn()
+    p.wait(lambda: tun.take(STOPCCN), 1, "StopCCN")
+    again = tun.icrq()
+    again.ppp = None
+    tun.none(ICRP, 2)
+    tun.auto_ack = True
+    tun.zlb()
+    p.quiet(0.5)
+    tun.resend()
+    tun.none(ICRP, 1)
+    t.wait_counts(0, 0)
+    first_session(p)
+    t.wait_counts(1, 1)
+
+
+@case("ss-cdn-and-icrq-together")
+def ss_cdn_icrq(t):
+    """T16, E35: CDN and the next ICRQ in one burst: the ICRQ is refused, no error stays behind"""
+    p = t.raw()
+    tun, c = first_session(p)
+    c.cdn()
+    tun.icrq()
+    p.wait(lambda: tun.take(STOPCCN), 1, "StopCCN")
+    tun.none(ICRP, 1)
+    t.wait_counts(0, 0)
+    first_session(p)
+
+
+@case("ss-no-latch-udp")
+def ss_no_latch(t):
+    """T21: over plain UDP the next SCCRQ from the same address and port is accepted at once"""
+    p = t.raw()
+    for _ in range(5):
+        tun, c = first_session(p)
+        c.cdn()
+        stopped(tun, 1)
+    _, c = first_session(p)
+    assert c.ping() == 3
+    t.wait_counts(1, 1)
+
+
+@case("ss-tunnel-failure-udp")
+def ss_tunnel_failure(t):
+    """T22: a wrong tunnel password gets StopCCN 4; a right one afterwards gets a tunnel"""
+    p = t.raw()
+    for _ in range(2):
+        tun = p.tunnel(host="lac-ss-secret", secret=SECRET)
+        tun.sccrq()
+        m = tun.expect(SCCRP)
+        tun.check_sccrp(m)
+        tun.scccn(m, secret="wrong")
+        assert stopped(tun, 2).result[0] == 4
+        t.wait_counts(0, 0)
+    # no response at all
+    tun = p.tunnel(host="lac-ss-secret", challenge=False)
+    tun.sccrq()
+    tun.expect(SCCRP)
+    tun.send(3)
+    assert stopped(tun, 2).result[0] == 4
+    tun = p.open(host="lac-ss-secret", secret=SECRET)
+    tun.call().ppp_up()
+    t.wait_counts(1, 1)
+
+
+@case("ss-no-data-after-end", config=never_idle(86400))
+def ss_no_data(t):
+    """T24: after the session nothing of it is forwarded, in either direction"""
+    p = t.raw()
+    tun, c = first_session(p)
+    ip = c.ppp.ip
+    assert c.ping(CORE_HOST) == 3
+    cap = t.lab.capture(t.folder + "/core.pcap", ns=t.lab.core, dev="core0p", expr="icmp")
+    c.cdn()
+    stopped(tun, 1)
+    c.frames.clear()
+    for i in range(20):
+        c.send_ppp(P_IP, icmp_echo(ip, CORE_HOST, 77, i))
+    out = t.lab.core.run("ping", "-n", "-c", "3", "-i", "0.1", "-W", "1", ip, check=False)
+    assert " 0 received" in out, out
+    p.quiet(0.5)
+    cap.stop()
+    assert not cap.tshark("-Y", f"icmp.type == 8 && ip.src == {ip}"), "forwarded upstream"
+    assert not c.ip_frames(), "forwarded downstream"
+
+
+# ---- 3.2 edge cases ----
+
+@case("ss-duplicate-sccrq")
+def ss_duplicate_sccrq(t):
+    """E9: a repeated SCCRQ, before and after the SCCRP, is the same tunnel"""
+    p = t.raw()
+    tun = p.tunnel(host="lac-ss")
+    tun.sccrq()
+    tun.resend()
+    m = tun.expect(SCCRP)
+    tun.resend()
+    p.quiet(0.3)
+    tun.scccn(m)
+    tun.wait_ack()
+    tun.resend(tun.sent[0])
+    p.quiet(0.3)
+    assert not p.others, p.others
+    c = tun.call()
+    c.ppp_up()
+    assert c.ping() == 3
+    t.wait_counts(1, 1)
+
+
+@case("ss-lost-sccrp")
+def ss_lost_sccrp(t):
+    """E9: the SCCRP is sent again while nobody acknowledges it; the tunnel comes up late"""
+    p = t.raw()
+    tun = p.tunnel(host="lac-ss")
+    tun.auto_ack = False
+    tun.sccrq()
+    m = tun.expect(SCCRP)
+    p.quiet(3.5)  # 1 s, then 2 s
+    assert tun.duplicates >= 2, tun.duplicates
+    tun.resend()
+    tun.auto_ack = True
+    tun.scccn(m)
+    tun.wait_ack()
+    c = tun.call()
+    c.ppp_up()
+    t.wait_counts(1, 1)
+
+
+@case("ss-duplicate-icrq")
+def ss_duplicate_icrq(t):
+    """E10: a repeated ICRQ is the same call, no second one"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.icrq()
+    tun.resend()
+    c.icrp()
+    tun.resend()
+    p.quiet(0.3)
+    assert not tun.take(CDN)
+    c.iccn()
+    tun.resend()
+    tun.resend(c.icrq)
+    c.ppp_up()
+    assert c.ping() == 3
+    tun.none(CDN, 0.5)
+    t.wait_counts(1, 1)
+
+
+@case("ss-first-session-timeout", config={"l2tp": {"first-session-timeout": 10}})
+def ss_first_session_timeout(t):
+    """E13: a single-shot tunnel without a call ends after first-session-timeout"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    stopped(tun, 11, not_before=9, since=time.monotonic())
+    t.wait_counts(0, 0)
+    first_session(p)
+
+
+@case("ss-iccn-never", config={"l2tp": {"tunnel-idle-timeout": 86400}})
+def ss_iccn_never(t):
+    """E13: a call that never connects does not hold a single-shot tunnel for ever"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    tun.icrq().icrp()
+    stopped(tun, 65)
+    t.wait_counts(0, 0)
+
+
+def without_default(config):
+    hosts = config["destination-profiles"][0]["hosts"]
+    hosts[:] = [h for h in hosts if h["name"] != "default"]
+
+
+@case("unknown-host", config=without_default)
+def unknown_host(t):
+    """E14: an unknown host name is refused with StopCCN 4 and makes no tunnel"""
+    p = t.raw()
+    tun = p.tunnel(host="nobody")
+    tun.sccrq()
+    m = stopped(tun, 2)
+    assert m.result[0] == 4, m.result
+    assert m.u16(A_TUNNEL_ID) is not None
+    t.wait_counts(0, 0)
+    first_session(p)
+
+
+@case("no-profile", config={"destination-profiles": {"address": "192.0.2.250"}})
+def no_profile(t):
+    """E14: a peer of no destination profile gets no state"""
+    p = t.raw()
+    tun = p.tunnel(host="lac-ss")
+    tun.sccrq()
+    try:
+        assert tun.expect(STOPCCN, 2).result[0] in (2, 4)
+    except NoAnswer:
+        pass
+    assert not tun.take(SCCRP)
+    t.wait_counts(0, 0)
+
+
+@case("ipsec-only-host")
+def ipsec_only(t):
+    """E15: plain UDP to a host with enable ipsec-transport is refused without a tunnel"""
+    p = t.raw()
+    tun = p.tunnel(host="lac-ipsec")
+    tun.sccrq()
+    try:
+        tun.expect(STOPCCN, 2)
+    except NoAnswer:
+        pass
+    assert not tun.take(SCCRP)
+    t.wait_counts(0, 0)
+    first_session(p)  # no latch: other hosts are served
+
+
+@case("ss-wrong-password-pap")
+def ss_wrong_pap(t):
+    """E25: one wrong PAP password ends session and tunnel; a second guess is not heard"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.call()
+    ppp = c.ppp_up(password="wrong", method="pap", wait=False)
+    p.wait(lambda: ppp.auth_ok is False, 5, "Authenticate-Nak")
+    ppp.pap(password="pass1")
+    stopped(tun, 3)
+    assert ppp.auth_answers == 1 and not ppp.network, ppp
+    t.wait_counts(0, 0)
+    # over plain UDP a new tunnel gets a new guess
+    first_session(p)
+
+
+@case("ss-wrong-password-chap")
+def ss_wrong_chap(t):
+    """E25: one wrong CHAP response ends it; no second challenge comes"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.call()
+    ppp = c.ppp_up(password="wrong", wait=False)
+    stopped(tun, 5)
+    assert ppp.auth_ok is False and len(ppp.challenges) == 1 and ppp.auth_answers == 1, ppp
+
+
+@case("std-wrong-password")
+def std_wrong_password(t):
+    """T23 without IPsec: on a standard tunnel the next call may try again"""
+    p = t.raw()
+    tun = p.open()
+    c = tun.call()
+    ppp = c.ppp_up(password="wrong", wait=False)
+    p.wait(lambda: ppp.auth_ok is False, 5, "CHAP Failure")
+    c.cdn_in(10)
+    c = tun.call()
+    c.ppp_up()
+    assert c.ping() == 3
+
+
+@case("ss-two-answers")
+def ss_two_answers(t):
+    """E37: a challenge answered twice, differently, gives one verdict: the first"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.call()
+    ppp = c.ppp_up(wait=False, hold_auth=True)
+    number, challenge = p.wait(lambda: ppp.challenges and ppp.challenges[0], 5, "Challenge")
+    ppp.chap(number, challenge, password="wrong")
+    ppp.chap(number, challenge, password="pass1")
+    stopped(tun, 5)
+    assert ppp.auth_ok is not True and not ppp.network, ppp
+    t.wait_counts(0, 0)
+
+
+@case("ss-lcp-again")
+def ss_lcp_again(t):
+    """E37: LCP negotiated anew after the authentication began ends a single-shot session"""
+    p = t.raw()
+    tun = p.open(host="lac-ss")
+    c = tun.call()
+    ppp = c.ppp_up(wait=False, hold_auth=True)
+    p.wait(lambda: ppp.challenges, 5, "Challenge")
+    ppp.start()
+    stopped(tun, 5)
+    assert len(ppp.challenges) == 1, ppp
+
+
+@case("std-lcp-again")
+def std_lcp_again(t):
+    """a standard session may negotiate LCP anew and comes up again"""
+    p = t.raw()
+    c = p.open().call()
+    ppp = c.ppp_up()
+    assert c.ping() == 3
+    c.ppp_up()
+    assert c.ppp is not ppp and c.ping() == 3
+
+
+@case("ss-both-stop")
+def ss_both_stop(t):
+    """E36: CDN and StopCCN of the peer cross our StopCCN; both are acknowledged"""
+    p = t.raw()
+    for _ in range(3):
+        tun, c = first_session(p)
+        c.cdn()
+        tun.stop()
+        tun.wait_ack(2)
+        p.quiet(0.3)
+        t.wait_counts(0, 0)
+    _, c = first_session(p)
+    assert c.ping() == 3
+
+
+@case("ss-peer-stops")
+def ss_peer_stops(t):
+    """E19 without IPsec: the peer's StopCCN ends the session; repeated, it is acknowledged again"""
+    p = t.raw()
+    tun, _ = first_session(p)
+    tun.stop()
+    tun.wait_ack(2)
+    tun.acked = 0
+    tun.resend()
+    tun.wait_ack(2)
+    t.wait_counts(0, 0)
+    first_session(p)
+
+
+@case("ss-show")
+def ss_show(t):
+    """T3: show l2tp destination profile says so for single-shot hosts only"""
+    text = t.console("show l2tp destination profile access")
+    blocks = text.split("Remote host is ")
+    assert len(blocks) == 6, text
+    for b in blocks[1:]:
+        name = b.split("\n")[0].strip()
+        assert ("Tunnels are single-shot" in b) == ("-ss" in name), text
+
+
+@case("destruct-record", config={"l2tp": {"destruct-timeout": 10}})
+def destruct_record(t):
+    """the record of an ended tunnel is shown for destruct-timeout, then it is gone"""
+    p = t.raw()
+    tun, c = first_session(p)
+    c.cdn()
+    stopped(tun, 1)
+    p.quiet(0.3)
+
+    def shown():
+        return "lac-ss" in t.console("show l2tp tunnel detail")
+    assert shown(), t.console("show l2tp tunnel detail")
+    settle(6)
+    assert shown()
+    assert wait_until(lambda: not shown(), 6), t.console("show l2tp tunnel detail")
+
+
+@case("many-sessions")
+def many_sessions(t):
+    """thirty sessions in one standard tunnel, each with its address; all carry data"""
+    p = t.raw()
+    tun = p.open(rws=32)
+    calls = [tun.call() for _ in range(30)]
+    for i, c in enumerate(calls):
+        c.ppp_up(*USERS[i % 4])
+    assert len({c.ppp.ip for c in calls}) == 30
+    t.wait_counts(1, 30)
+    for c in calls:
+        assert c.ping(count=2) == 2
+    for c in calls[::2]:
+        c.cdn()
+    t.wait_counts(1, 15)
+    for c in calls[1::2]:
+        assert c.ping(POOL_LOCAL, count=2) == 2
+    tun.stop()
+    t.wait_counts(0, 0)
+
+
+@case("peer-hello", config={"l2tp": {"hello-interval": 1}})
+def peer_hello(t):
+    """a silent tunnel gets Hellos; a peer that does not answer them is given up"""
+    p = t.raw()
+    tun = p.open(host="raw")
+    tun.expect(HELLO, 3)
+    tun.send(HELLO)
+    tun.wait_ack()
+    t.wait_counts(1, 0)
+
+
+@case("host-name-exact")
+def host_name_bytes(t):
+    """a host name that only begins like a configured one is not that one"""
+    p = t.raw()
+    for name in ("lac-ss2", "lac-s", "xlac-secret"):
+        tun = p.tunnel(host=name)
+        tun.sccrq()
+        m = tun.expect(SCCRP)
+        assert A_HOST in m.avps and A_RESULT not in m.avps
+        tun.scccn(m)
+        tun.wait_ack()
+        a, b = tun.call(), tun.call()
+        assert a.remote_id and b.remote_id
+        tun.stop()
+        tun.wait_ack()

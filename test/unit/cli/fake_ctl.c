@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Control and data plane as far as the commands see them: tables of any length, by formula. */
+#include "fake_ctl.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct fake fake;
+
+bool ctl_tunnel_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                     struct ctl_tunnel_view *out)
+{
+	if (*cursor >= fake.n_tunnels)
+		return false;
+	*out = fake.tunnel;
+	out->id = (uint16_t)++ * cursor;
+	return true;
+}
+
+bool ctl_session_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                      struct ctl_session_view *out)
+{
+	if (*cursor >= fake.n_sessions)
+		return false;
+	*out = fake.session;
+	out->id = (uint16_t)++ * cursor;
+	return true;
+}
+
+bool ctl_session_get(const struct ctl *c, uint16_t id, uint64_t now_ms,
+                     struct ctl_session_view *out)
+{
+	if (id > fake.n_sessions)
+		return false;
+	*out = fake.session;
+	out->id = id;
+	return true;
+}
+
+const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
+{
+	return conn == fake.conn.id ? &fake.conn : NULL;
+}
+
+void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
+{
+	*out = fake.stats;
+}
+
+bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *out)
+{
+	if (*cursor >= 2)
+		return false;
+	*out = (struct ctl_pool_view){.name = *cursor ? "small" : "big",
+	                              .first = 0x0a010000,
+	                              .last = 0x0a01ffff,
+	                              .size = 65536,
+	                              .used = 6,
+	                              .reserved = 30};
+	++*cursor;
+	return true;
+}
+
+uint32_t ctl_profile_sessions(const struct ctl *c, uint32_t profile)
+{
+	return fake.profile_sessions;
+}
+
+uint32_t ctl_host_sessions(const struct ctl *c, uint32_t profile, uint32_t host)
+{
+	return fake.profile_sessions;
+}
+
+int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)
+{
+	if (id > fake.n_tunnels)
+		return -ENOENT;
+	fake.cleared++;
+	return 0;
+}
+
+int ctl_clear_session(struct ctl *c, uint16_t id, uint64_t now_ms)
+{
+	if (id > fake.n_sessions)
+		return -ENOENT;
+	fake.cleared++;
+	return 0;
+}
+
+static bool clear_some(uint32_t *cursor, uint32_t n, uint32_t budget)
+{
+	for (; *cursor < n && budget; ++*cursor, budget--)
+		fake.cleared++;
+	return *cursor >= n;
+}
+
+bool ctl_clear_tunnels(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64_t now_ms)
+{
+	return clear_some(cursor, fake.n_tunnels, budget);
+}
+
+bool ctl_clear_sessions(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64_t now_ms)
+{
+	return clear_some(cursor, fake.n_sessions, budget);
+}
+
+const char *ctl_session_reason_name(const struct ctl_session_view *v)
+{
+	return "session rx cdn";
+}
+
+const char *ss_reason_name(enum ss_reason r)
+{
+	return "session-cdn-received";
+}
+
+const char *l2tp_reason_name(enum l2tp_reason r)
+{
+	return "tunnel rx stopccn";
+}
+
+const char *l2tp_tunnel_state_name(enum l2tp_tunnel_state s)
+{
+	return s == L2TP_TS_ESTABLISHED ? "established" : "closed";
+}
+
+const char *l2tp_call_state_name(enum l2tp_call_state s)
+{
+	return s == L2TP_CS_ESTABLISHED ? "established" : "closed";
+}
+
+const char *ppp_phase_name(enum ppp_phase p)
+{
+	return p == PPP_PH_NETWORK ? "network" : "dead";
+}
+
+const char *ppp_auth_method_name(enum ppp_auth_method m)
+{
+	return "mschapv2";
+}
+
+void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out)
+{
+	*out = fake.dp;
+}
+
+uint16_t dp_n_workers(const struct dp *dp)
+{
+	return 2;
+}
+
+uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker)
+{
+	return 7;
+}
+
+const char *dp_drop_name(enum dp_drop d)
+{
+	static const char *const names[] = {
+#define X(sym, name, help) name,
+	        DP_DROP_LIST(X)
+#undef X
+	};
+
+	return names[d];
+}
+
+const char *dp_drop_help(enum dp_drop d)
+{
+	return "what it means";
+}
+
+const char *dp_punt_name(enum dp_punt_class c)
+{
+	return "class";
+}
+
+int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
+{
+	*out = fake.port;
+	return i ? -ENOENT : 0;
+}
+
+int ports_get_twin_info(const struct ports *p, uint32_t i, struct ports_twin_info *out)
+{
+	*out = fake.twin;
+	return i ? -ENOENT : 0;
+}
+
+void ports_get_kernel_info(const struct ports *p, struct ports_kernel_info *out)
+{
+	*out = fake.kernel;
+}
