@@ -253,6 +253,14 @@ def appliance_packets(t):
     return n["Received"], n["Transmitted"]
 
 
+def session_packets(t):
+    """(received, sent) packets of the only session, as the console shows them."""
+    text = t.console("show l2tp session detail")
+    got = [re.search(rf"^ *Data {way} +(\d+)", text, re.M) for way in ("rx", "tx")]
+    assert all(got), text
+    return [int(m[1]) for m in got]
+
+
 @case("console-default", daemon=False)
 def console_default(t):
     """conf/lab.cfg as shipped; the console answers on the caller's 127.0.0.1:2300"""
