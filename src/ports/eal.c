@@ -361,9 +361,14 @@ out:
 
 void ports_eal_cleanup(void)
 {
+	FILE *stream = rte_log_get_stream();
 	char path[64];
 
 	rte_eal_cleanup();
+	/* Ours, which EAL does not close; its log goes before this process does. */
+	rte_openlog_stream(NULL);
+	if (stream != stderr)
+		fclose(stream);
 	/* Without hugepages EAL makes an empty run-time directory and forgets it. */
 	snprintf(path, sizeof(path), "/var/run/dpdk/sallyport-%d", (int)getpid());
 	(void)rmdir(path);
