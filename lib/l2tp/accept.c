@@ -119,8 +119,14 @@ static bool repeated(struct l2tp *l, const struct l2tp_path *path, uint64_t requ
 		l2tp_tunnel_event(t, L2TP_TE_DEAD, &(struct l2tp_tunnel_in){0});
 		return false;
 	}
-	t->heard_ms = l->now_ms;
-	l2tp_chan_first_again(&t->chan);
+	/*
+	 * On a tunnel that is up this may be a peer that has crashed and begins anew with the id that it
+	 * had: a Hello finds out, and the old tunnel makes room when it is not acknowledged.
+	 */
+	if (t->state == L2TP_TS_ESTABLISHED && t->chan.n_queue == 0)
+		l2tp_send_hello(t);
+	else
+		l2tp_chan_first_again(&t->chan);
 	return true;
 }
 

@@ -280,10 +280,8 @@ static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
 	l2tp_enter(l, now_ms);
 	if (due <= now_ms) {
 		due = now_ms + t->conf.hello_ms;
-		if (t->chan.n_queue == 0) {
-			t->hello_ms = now_ms;
+		if (t->chan.n_queue == 0)
 			l2tp_send_hello(t);
-		}
 	}
 	timer_set(l->timers, &t->hello, due);
 	l2tp_leave(l);

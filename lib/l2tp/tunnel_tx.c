@@ -100,6 +100,7 @@ void l2tp_send_hello(struct l2tp_tunnel *t)
 {
 	struct l2tp_build b;
 
+	t->hello_ms = t->l->now_ms;
 	l2tp_build_start(t, &b, L2TP_HELLO, 0, false);
 	l2tp_send_built(t, &b);
 }

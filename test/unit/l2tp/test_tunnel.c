@@ -153,8 +153,28 @@ static void test_repeated_sccrq(void)
 	env_expect(&e, "tunnel_up tx:ZLB");
 	e.ns = 0;
 	peer_sccrq(&e, 7, NULL, 0);
-	env_expect(&e, "tx:ZLB");
+	env_expect(&e, "tx:HELLO");
 	CU_ASSERT_EQUAL(e.n_tunnel_request, 1);
+	env_free(&e);
+}
+
+/* A peer that has crashed dials with the id that it had: it gets in when the old tunnel has died. */
+static void test_restart_with_same_id(void)
+{
+	struct env e;
+
+	env_init(&e);
+	e.conf.idle_ms = e.conf.hello_ms = 0;
+	env_dial(&e);
+	e.quiet = true;
+	for (int i = 0; i < 31; i++) {
+		peer_sccrq(&e, 7, NULL, 0);
+		env_run(&e, 1000);
+	}
+	env_expect(&e, "tunnel_down tunnel_gone");
+	env_dial(&e);
+	CU_ASSERT_EQUAL(e.n_tunnel_request, 2);
+	peer_stopccn(&e);
 	env_free(&e);
 }
 
@@ -757,6 +777,7 @@ int main(void)
 	        {"path gone", test_abort},
 	        {"half-open", test_half_open},
 	        {"repeated SCCRQ (E9)", test_repeated_sccrq},
+	        {"restart with the same id", test_restart_with_same_id},
 	        {"interleaved SCCRQs of many peers", test_interleaved_sccrqs},
 	        {"two tunnels of one peer", test_two_tunnels},
 	        {"refused by the owner", test_refused},
