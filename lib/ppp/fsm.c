@@ -104,6 +104,8 @@ static void send_request(struct fsm *f, bool again)
 		f->restarts--;
 	ppp_tx(f->p, f->ops->proto, PPP_CONF_REQ, f->req_id, f->req, f->req_len);
 	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	if (again && f->ops->retransmit != NULL)
+		f->ops->retransmit(f);
 }
 
 static void send_ack(struct fsm *f, const struct ppp_pkt *pkt)
@@ -166,6 +168,9 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 	/* Negotiating anew out of Opened needs leave; so does nothing else. */
 	if (was == FSM_OPENED && (act & FSM_TLD) && (act & FSM_SCR) && !f->ops->renegotiate(f))
 		return;
+	/* A new negotiation: copies of the old one's requests may be its own. */
+	if (act & FSM_TLD)
+		memset(f->seen, 0, sizeof(f->seen));
 	if (row->next != was)
 		log_debug(f->p->log, "ppp proto=0x%04x state=%s was=%s", f->ops->proto,
 		          fsm_state_name(row->next), fsm_state_name(was));
@@ -185,7 +190,7 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 	}
 	send_actions(f, act, ev, in);
 	if (act & FSM_TLU) {
-		f->re_acks = 0;
+		f->repeats = 0;
 		f->naks_rx = 0;
 		f->ops->up(f);
 	}
@@ -208,6 +213,16 @@ static void restart_timer(struct timer *t, void *arg, uint64_t now_ms)
 	ppp_leave(f->p);
 }
 
+/* FNV-1a; only told apart are copies of one peer's own packets. */
+static uint32_t hash(const struct ppp_pkt *pkt)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < pkt->len; i++)
+		h = (h ^ pkt->data[i]) * 16777619u;
+	return h;
+}
+
 /* True when the request is, byte for byte, the one that was answered last. */
 static bool repeated(const struct fsm *f, const struct ppp_pkt *pkt)
 {
@@ -215,8 +230,22 @@ static bool repeated(const struct fsm *f, const struct ppp_pkt *pkt)
 	       pkt->len <= sizeof(f->peer_req) && memcmp(f->peer_req, pkt->data, pkt->len) == 0;
 }
 
+static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
+{
+	uint32_t h = hash(pkt);
+
+	for (int i = 0; i < FSM_SEEN; i++)
+		if (f->seen[i].used && f->seen[i].id == pkt->id && f->seen[i].hash == h)
+			return true;
+	return false;
+}
+
 static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 {
+	if (!seen_before(f, pkt)) {
+		f->seen[f->seen_next] = (struct fsm_seen){hash(pkt), pkt->id, true};
+		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
+	}
 	f->peer_req_id = pkt->id;
 	f->peer_req_len = pkt->len <= sizeof(f->peer_req) ? (uint16_t)pkt->len : NONE_YET;
 	if (pkt->len <= sizeof(f->peer_req))
@@ -225,22 +254,25 @@ static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 }
 
 /*
- * In Opened, a request that we have acknowledged already and that differs in nothing is that
- * request sent again, because our Ack was lost or the network made two of it. To leave Opened over
- * it would make each such loss a new authentication, and the end of a single-shot session. The Ack
- * is repeated. A peer that really starts anew has another magic number; where requests carry
- * nothing unique the patience ends after a few repeats.
+ * In Opened, a request that was answered already and differs in nothing is that request once more:
+ * our Ack was lost, or the network made two of it. To leave Opened over it would make each such
+ * accident a new authentication, and the end of a single-shot session. If it is the one that we
+ * acknowledged, the Ack is repeated; older ones are dropped. A peer that really starts anew has
+ * another magic number; where requests carry nothing unique, patience ends after a few.
  */
-static bool repeat_ack(struct fsm *f, const struct ppp_pkt *pkt)
+static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	if (f->state != FSM_OPENED || !f->peer_req_acked || !repeated(f, pkt))
+	bool last = f->peer_req_acked && repeated(f, pkt);
+
+	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
 		return false;
 	if (!f->ops->unique_requests || f->p->lcp.peer.magic == 0) {
-		if (f->re_acks >= f->p->conf.max_failure)
+		if (f->repeats >= f->p->conf.max_failure)
 			return false;
-		f->re_acks++;
+		f->repeats++;
 	}
-	ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
+	if (last)
+		ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
 	return true;
 }
 
@@ -270,7 +302,7 @@ static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
 		step(f, FSM_EV_RCR_PLUS, &in);
 		return;
 	}
-	if (repeat_ack(f, pkt))
+	if (is_copy(f, pkt))
 		return;
 	in.answer = f->ops->judge(f, pkt->data, pkt->len, &out);
 	if (in.answer == 0)

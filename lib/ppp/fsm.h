@@ -95,6 +95,8 @@ const char *fsm_state_name(enum fsm_state s); /* "req-sent", .. */
 #define PPP_BODY_MAX  (PPP_MRU_DFL - PPP_HDR_LEN) /* of a control packet that we take or make */
 #define FSM_OPTS_KEEP 64 /* longer option lists are not remembered; our own are far shorter */
 
+#define FSM_SEEN 8 /* older requests of the peer that are recognised */
+
 /* One control packet after its checks: len is what the Length field says, less the header. */
 struct ppp_pkt {
 	uint8_t code, id;
@@ -166,6 +168,8 @@ struct fsm_ops {
 	void (*code_rejected)(struct fsm *f, uint8_t code);
 	/* About to leave Opened because the peer negotiates anew. False: it must not. */
 	bool (*renegotiate)(struct fsm *f);
+	/* Our request goes out again, unanswered. May be NULL. */
+	void (*retransmit)(struct fsm *f);
 	void (*up)(struct fsm *f);
 	void (*down)(struct fsm *f, enum fsm_event why);
 	void (*finished)(struct fsm *f, enum fsm_state was, enum fsm_event why);
@@ -192,7 +196,14 @@ struct fsm {
 	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
 	uint8_t peer_req_id;
 	bool peer_req_acked;
-	uint8_t re_acks; /* Acks repeated in Opened for one request */
+	/* Requests answered before that one, so that a late copy is known for what it is. */
+	struct fsm_seen {
+		uint32_t hash;
+		uint8_t id;
+		bool used;
+	} seen[FSM_SEEN];
+	uint8_t seen_next;
+	uint8_t repeats; /* copies of answered requests that came in Opened */
 };
 
 void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p);

@@ -26,6 +26,7 @@ void ipcp_reset(struct ppp *p)
 		n->nbns[i] = 0;
 	}
 	n->asked_peer = false;
+	n->heard = false;
 	n->ip_naks = 0;
 	n->peer_ip = 0;
 	n->fsm.naks_rx = 0;
@@ -261,6 +262,18 @@ static bool ipcp_renegotiate(struct fsm *f)
 	return f->p->reason == PPP_R_NONE;
 }
 
+/*
+ * Nothing of IPCP came and our request goes out again: perhaps the CHAP Success was lost, and the
+ * peer, which has no timer for it, waits still. One that has it drops a second.
+ */
+static void ipcp_retransmit(struct fsm *f)
+{
+	struct ppp *p = f->p;
+
+	if (!p->ipcp.heard && p->conf.role == PPP_AUTHENTICATOR && p->auth.state == AUTH_OK)
+		auth_answer_again(p, p->auth.answer_id);
+}
+
 static void ipcp_up(struct fsm *f)
 {
 	struct ppp *p = f->p;
@@ -320,6 +333,7 @@ static const struct fsm_ops ipcp_ops = {
         .extra = ipcp_extra,
         .code_rejected = ipcp_code_rejected,
         .renegotiate = ipcp_renegotiate,
+        .retransmit = ipcp_retransmit,
         .up = ipcp_up,
         .down = ipcp_down,
         .finished = ipcp_finished,
@@ -330,4 +344,10 @@ static const struct fsm_ops ipcp_ops = {
 void ipcp_init(struct ppp *p)
 {
 	fsm_init(&p->ipcp.fsm, &ipcp_ops, p);
+}
+
+void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt)
+{
+	p->ipcp.heard = true;
+	fsm_rx(&p->ipcp.fsm, pkt);
 }

@@ -320,7 +320,7 @@ static void rx_protocol(struct ppp *p, uint16_t proto, const uint8_t *b, size_t 
 		return;
 	case PPP_IPCP:
 		if (p->phase == PPP_PH_NETWORK && control_packet(p, b, len, &pkt))
-			fsm_rx(&p->ipcp.fsm, &pkt);
+			ipcp_rx(p, &pkt);
 		return;
 	case PPP_IPV4:
 		return;

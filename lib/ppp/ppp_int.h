@@ -89,6 +89,7 @@ struct ipcp {
 	uint32_t cand_ip, peer_ip;
 	bool asked_peer; /* we told a peer without the option that it needs an address */
 	uint8_t ip_naks;
+	bool heard; /* anything of IPCP came from the peer in this phase */
 	struct timer limit;
 };
 
@@ -193,6 +194,7 @@ void chap_peer_resend(struct ppp *p);
 
 /* ---- ipcp.c ---- */
 void ipcp_init(struct ppp *p);
+void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void ipcp_reset(struct ppp *p); /* wishes as configured, before a new negotiation */
 
 /* ---- digest.c ---- */

@@ -94,8 +94,7 @@ static void fly(struct net *n, struct end *to, const uint8_t *frame, size_t len)
 	f->prev = &n->flights;
 	n->flights = f;
 	timer_init(&f->t, arrive, f);
-	timer_set(&n->q, &f->t,
-	          n->now + n->delay_min + (spread > 0 ? net_random(n) % spread : 0));
+	timer_set(&n->q, &f->t, n->now + n->delay_min + (spread > 0 ? net_random(n) % spread : 0));
 }
 
 static void cb_send(void *ctx, const uint8_t *frame, size_t len)
@@ -310,8 +309,8 @@ void feed_raw(struct end *e, const void *frame, size_t len)
 
 void feed(struct end *e, uint16_t proto, uint8_t code, uint8_t id, const void *body, size_t len)
 {
-	uint8_t f[2048] = {0xff, 0x03, (uint8_t)(proto >> 8), (uint8_t)proto, code, id,
-	                   (uint8_t)((len + 4) >> 8), (uint8_t)(len + 4)};
+	uint8_t f[2048] = {0xff, 0x03, (uint8_t)(proto >> 8),     (uint8_t)proto,
+	                   code, id,   (uint8_t)((len + 4) >> 8), (uint8_t)(len + 4)};
 
 	if (len > 0)
 		memcpy(f + 8, body, len);
@@ -384,8 +383,12 @@ void hand_pap(struct end *e, uint8_t id, const char *user, const char *password)
 
 void hand_ipcp_open(struct end *e)
 {
-	uint8_t o[6] = {3, 6, (uint8_t)(e->address >> 24), (uint8_t)(e->address >> 16),
-	                (uint8_t)(e->address >> 8), (uint8_t)e->address};
+	uint8_t o[6] = {3,
+	                6,
+	                (uint8_t)(e->address >> 24),
+	                (uint8_t)(e->address >> 16),
+	                (uint8_t)(e->address >> 8),
+	                (uint8_t)e->address};
 	struct got g;
 
 	expect_frame(e, PPP_IPCP, 1, &g);

@@ -8,14 +8,14 @@ int main(void)
 
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
-//	suite_fsm();
-//	suite_lcp();
-//	suite_frame();
-//	suite_auth();
-//	suite_chap();
-//	suite_crypto();
-//	suite_ipcp();
-//	suite_proxy();
+	suite_fsm();
+	suite_lcp();
+	suite_frame();
+	suite_auth();
+	suite_chap();
+	suite_crypto();
+	suite_ipcp();
+	suite_proxy();
 	suite_pair();
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
