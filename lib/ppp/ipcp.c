@@ -247,9 +247,9 @@ static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 }
 
 /* RFC 1332 2: codes 1 to 7 and no other. */
-static bool ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
+static enum fsm_extra ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return false;
+	return FSM_UNKNOWN;
 }
 
 static void ipcp_code_rejected(struct fsm *f, uint8_t code)

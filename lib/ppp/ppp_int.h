@@ -148,14 +148,12 @@ void ppp_random(struct ppp *p, void *buf, size_t len);
 /* ---- lcp.c ---- */
 void lcp_init(struct ppp *p);
 void lcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
-void lcp_protocol_reject(struct ppp *p, uint16_t proto, const uint8_t *info, size_t len);
 /* lcp_opts.c: the negotiation */
 void lcp_reset_wishes(struct ppp *p);
 void lcp_request(struct fsm *f, struct optbuf *out);
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out);
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len);
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len);
-uint32_t lcp_new_magic(struct ppp *p);
 /* The method of an authentication-protocol option, PPP_AUTH_NONE for one unknown to us. */
 enum ppp_auth_method lcp_auth_option(const uint8_t *opt);
 /* proxy.c: true when LCP could be opened from the AVPs; then credentials may follow. */
