@@ -55,10 +55,11 @@ bool log_limit_ok(struct log_limit *l, uint64_t now_ms, uint64_t *skipped)
 {
 	uint64_t full = (uint64_t)l->every_ms * l->burst;
 
-	if (l->last_ms == 0)
+	if (!l->started)
 		l->credit_ms = full;
-	else
+	else if (now_ms > l->last_ms)
 		l->credit_ms += now_ms - l->last_ms;
+	l->started = true;
 	l->last_ms = now_ms;
 	if (l->credit_ms > full)
 		l->credit_ms = full;

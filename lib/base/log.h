@@ -42,6 +42,7 @@ struct log_limit {
 	uint32_t every_ms, burst;
 	uint64_t credit_ms, last_ms; /* state, zero at start */
 	uint64_t suppressed; /* lines not written since the last that was */
+	bool started; /* a clock may begin at 0 */
 };
 
 /* True when a line may be written now; *skipped tells how many were not since the last one. */

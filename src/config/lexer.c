@@ -222,7 +222,7 @@ static int lex_comment(struct lexer *l)
 {
 	const char *e;
 
-	if (l->p[1] != '*') {
+	if (!looking_at(l, "/*")) {
 		e = memchr(l->p, '\n', (size_t)(l->end - l->p));
 		return take(l, (size_t)((e != NULL ? e : l->end) - l->p));
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Subscribers: the files with one a line, and the order of the whole. No report quotes more of a line
- * than the name: whatever follows may be a password, also when it stands in a wrong place.
+ * Subscribers: the files with one a line, and the order of the whole. Of a line no report quotes
+ * more than the name and what is marked as something else than a password.
  */
 #include "config/load.h"
 

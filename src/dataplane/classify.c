@@ -132,29 +132,35 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 	return flags & L2TP_T ? control(w, m, off, ulen) : data(w, m, off, ulen);
 }
 
-static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
+/* A whole packet to one of our addresses. */
+static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
 {
 	const uint16_t l2 = pkt_meta(m)->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	uint16_t hl = ip4_hdr_len(ip);
 
+	return udp(w, m, (uint16_t)(l2 + hl), (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl));
+}
+
+static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip =
+	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, pkt_meta(m)->l2_len);
+	uint16_t at;
+
 	if (ip->next_proto_id != IPPROTO_UDP)
 		return to_twin(w, m);
 	if (likely(!ip4_is_fragment(ip)))
-		return udp(w, m, l2 + hl, (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl));
+		return local_whole(w, m);
 	/* All fragments of one pair of hosts meet on one worker, however the port spreads them. */
-	uint16_t at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
-	                         w->dp->conf.n_workers);
+	at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
+	                w->dp->conf.n_workers);
 	if (at != w->id) {
 		dp_handoff(w, m, at, RESUME_CLASSIFY);
 		return NULL;
 	}
-	m = dp_reassemble(w, m, hl);
-	if (m == NULL)
-		return NULL;
-	ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
-	hl = ip4_hdr_len(ip);
-	return udp(w, m, l2 + hl, (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl));
+	m = dp_reassemble(w, m, ip4_hdr_len(ip));
+	return m == NULL ? NULL : local_whole(w, m);
 }
 
 /* An IPv4 packet in a frame to our MAC address. */

@@ -20,7 +20,7 @@
 #define LARGE_WORKER      256
 #define REASSEMBLY_DFLT   1024
 #define REASSEMBLY_BUCKET 16
-#define SOURCE_RATE_DFLT  50
+#define SOURCE_RATE_DFLT  500
 
 static const char *const drop_names[DP_DROP_MAX] = {
 #define X(sym, name, help) name,
@@ -38,9 +38,9 @@ static const struct {
 	const char *name;
 	uint32_t rate; /* a second and worker */
 } punt_classes[DP_PUNT_MAX] = {
-        [DP_PUNT_L2TP] = {"l2tp", 20000},
-        [DP_PUNT_PPP] = {"ppp", 20000},
-        [DP_PUNT_L2TP_NEW] = {"l2tp-new", 1000},
+        [DP_PUNT_L2TP] = {"l2tp", 50000},
+        [DP_PUNT_PPP] = {"ppp", 50000},
+        [DP_PUNT_L2TP_NEW] = {"l2tp-new", 5000},
         [DP_PUNT_TWIN] = {"twin", 20000},
         [DP_PUNT_SUBSCRIBER] = {"subscriber", 5000},
         [DP_PUNT_ICMP] = {"icmp", 1000},

@@ -155,6 +155,11 @@ struct rte_mbuf *dp_reassemble(struct worker *w, struct rte_mbuf *m, uint16_t ip
 	}
 	/* What a port said of the first fragment says nothing of the whole. */
 	one->ol_flags &= RTE_MBUF_F_RX_VLAN_STRIPPED;
+	/* The library leaves the checksum out; a twin or another worker will look at it. */
+	l2 = pkt_meta(one)->l2_len; /* of the first fragment: it may have come in elsewhere */
+	ip = rte_pktmbuf_mtod_offset(one, struct rte_ipv4_hdr *, l2);
+	ip->hdr_checksum = (uint16_t)~rte_raw_cksum(ip, ip4_hdr_len(ip));
+	assert(l2 + rte_be_to_cpu_16(ip->total_length) == one->data_len);
 	return one;
 }
 

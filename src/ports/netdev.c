@@ -152,7 +152,9 @@ struct netdev *netdev_take(const char *ifname, uint16_t mtu, bool drop, struct n
 			log_error(log,
 			          "%s: cannot keep the kernel off the device with nftables: %s",
 			          ifname,
-			          ret == -EEXIST ? "another Sallyport has it" : strerror(-ret));
+			          ret == -EEXIST || (ret == -EPERM && geteuid() == 0)
+			                  ? "another Sallyport has it"
+			                  : strerror(-ret));
 			goto fail;
 		}
 	}
@@ -182,4 +184,12 @@ void netdev_release(struct netdev *d, struct nl *nl)
 		(void)sysctl_if_set("ipv6", d->name, "disable_ipv6", 0);
 	nft_drop_free(d->drop);
 	free(d);
+}
+
+bool netdev_has_link(const struct netdev *d)
+{
+	uint32_t link = 0;
+
+	/* The carrier itself: IFF_RUNNING follows it with a delay of up to a second. */
+	return ethtool_value(d->name, ETHTOOL_GLINK, &link) != 0 || link != 0;
 }

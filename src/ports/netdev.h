@@ -22,3 +22,6 @@ struct netdev;
 struct netdev *netdev_take(const char *ifname, uint16_t mtu, bool drop, struct nl *nl,
                            struct log *log);
 void netdev_release(struct netdev *d, struct nl *nl);
+
+/* True when the device has a carrier, or cannot tell. */
+bool netdev_has_link(const struct netdev *d);

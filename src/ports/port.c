@@ -207,7 +207,9 @@ bool port_link_poll(struct ports *p, struct port *port)
 
 	if (!port->configured || rte_eth_link_get_nowait(port->port_id, &link) != 0)
 		return false;
-	up = link.link_status == RTE_ETH_LINK_UP;
+	/* Drivers on top of a device of the kernel always say up. */
+	up = port->netdev != NULL ? netdev_has_link(port->netdev)
+	                          : link.link_status == RTE_ETH_LINK_UP;
 	if (up == port->link_up)
 		return false;
 	port->link_up = up;

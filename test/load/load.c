@@ -193,8 +193,8 @@ static int open_sockets(struct load *l)
 			perror("bind");
 			return -1;
 		}
-		setsockopt(l->fd[i], SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-		setsockopt(l->fd[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+		setsockopt(l->fd[i], SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+		setsockopt(l->fd[i], SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
 		epoll_ctl(l->ep, EPOLL_CTL_ADD, l->fd[i], &ev);
 	}
 	return 0;

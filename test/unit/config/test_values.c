@@ -266,7 +266,7 @@ static void test_text_forms(void)
 {
 	struct config *c =
 	        load(T_PORT T_POOL T_PROFILE T_DEST
-	             "// one\n# two /*\n/* three // \" */ /**/system : { workers = +3 /**/,\n"
+	             "// one\n#* two /*\n/* three // \" */ /**/system : { workers = +3 /**/,\n"
 	             "host-name = \"a\" // \"\n \"b\" \"\\x63\\\\\\q\"\n"
 	             "memory=0X80LL hugepages=tRUE };log={level=\"in\"\n\"fo\"} // end",
 	             "");

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "tests.h"
+
+#include "base/timerq.h"
+
+#include <CUnit/Basic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N 2000
+
+struct fired {
+	struct timerq *q;
+	struct timer t[N];
+	uint64_t expect[N]; /* when each is due; 0: not set */
+	uint64_t order[N]; /* the call that set it */
+	uint64_t last_at, last_order, now;
+	uint32_t count;
+};
+
+static uint32_t rnd(uint64_t *s)
+{
+	*s = *s * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(*s >> 33);
+}
+
+static void nothing(struct timer *t, void *arg, uint64_t now)
+{
+	(void)t;
+	(void)now;
+	++*(uint32_t *)arg;
+}
+
+static void test_empty(void)
+{
+	struct timerq q = {0};
+	struct timer t;
+	uint32_t n = 0;
+
+	timer_init(&t, nothing, &n);
+	CU_ASSERT_EQUAL(timerq_next(&q), UINT64_MAX);
+	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX, 0), 0);
+	timer_cancel(&q, &t);
+	CU_ASSERT_EQUAL(q.n, 0);
+}
+
+static void test_one(void)
+{
+	struct timerq q = {0};
+	struct timer t;
+	uint32_t n = 0;
+
+	timer_init(&t, nothing, &n);
+	timer_set(&q, &t, 100);
+	CU_ASSERT(t.queued && q.n == 1 && timerq_next(&q) == 100);
+	CU_ASSERT_EQUAL(timerq_run(&q, 99, 0), 0);
+	CU_ASSERT_EQUAL(timerq_run(&q, 100, 0), 1);
+	CU_ASSERT(!t.queued && n == 1 && q.n == 0);
+	/* Set again, later and earlier; cancelled. */
+	timer_set(&q, &t, 300);
+	timer_set(&q, &t, 200);
+	CU_ASSERT(q.n == 1 && timerq_next(&q) == 200);
+	timer_set(&q, &t, 400);
+	CU_ASSERT_EQUAL(timerq_run(&q, 399, 0), 0);
+	timer_cancel(&q, &t);
+	timer_cancel(&q, &t);
+	CU_ASSERT(q.n == 0 && timerq_next(&q) == UINT64_MAX);
+	CU_ASSERT_EQUAL(timerq_run(&q, 1000, 0), 0);
+	CU_ASSERT_EQUAL(n, 1);
+	timer_set(&q, &t, UINT64_MAX);
+	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX - 1, 0), 0);
+	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX, 0), 1);
+}
+
+static void in_order(struct timer *t, void *arg, uint64_t now)
+{
+	struct fired *f = arg;
+	size_t i = (size_t)(t - f->t);
+
+	CU_ASSERT(!t->queued && f->expect[i] != 0 && f->expect[i] <= now && now == f->now);
+	CU_ASSERT(f->expect[i] > f->last_at ||
+	          (f->expect[i] == f->last_at && f->order[i] > f->last_order));
+	f->last_at = f->expect[i];
+	f->last_order = f->order[i];
+	f->expect[i] = 0;
+	f->count++;
+}
+
+static void test_ties(void)
+{
+	struct fired *f = calloc(1, sizeof(*f));
+	struct timerq q = {0};
+
+	for (int i = 0; i < N; i++) {
+		timer_init(&f->t[i], in_order, f);
+		f->expect[i] = 7;
+		f->order[i] = (uint64_t)i + 1;
+		timer_set(&q, &f->t[i], 7);
+	}
+	f->now = 7;
+	CU_ASSERT_EQUAL(timerq_run(&q, 7, 10), 10);
+	CU_ASSERT_EQUAL(f->count, 10);
+	CU_ASSERT_EQUAL(timerq_run(&q, 7, 0), N - 10);
+	CU_ASSERT_EQUAL(q.n, 0);
+	free(f);
+}
+
+/* Random sets, moves and cancels against a plain table. */
+static void random_run(uint64_t seed)
+{
+	struct fired *f = calloc(1, sizeof(*f));
+	struct timerq q = {0};
+	uint64_t calls = 0;
+
+	for (int i = 0; i < N; i++)
+		timer_init(&f->t[i], in_order, f);
+	for (int step = 0; step < 20000; step++) {
+		uint32_t i = rnd(&seed) % N, what = rnd(&seed) % 100, queued = 0;
+		uint64_t least = UINT64_MAX;
+
+		if (what < 70) {
+			f->expect[i] = f->now + 1 + rnd(&seed) % 500;
+			f->order[i] = ++calls;
+			timer_set(&q, &f->t[i], f->expect[i]);
+		} else if (what < 95) {
+			f->expect[i] = 0;
+			timer_cancel(&q, &f->t[i]);
+		} else {
+			f->now += rnd(&seed) % 50;
+			f->last_at = f->last_order = 0;
+			timerq_run(&q, f->now, 0);
+		}
+		if (step % 100 != 0)
+			continue;
+		for (int k = 0; k < N; k++) {
+			queued += f->expect[k] != 0;
+			if (f->expect[k] != 0 && f->expect[k] < least)
+				least = f->expect[k];
+			CU_ASSERT_EQUAL(f->t[k].queued, f->expect[k] != 0);
+		}
+		CU_ASSERT_EQUAL(q.n, queued);
+		CU_ASSERT_EQUAL(timerq_next(&q), least);
+	}
+	f->now += 1000;
+	f->last_at = f->last_order = 0;
+	timerq_run(&q, f->now, 0);
+	CU_ASSERT_EQUAL(q.n, 0);
+	CU_ASSERT_PTR_NULL(q.root);
+	free(f);
+}
+
+static void test_random(void)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++)
+		random_run(seed);
+}
+
+struct chain {
+	struct timerq *q;
+	struct timer self, other;
+	uint32_t left, others;
+	uint64_t step;
+};
+
+static void again(struct timer *t, void *arg, uint64_t now)
+{
+	struct chain *c = arg;
+
+	timer_cancel(c->q, &c->other);
+	if (--c->left > 0)
+		timer_set(c->q, t, now + c->step);
+}
+
+static void other(struct timer *t, void *arg, uint64_t now)
+{
+	(void)t;
+	(void)now;
+	((struct chain *)arg)->others++;
+}
+
+/* Callbacks that set their own timer and cancel another that is due as well. */
+static void test_callbacks(void)
+{
+	struct timerq q = {0};
+	struct chain c = {.q = &q, .left = 50, .step = 0};
+
+	timer_init(&c.self, again, &c);
+	timer_init(&c.other, other, &c);
+	timer_set(&q, &c.self, 5);
+	timer_set(&q, &c.other, 5);
+	/* Set for now in a callback: fires in the same call, up to the budget. */
+	CU_ASSERT_EQUAL(timerq_run(&q, 5, 20), 20);
+	CU_ASSERT_EQUAL(timerq_run(&q, 5, 0), 30);
+	CU_ASSERT_EQUAL(c.others, 0);
+	c.left = 2;
+	c.step = 10;
+	timer_set(&q, &c.self, 10);
+	CU_ASSERT_EQUAL(timerq_run(&q, 10, 0), 1);
+	CU_ASSERT_EQUAL(timerq_next(&q), 20);
+	CU_ASSERT_EQUAL(timerq_run(&q, 25, 0), 1);
+}
+
+static void free_self(struct timer *t, void *arg, uint64_t now)
+{
+	(void)now;
+	++*(uint32_t *)arg;
+	free(t);
+}
+
+static void test_freed_in_callback(void)
+{
+	struct timerq q = {0};
+	uint32_t n = 0;
+
+	for (uint64_t i = 0; i < 100; i++) {
+		struct timer *t = malloc(sizeof(*t));
+
+		timer_init(t, free_self, &n);
+		timer_set(&q, t, (i * 37) % 100);
+	}
+	CU_ASSERT_EQUAL(timerq_run(&q, 1000, 0), 100);
+	CU_ASSERT_EQUAL(n, 100);
+}
+
+void register_timerq(void)
+{
+	CU_pSuite s = CU_add_suite("base: timerq", NULL, NULL);
+
+	CU_add_test(s, "empty", test_empty);
+	CU_add_test(s, "one timer", test_one);
+	CU_add_test(s, "ties in order", test_ties);
+	CU_add_test(s, "random against a model", test_random);
+	CU_add_test(s, "callbacks set and cancel", test_callbacks);
+	CU_add_test(s, "freed in its callback", test_freed_in_callback);
+}
