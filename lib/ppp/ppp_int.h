@@ -185,7 +185,7 @@ void pap_answer(struct ppp *p, bool ok, const char *message);
 void pap_send_request(struct ppp *p); /* PPP_PEER */
 
 void chap_rx(struct ppp *p, const struct ppp_pkt *pkt);
-void chap_send_challenge(struct ppp *p, bool fresh);
+void chap_send_challenge(struct ppp *p);
 void chap_answer(struct ppp *p, const struct ppp_auth_reply *reply, bool ok, bool retry);
 void chap_peer_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void chap_peer_resend(struct ppp *p);
