@@ -23,6 +23,7 @@
 #define LCP_MRU_MIN     128 /* smaller ones are answered with this; what ppp.h promises */
 #define LCP_ACCM_DFL    0xffffffffu /* RFC 1662 7.1 */
 #define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
+#define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
 #define CRED_DIGEST_LEN 32 /* SHA-256 */
 
@@ -85,8 +86,8 @@ struct auth {
 
 struct ipcp {
 	struct fsm fsm;
-	bool ask_ip, ask_dns[2], ask_nbns[2];
-	uint32_t local_ip, dns[2], nbns[2]; /* PPP_PEER: as learned so far */
+	bool ask_ip, ask_server[IPCP_SERVERS];
+	uint32_t local_ip, server[IPCP_SERVERS]; /* PPP_PEER: as learned so far */
 	uint32_t cand_ip, peer_ip;
 	bool asked_peer; /* we told a peer without the option that it needs an address */
 	uint8_t ip_naks;

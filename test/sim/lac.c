@@ -60,6 +60,10 @@ static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
 	struct lac_tunnel *t = arg;
 
 	if (++t->tries > TRIES) {
+		/* The last two tries at least had a good net. */
+		if (sim_reliable(t->lac->s) && (lns_has(t->lac->s, t) || t->stop_heard))
+			sim_fail(t->lac->s, "lac%d: tunnel %u gets no acknowledgement",
+			         t->lac->index, t->tid);
 		forget(t);
 		return;
 	}
@@ -158,7 +162,7 @@ void lac_dial(struct lac *lac)
 	t->tid = lac->next_tid++;
 	t->peer_tid = t->una = t->nr = 0;
 	t->tries = t->icrps = 0;
-	t->sent_stop = false;
+	t->sent_stop = t->stop_heard = false;
 	t->heard = t->dialed = s->now;
 	memset(t->calls, 0, sizeof(t->calls));
 	sim_log(s, "lac%d: dials tunnel %u", lac->index, t->tid);

@@ -161,10 +161,15 @@ static void op_tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_r
 {
 	struct sim *s = ctx;
 	struct own_tunnel *o = known(s, t);
-	const struct lac_tunnel *peer = lac_tunnel_by_id(o->lac, o->peer_tid);
+	struct lac_tunnel *peer = lac_tunnel_by_id(o->lac, o->peer_tid);
 
 	if (o->down)
 		sim_fail(s, "tunnel_down twice");
+	if (peer != NULL && res->reason == L2TP_R_TUNNEL_RX_STOPCCN)
+		peer->stop_heard = peer->sent_stop;
+	if (res->reason == L2TP_R_TUNNEL_TIMEOUT_CONTROL && sim_reliable(s) && peer != NULL &&
+	    peer->peer_tid == o->id && peer->state == LT_UP)
+		sim_fail(s, "tunnel %u given up, though its LAC answers", o->id);
 	/* Whoever sits on another path cannot say that this peer has ended it. */
 	if (res->reason == L2TP_R_TUNNEL_RX_STOPCCN && peer != NULL && peer->peer_tid == o->id &&
 	    !peer->sent_stop)
@@ -335,6 +340,10 @@ void lns_crash(struct sim *s)
 	sim_log(s, "lns: crash");
 	s->crashes++;
 	shut_down(s);
+	for (unsigned i = 0; i < s->n_lacs; i++) {
+		for (int j = 0; j < SIM_TUNNELS; j++)
+			s->lacs[i].tunnels[j].stop_heard = false;
+	}
 	lns_boot(s);
 }
 
@@ -342,6 +351,13 @@ void lns_rx(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt, siz
 {
 	l2tp_rx(s->l2tp, path, pkt, len, s->now);
 	check_single_shots(s);
+}
+
+bool lns_has(const struct sim *s, const struct lac_tunnel *t)
+{
+	const struct own_tunnel *o = t->peer_tid <= SIM_IDS ? s->tunnels[t->peer_tid] : NULL;
+
+	return o != NULL && o->up && !o->down && o->lac == t->lac && o->peer_tid == t->tid;
 }
 
 static struct own_tunnel *any_tunnel(struct sim *s)

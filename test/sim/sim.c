@@ -56,6 +56,11 @@ void sim_fail(struct sim *s, const char *fmt, ...)
 	putchar('\n');
 }
 
+bool sim_reliable(const struct sim *s)
+{
+	return s->calm && s->now - s->calm_since > 20000;
+}
+
 static void on_script(struct timer *timer, void *arg, uint64_t now_ms)
 {
 	struct sim *s = arg;
@@ -160,13 +165,13 @@ static void world(struct sim *s)
 	run_until(s, s->script_end);
 	/* The net becomes good; within two Hello rounds everyone knows what is and what is not. */
 	s->calm = true;
+	s->calm_since = s->now;
 	run_until(s, s->now + 200000);
 	for (unsigned i = 0; i < s->n_lacs && !s->failed; i++)
 		check_lac_side(s, &s->lacs[i]);
 	if (!s->failed)
 		check_lns_side(s);
 	/* The end of everything, from one side, from the other, or from both. */
-	s->closing = true;
 	if (sim_chance(s, 60))
 		lns_close_all(s);
 	for (unsigned i = 0; i < s->n_lacs && (s->own_tunnels.lh_first != NULL); i++)

@@ -65,7 +65,7 @@ struct lac_tunnel {
 	uint64_t heard, dialed;
 	struct lac_call calls[SIM_CALLS];
 	uint8_t challenge[16];
-	bool sent_stop;
+	bool sent_stop, stop_heard; /* the LNS has told its owner of our StopCCN */
 	unsigned icrps; /* calls that the LNS has accepted on this tunnel */
 };
 
@@ -102,7 +102,8 @@ struct own_call {
 struct sim {
 	uint64_t seed, random;
 	uint64_t now;
-	bool verbose, failed, closing, calm;
+	bool verbose, failed, calm;
+	uint64_t calm_since; /* from here on nothing is lost */
 	struct timerq engine_timers; /* the engine's alone: must be empty in the end */
 	struct timerq world_timers; /* network, LACs, script */
 
@@ -139,6 +140,9 @@ void sim_log(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 
 /* A broken promise: the run has failed. */
 void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The net has been good for so long that a message and its answer must have come through. */
+bool sim_reliable(const struct sim *s);
+
 /* net.c */
 void net_to_lns(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt, size_t len);
 void net_to_lac(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt, size_t len);
@@ -147,6 +151,8 @@ void net_to_lac(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt,
 void lns_boot(struct sim *s);
 void lns_crash(struct sim *s); /* and boot again at once */
 void lns_rx(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt, size_t len);
+/* True when the engine has this tunnel of the LAC, and it is up. */
+bool lns_has(const struct sim *s, const struct lac_tunnel *t);
 void lns_act(struct sim *s); /* something at random */
 void lns_close_all(struct sim *s);
 void lns_check_quiet(struct sim *s); /* nothing may be left */

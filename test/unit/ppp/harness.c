@@ -55,9 +55,15 @@ struct ppp_conf conf_peer(uint32_t methods)
 	return c;
 }
 
+static void watch_log(struct log *log, enum log_level level, const char *line)
+{
+	CU_ASSERT_PTR_NULL(strstr(line, "sesame"));
+}
+
 void net_init(struct net *n, uint64_t seed)
 {
 	memset(n, 0, sizeof(*n));
+	n->log = (struct log){.level = LOG_LVL_DEBUG, .sink = watch_log};
 	n->now = 1000;
 	n->rnd = seed * 0x9e3779b97f4a7c15ull + 1;
 	n->delay_max = 0;
@@ -256,7 +262,7 @@ void end_new(struct net *n, struct end *e, const struct ppp_conf *conf)
 	e->secret = "sesame";
 	e->address = 0x0a000002;
 	timer_init(&e->late, verdict_late, e);
-	e->p = ppp_new(conf, &ops, e, &n->q, NULL);
+	e->p = ppp_new(conf, &ops, e, &n->q, &n->log);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e->p);
 }
 

@@ -60,6 +60,7 @@ struct flight;
 
 struct net {
 	struct timerq q;
+	struct log log; /* at debug; a line with the password in it fails */
 	uint64_t now, rnd;
 	struct end a, b; /* authenticator; peer, or nobody */
 	unsigned int loss, dup; /* percent */
