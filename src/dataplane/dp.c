@@ -20,7 +20,7 @@
 #define LARGE_WORKER      256
 #define REASSEMBLY_DFLT   1024
 #define REASSEMBLY_BUCKET 16
-#define SOURCE_RATE_DFLT  500
+#define SOURCE_RATE_DFLT  1000 /* half of all, so a LAC with a thousand tunnels is soon back */
 
 static const char *const drop_names[DP_DROP_MAX] = {
 #define X(sym, name, help) name,
@@ -34,17 +34,23 @@ static const char *const drop_helps[DP_DROP_MAX] = {
 #undef X
 };
 
+/*
+ * When thousands of clients dial at once, L2TP and PPP come in bursts. A request for a tunnel costs
+ * control about 20 us, and a forged one some three answers to an innocent address: this many let all
+ * clients of a full machine back in within half a minute, and leave control free for the rest.
+ */
 static const struct {
 	const char *name;
 	uint32_t rate; /* a second and worker */
+	uint32_t ring; /* packets that wait: 7000 in all leave enough buffers to forward with */
 } punt_classes[DP_PUNT_MAX] = {
-        [DP_PUNT_L2TP] = {"l2tp", 50000},
-        [DP_PUNT_PPP] = {"ppp", 50000},
-        [DP_PUNT_L2TP_NEW] = {"l2tp-new", 5000},
-        [DP_PUNT_TWIN] = {"twin", 20000},
-        [DP_PUNT_SUBSCRIBER] = {"subscriber", 5000},
-        [DP_PUNT_ICMP] = {"icmp", 1000},
-        [DP_PUNT_NEIGH] = {"neighbour", 500},
+        [DP_PUNT_L2TP] = {"l2tp", 50000, 2048},
+        [DP_PUNT_PPP] = {"ppp", 50000, 2048},
+        [DP_PUNT_L2TP_NEW] = {"l2tp-new", 2000, 512},
+        [DP_PUNT_TWIN] = {"twin", 20000, 1024},
+        [DP_PUNT_SUBSCRIBER] = {"subscriber", 5000, 1024},
+        [DP_PUNT_ICMP] = {"icmp", 1000, 256},
+        [DP_PUNT_NEIGH] = {"neighbour", 500, 256},
 };
 
 const char *dp_drop_name(enum dp_drop d)
@@ -85,7 +91,7 @@ static int worker_rings(struct worker *w)
 	if (w->fifo == NULL)
 		return -ENOMEM;
 	for (int c = 0; c < DP_PUNT_MAX; c++) {
-		w->punt[c] = ring_new("dp_punt", sizeof(void *), PUNT_SIZE, socket);
+		w->punt[c] = ring_new("dp_punt", sizeof(void *), punt_classes[c].ring, socket);
 		if (w->punt[c] == NULL)
 			return -ENOMEM;
 	}

@@ -27,7 +27,6 @@
 #define FIFO_SIZE    4096 /* orders for one worker */
 #define FIFO_BURST   64 /* orders taken in one turn */
 #define HANDOFF_SIZE 1024
-#define PUNT_SIZE    1024 /* punts of one class and worker */
 #define LARGE_ROOM                                                                                 \
 	10240 /* data room of a large buffer: a jumbo frame, or a datagram of 7 fragments */
 #define NH_MAX        4096 /* different next hops of routes; 0 is none */

@@ -119,21 +119,37 @@ static void event_read(struct dp *dp)
 		dp->expect_event = false;
 }
 
-uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
+static uint32_t take(struct rte_ring *r, enum dp_punt_class class, uint32_t most, dp_punt_fn fn,
+                     void *ctx)
 {
 	uint32_t n = 0;
 	void *item;
 
-	event_read(dp);
-	for (int i = 0; i < DP_PUNT_MAX; i++) {
-		for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
-			struct rte_ring *r = dp->workers[w]->punt[urgency[i]];
+	while (n < most && rte_ring_sc_dequeue(r, &item) == 0) {
+		deliver(class, item, fn, ctx);
+		n++;
+	}
+	return n;
+}
 
-			while (n < budget && rte_ring_sc_dequeue(r, &item) == 0) {
-				deliver(urgency[i], item, fn, ctx);
-				n++;
-			}
-		}
+uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
+{
+	uint32_t there[DP_PUNT_MAX][DP_MAX_WORKERS], n = 0;
+
+	event_read(dp);
+	/*
+	 * Counted from the least urgent on: a session's first PPP frame is right behind its ICCN, which
+	 * would otherwise come into a ring that has had its turn, and be too late.
+	 */
+	for (int i = DP_PUNT_MAX - 1; i >= 0; i--) {
+		for (uint16_t w = 0; w < dp->conf.n_workers; w++)
+			there[i][w] = rte_ring_count(dp->workers[w]->punt[urgency[i]]);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	}
+	for (int i = 0; i < DP_PUNT_MAX; i++) {
+		for (uint16_t w = 0; w < dp->conf.n_workers; w++)
+			n += take(dp->workers[w]->punt[urgency[i]], urgency[i],
+			          RTE_MIN(there[i][w], budget - n), fn, ctx);
 	}
 	return n;
 }

@@ -93,7 +93,7 @@ class Test:
     def __init__(self, runner, case_):
         self.runner, self.lab, self.case = runner, runner.lab, case_
         self.folder = tempfile.mkdtemp(prefix="sp-case-")
-        self.peers, self.daemon = [], None
+        self.peers, self.daemon, self.notes = [], None, []
         self.long = runner.long
         self.new_daemon()
 
@@ -160,6 +160,10 @@ class Test:
                                  + self.console("show l2tp session"))
 
     # ---- checks ----
+
+    def note(self, text):
+        """Something measured, for the case's line of the report."""
+        self.notes.append(text)
 
     def pings(self, guest, i=0, sizes=(56, 1300, None), count=5):
         """Pings of each size between a guest's session and the core host, both ways; None is the

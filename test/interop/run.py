@@ -104,7 +104,7 @@ class Runner:
         if problems and status != "skip":
             status = "fail"
         self.report(status, c.name, time.monotonic() - begin,
-                    problems[0].split("\n")[0] if problems else c.doc)
+                    problems[0].split("\n")[0] if problems else "; ".join([c.doc, *test.notes]))
         if status == "fail":
             where = os.path.join(KEPT, c.name)
             with open(os.path.join(test.folder, "problems.txt"), "w", encoding="utf-8") as f:

@@ -26,6 +26,7 @@
 struct opts {
 	struct ipaddr local, lns, target;
 	uint32_t tunnels, sessions, sockets, addresses, pings, rounds, window, timeout_s, hold_s;
+	uint32_t ping_rate, hello_s;
 	uint16_t first_port;
 	const char *host, *secret, *user, *password;
 	uint32_t auth;
@@ -244,7 +245,7 @@ static void dial_more(struct load *l)
 		        .password = l->o.password,
 		        .auth_methods = l->o.auth,
 		        .sessions = l->o.sessions,
-		        .hello_ms = 60000,
+		        .hello_ms = l->o.hello_s * 1000,
 		};
 
 		if (lac_dial(l->lac, &path, &d, l->now_ms) == NULL)
@@ -272,9 +273,18 @@ static bool bring_up(struct load *l)
 	return l->tunnels_up == l->o.tunnels && l->n_session == want;
 }
 
+/* Those on their way get three seconds. */
+static bool wait_pings(struct load *l)
+{
+	uint64_t end = clock_ms() + 3000;
+
+	while (l->pings_rx < l->pings_tx && l->now_ms < end)
+		turn(l);
+	return l->pings_rx == l->pings_tx;
+}
+
 static bool pass_data(struct load *l)
 {
-	uint64_t end;
 
 	for (uint32_t k = 0; k < l->o.pings; k++) {
 		for (uint32_t i = 0; i < l->n_session; i++) {
@@ -283,23 +293,22 @@ static bool pass_data(struct load *l)
 				turn(l);
 		}
 	}
-	end = clock_ms() + 3000;
-	while (l->pings_rx < l->pings_tx && l->now_ms < end)
-		turn(l);
-	return l->pings_rx == l->pings_tx;
+	return wait_pings(l);
 }
 
 static bool take_down(struct load *l)
 {
 	uint64_t end = clock_ms() + l->o.timeout_s * 1000ull;
+	uint32_t n = 0;
 
 	l->closing = true;
 	for (uint32_t id = 1; id < 65536; id++) {
 		struct l2tp_tunnel *t = l2tp_tunnel_by_id(lac_engine(l->lac), (uint16_t)id);
 
-		if (t != NULL)
-			lac_close(l2tp_tunnel_user(t), l->now_ms);
-		if (id % 64 == 0)
+		if (t == NULL)
+			continue;
+		lac_close(l2tp_tunnel_user(t), l->now_ms);
+		if (++n % 64 == 0)
 			turn(l);
 	}
 	while (lac_tunnels(l->lac) > 0 && l->now_ms < end)
@@ -308,12 +317,20 @@ static bool take_down(struct load *l)
 	return lac_tunnels(l->lac) == 0;
 }
 
-static void hold(struct load *l)
+/* Stays up, with a steady stream of pings over the sessions in turn. */
+static bool hold(struct load *l)
 {
-	uint64_t end = clock_ms() + l->o.hold_s * 1000ull;
+	uint64_t start = clock_ms(), end = start + l->o.hold_s * 1000ull, n = 0;
 
-	while (l->now_ms < end)
+	l->pings_tx = l->pings_rx = 0;
+	while (l->now_ms < end) {
+		while (l->n_session > 0 && n < (l->now_ms - start) * l->o.ping_rate / 1000) {
+			send_ping(l, l->session[n % l->n_session], (uint16_t)(n / l->n_session));
+			n++;
+		}
 		turn(l);
+	}
+	return l->o.ping_rate == 0 || wait_pings(l);
 }
 
 static bool one_round(struct load *l, uint32_t k)
@@ -331,10 +348,14 @@ static bool one_round(struct load *l, uint32_t k)
 	       "second\n",
 	       k, l->tunnels_up, l->o.tunnels, l->n_session, want, secs,
 	       secs > 0 ? (l->o.sessions > 0 ? l->n_session : l->tunnels_up) / secs : 0);
+	fflush(stdout);
 	data = l->o.pings == 0 || pass_data(l);
 	if (l->o.pings > 0)
 		printf("round %u: %lu of %lu pings answered\n", k, l->pings_rx, l->pings_tx);
-	hold(l);
+	data = hold(l) && data;
+	if (l->o.ping_rate > 0)
+		printf("round %u: %lu of %lu pings of the stream answered\n", k, l->pings_rx,
+		       l->pings_tx);
 	if (up && l->n_session != want) {
 		printf("round %u: %u sessions were lost\n", k, want - l->n_session);
 		up = false;
@@ -359,7 +380,8 @@ static int usage(void)
 	                "pap|chap|mschapv2]\n"
 	                "  [-g PING TARGET] [-n PINGS A SESSION] [-R ROUNDS] [-W TUNNELS UNDER "
 	                "WAY] [-T SECONDS]\n"
-	                "  [-h HOLD SECONDS] [-x (exit without a word when up)] [-v]\n");
+	                "  [-h HOLD SECONDS] [-q PINGS A SECOND MEANWHILE] [-i HELLO SECONDS] "
+	                "[-x (exit without a word when up)] [-v]\n");
 	return 2;
 }
 
@@ -384,13 +406,14 @@ static int parse(struct load *l, int argc, char **argv)
 	        .rounds = 1,
 	        .window = 200,
 	        .timeout_s = 60,
+	        .hello_s = 60,
 	        .first_port = 20000,
 	        .host = "load",
 	        .user = "user1",
 	        .password = "pass1",
 	        .auth = PPP_AUTH_CHAP_MD5,
 	};
-	while ((opt = getopt(argc, argv, "l:r:t:s:p:A:f:H:S:u:w:a:g:n:R:W:T:h:xv")) != -1) {
+	while ((opt = getopt(argc, argv, "l:r:t:s:p:A:f:H:S:u:w:a:g:n:R:W:T:h:q:i:xv")) != -1) {
 		switch (opt) {
 		case 'l':
 			if (ipaddr_parse(optarg, &o->local) < 0)
@@ -449,6 +472,12 @@ static int parse(struct load *l, int argc, char **argv)
 		case 'h':
 			o->hold_s = (uint32_t)atoi(optarg);
 			break;
+		case 'q':
+			o->ping_rate = (uint32_t)atoi(optarg);
+			break;
+		case 'i':
+			o->hello_s = (uint32_t)atoi(optarg);
+			break;
 		case 'x':
 			o->abrupt = true;
 			break;
@@ -461,7 +490,7 @@ static int parse(struct load *l, int argc, char **argv)
 	}
 	return o->local.family == AF_INET && o->lns.family == AF_INET && o->auth != 0 &&
 	                       o->sockets > 0 && o->addresses > 0 &&
-	                       (o->pings == 0 || o->target.family == AF_INET)
+	                       ((o->pings == 0 && o->ping_rate == 0) || o->target.family == AF_INET)
 	               ? 0
 	               : -1;
 }
