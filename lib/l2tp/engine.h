@@ -166,9 +166,10 @@ struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_i
 uint16_t l2tp_spare_tunnel_id(struct l2tp *l);
 uint16_t l2tp_spare_call_id(struct l2tp *l);
 
-/* --- linger.c: tunnels that a StopCCN ended (5.7) --------------------------------------------- */
-void l2tp_linger_add(const struct l2tp_tunnel *t);
-/* Re-acknowledges when a record knows (path, id). False: none does. */
+/* --- linger.c: tunnels that a StopCCN ended (5.7, 5.8) ------------------------------------------ */
+/* stopped: the peer's StopCCN was received, so that nothing new can follow. */
+void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped);
+/* Acknowledges, again or what comes late, when a record knows (path, id). False: none does. */
 bool l2tp_linger_rx(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h);
 /* The same for a StopCCN without our id: the peer's own tells the record. */
 bool l2tp_linger_rx_peer(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h,

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * After a received StopCCN the peer must be able to get it acknowledged again for a full
- * retransmission cycle (RFC 2661 5.7). What that takes is kept apart from the tunnel, so that its id
- * is free at once for another peer.
+ * For a full retransmission cycle after the end of a tunnel the peer must be able to get what it has
+ * sent acknowledged: its StopCCN once more (RFC 2661 5.7), or, when the StopCCN was ours, messages
+ * that it sent before it heard of that (5.8). What that takes is kept apart from the tunnel, so that
+ * its id is free at once for another peer.
  */
 #include "l2tp/engine.h"
 
@@ -14,6 +15,7 @@ struct l2tp_linger {
 	struct l2tp_path path;
 	uint16_t local_id, peer_id;
 	uint16_t ns, nr;
+	bool stopped;
 	struct timer end;
 	LIST_ENTRY(l2tp_linger) link, peer_link;
 	TAILQ_ENTRY(l2tp_linger) order;
@@ -53,7 +55,7 @@ static struct l2tp_linger *find(struct l2tp *l, const struct l2tp_path *path, ui
 	return NULL;
 }
 
-void l2tp_linger_add(const struct l2tp_tunnel *t)
+void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped)
 {
 	struct l2tp *l = t->l;
 	struct l2tp_linger *r;
@@ -72,6 +74,7 @@ void l2tp_linger_add(const struct l2tp_tunnel *t)
 	r->peer_id = t->peer_id;
 	r->ns = t->chan.high;
 	r->nr = t->chan.nr;
+	r->stopped = stopped;
 	timer_init(&r->end, on_end, r);
 	timer_set(l->timers, &r->end, l->now_ms + t->conf.linger_ms);
 	LIST_INSERT_HEAD(bucket(l, l->linger, &r->path, r->local_id), r, link);
@@ -80,7 +83,7 @@ void l2tp_linger_add(const struct l2tp_tunnel *t)
 	l->n_linger++;
 }
 
-/* Only what comes again is answered. */
+/* What comes again is answered, and what comes late. */
 static void answer(struct l2tp_linger *r, const struct l2tp_hdr *h)
 {
 	struct l2tp *l = r->l;
@@ -90,11 +93,14 @@ static void answer(struct l2tp_linger *r, const struct l2tp_hdr *h)
 		l->stats.rx_zlb++;
 		return;
 	}
-	if ((int16_t)(h->ns - r->nr) >= 0) {
+	if (h->ns == r->nr && !r->stopped) {
+		r->nr++; /* in order, and of no effect any more */
+	} else if ((int16_t)(h->ns - r->nr) >= 0) {
 		l->stats.rx_out_of_window++; /* nothing follows a StopCCN */
 		return;
+	} else {
+		l->stats.rx_duplicate++;
 	}
-	l->stats.rx_duplicate++;
 	l->stats.tx++;
 	l->stats.tx_zlb++;
 	l->ops->send(l->ctx, &r->path, zlb, l2tp_build_zlb(zlb, r->peer_id, r->ns, r->nr));
