@@ -145,6 +145,12 @@ class Test:
             raise AssertionError(f"no counts in show l2tp:\n{text}")
         return [int(m[1]) for m in rows]
 
+    def tunnels(self):
+        return self.counts()[0]
+
+    def sessions(self):
+        return self.counts()[1]
+
     def wait_counts(self, tunnels=None, sessions=None, timeout=10):
         """Waits until so many tunnels and sessions are up; None: any number."""
         got = []
