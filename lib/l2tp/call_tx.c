@@ -64,7 +64,8 @@ bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info)
 	}
 	if (info->proxy_auth_type != 0) {
 		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_TYPE, info->proxy_auth_type);
-		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_ID, info->proxy_auth_id);
+		/* 4.4.5: the first byte is reserved and zero */
+		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_ID, info->proxy_auth_id & 0xff);
 	}
 	if (info->rx_speed != 0)
 		l2tp_build_u32(&b, L2TP_AVP_RX_SPEED, info->rx_speed);
