@@ -251,29 +251,45 @@ static int run(struct config *conf)
 
 static int usage(FILE *to, int code)
 {
-	fprintf(to, "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports]\n"
-	            "       sallyport --describe | --version | --help\n"
-	            "  -c FILE        configuration\n"
-	            "  -t             check the configuration and exit\n"
-	            "  -N NETNS       listen for the console in this network namespace (a path)\n"
-	            "  --print-ports  print the name and device of each configured port and exit\n"
-	            "  --describe     print every stanza and key of the configuration\n");
+	fprintf(to,
+	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system]\n"
+	        "       sallyport --describe | --version | --help\n"
+	        "  -c FILE        configuration\n"
+	        "  -t             check the configuration and exit\n"
+	        "  -N NETNS       listen for the console in this network namespace (a path)\n"
+	        "  --print-ports  print the name and device of each configured port and exit\n"
+	        "  --print-system print workers, hugepages (yes or no) and memory in MB, and exit\n"
+	        "  --describe     print every stanza and key of the configuration\n");
 	return code;
 }
 
-static int print_ports(const struct config *conf)
+static int check_only(struct config *conf)
+{
+	(void)conf;
+	return EXIT_OK;
+}
+
+static int print_ports(struct config *conf)
 {
 	for (uint32_t i = 0; i < conf->n_ports; i++)
 		printf("%s %s\n", conf->ports[i].name, conf->ports[i].device);
 	return EXIT_OK;
 }
 
-enum { OPT_PRINT_PORTS = 256, OPT_DESCRIBE };
+static int print_system(struct config *conf)
+{
+	printf("%u %s %u\n", conf->system.workers, conf->system.hugepages ? "yes" : "no",
+	       conf->system.memory_mb);
+	return EXIT_OK;
+}
+
+enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_DESCRIBE };
 
 static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {"print-ports", no_argument, NULL, OPT_PRINT_PORTS},
+        {"print-system", no_argument, NULL, OPT_PRINT_SYSTEM},
         {"describe", no_argument, NULL, OPT_DESCRIBE},
         {0},
 };
@@ -281,7 +297,7 @@ static const struct option options[] = {
 int main(int argc, char **argv)
 {
 	const char *file = NULL, *netns = NULL;
-	bool check = false, list = false;
+	int (*act)(struct config * conf) = run;
 	struct config *conf;
 	int opt, ret;
 
@@ -291,7 +307,7 @@ int main(int argc, char **argv)
 			file = optarg;
 			break;
 		case 't':
-			check = true;
+			act = check_only;
 			break;
 		case 'N':
 			netns = optarg;
@@ -302,7 +318,10 @@ int main(int argc, char **argv)
 			puts("sallyport " SALLYPORT_VERSION);
 			return EXIT_OK;
 		case OPT_PRINT_PORTS:
-			list = true;
+			act = print_ports;
+			break;
+		case OPT_PRINT_SYSTEM:
+			act = print_system;
 			break;
 		case OPT_DESCRIBE:
 			config_describe(stdout);
@@ -318,7 +337,7 @@ int main(int argc, char **argv)
 		return EXIT_CONFIG;
 	if (netns != NULL)
 		snprintf(conf->console.netns, sizeof(conf->console.netns), "%s", netns);
-	ret = check ? EXIT_OK : list ? print_ports(conf) : run(conf);
+	ret = act(conf);
 	config_free(conf);
 	return ret;
 }

@@ -227,7 +227,7 @@ void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
 /* Closes with a result made on the spot. */
 void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t result, int error,
                       const char *message);
-/* The number of calls changed: idle and first-call timers, end of a single-shot tunnel. */
+/* The number of calls changed, or the tunnel came up: idle and first-call timers. */
 void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t);
 
 /* --- tunnel_rx.c: a message in order becomes an event ------------------------------------------ */

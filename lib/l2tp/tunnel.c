@@ -42,11 +42,9 @@ static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
 		timer_set(t->l->timers, &t->life, t->l->now_ms + ms);
 }
 
-/* Everything stops; tunnel_gone is the last that the owner hears. */
+/* After down: everything stops, and tunnel_gone is the last that the owner hears. */
 static void gone(struct l2tp_tunnel *t)
 {
-	life_set(t, L2TP_LIFE_NONE, 0);
-	timer_cancel(t->l->timers, &t->hello);
 	l2tp_chan_close(&t->chan);
 	l2tp_tunnel_unlink(t);
 	t->l->ops->tunnel_gone(t->l->ctx, t);
@@ -245,8 +243,6 @@ void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t)
 		life_set(t, L2TP_LIFE_IDLE, t->conf.idle_ms);
 	else if (!t->used)
 		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf.first_call_ms);
-	else
-		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_SINGLE_SHOT_DONE, L2TP_STOP_CLEAR, -1, NULL);
 }
 
 static void on_life(struct timer *timer, void *arg, uint64_t now_ms)

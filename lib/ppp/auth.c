@@ -167,9 +167,6 @@ static void judge(struct ppp *p, const struct cred *c)
 {
 	struct auth *a = &p->auth;
 
-	/* The last verdict is not in yet: the peer tries again when it is. */
-	if (a->owed)
-		return;
 	a->state = AUTH_PENDING;
 	a->answer_id = c->id;
 	a->have_cred = true;
@@ -211,6 +208,7 @@ void auth_offer(struct ppp *p, const struct cred *c, bool id_ok)
 		if (same) {
 			auth_answer_again(p, c->id);
 		} else if (!a->owed) {
+			/* otherwise the peer tries again when the old verdict is in */
 			memcpy(a->cred, digest, sizeof(digest));
 			judge(p, c);
 		}

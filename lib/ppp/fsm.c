@@ -157,6 +157,8 @@ static void send_actions(struct fsm *f, uint16_t act, enum fsm_event ev, const s
 		ppp_tx(f->p, f->ops->proto, PPP_TERM_ACK, in->pkt->id, NULL, 0);
 	if (act & FSM_SCJ)
 		send_code_reject(f, in->pkt);
+	if (act & FSM_SER)
+		f->ops->echo(f, in->pkt);
 }
 
 static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
@@ -189,6 +191,9 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 		ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
 	}
 	send_actions(f, act, ev, in);
+	/* The owner may have taken the lower layer away while we sent. */
+	if (f->p->over)
+		return;
 	if (act & FSM_TLU) {
 		f->repeats = 0;
 		f->naks_rx = 0;
@@ -223,11 +228,11 @@ static uint32_t hash(const struct ppp_pkt *pkt)
 	return h;
 }
 
-/* True when the request is, byte for byte, the one that was answered last. */
-static bool repeated(const struct fsm *f, const struct ppp_pkt *pkt)
+/* True when the options are, byte for byte, those that were answered last. */
+static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return f->peer_req_len == pkt->len && f->peer_req_id == pkt->id &&
-	       pkt->len <= sizeof(f->peer_req) && memcmp(f->peer_req, pkt->data, pkt->len) == 0;
+	return f->peer_req_len == pkt->len && pkt->len <= sizeof(f->peer_req) &&
+	       memcmp(f->peer_req, pkt->data, pkt->len) == 0;
 }
 
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
@@ -258,15 +263,19 @@ static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
  * our Ack was lost, or the network made two of it. To leave Opened over it would make each such
  * accident a new authentication, and the end of a single-shot session. If it is the one that we
  * acknowledged, the Ack is repeated; older ones are dropped. A peer that really starts anew has
- * another magic number; where requests carry nothing unique, patience ends after a few.
+ * another magic number. With a magic number a new id is no sign of a new life, either: peers may
+ * count it up when they retransmit (RFC 1661 5.1). Whatever is less than certain has patience for
+ * a few times only, for a peer that started anew after all would wait for a request of ours.
  */
 static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	bool last = f->peer_req_acked && repeated(f, pkt);
+	bool unique = f->ops->unique_requests && f->p->lcp.peer.magic != 0;
+	bool same_id = f->peer_req_id == pkt->id;
+	bool last = f->peer_req_acked && same_options(f, pkt) && (same_id || unique);
 
 	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
 		return false;
-	if (!f->ops->unique_requests || f->p->lcp.peer.magic == 0) {
+	if (!unique || (last && !same_id)) {
 		if (f->repeats >= f->p->conf.max_failure)
 			return false;
 		f->repeats++;
@@ -312,7 +321,7 @@ static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
 		step(f, FSM_EV_RCR_PLUS, &in);
 		return;
 	}
-	if (!may_refuse(f, in.answer, repeated(f, pkt))) {
+	if (!may_refuse(f, in.answer, f->peer_req_id == pkt->id && same_options(f, pkt))) {
 		f->ops->not_converged(f);
 		return;
 	}
@@ -419,8 +428,16 @@ void fsm_rx(struct fsm *f, const struct ppp_pkt *pkt)
 		rx_code_reject(f, pkt);
 		break;
 	default:
-		if (!f->ops->extra(f, pkt))
+		switch (f->ops->extra(f, pkt)) {
+		case FSM_UNKNOWN:
 			step(f, FSM_EV_RUC, &in);
+			break;
+		case FSM_ECHO:
+			step(f, FSM_EV_RXR, &in);
+			break;
+		case FSM_DONE:
+			break;
+		}
 		break;
 	}
 }

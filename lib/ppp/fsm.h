@@ -147,6 +147,12 @@ static inline void put32(uint8_t *p, uint32_t v)
 /* RFC 1661 5.4: what is rejected must have been asked for just so, and be something. */
 bool fsm_all_asked_for(const struct fsm *f, const uint8_t *opts, size_t len);
 
+enum fsm_extra {
+	FSM_UNKNOWN, /* to be rejected */
+	FSM_DONE,
+	FSM_ECHO, /* one of the codes of event RXR */
+};
+
 /* What a protocol adds to the automaton. */
 struct fsm_ops {
 	uint16_t proto;
@@ -162,8 +168,10 @@ struct fsm_ops {
 	/* The peer's Nak or Reject (a valid list): change what we ask for. False: nonsense. */
 	bool (*nak)(struct fsm *f, const uint8_t *opts, size_t len);
 	bool (*reject)(struct fsm *f, const uint8_t *opts, size_t len);
-	/* Codes above 7. False: unknown code. */
-	bool (*extra)(struct fsm *f, const struct ppp_pkt *pkt);
+	/* Codes above 7. */
+	enum fsm_extra (*extra)(struct fsm *f, const struct ppp_pkt *pkt);
+	/* Send-Echo-Reply, in Opened: a packet for which extra said FSM_ECHO. */
+	void (*echo)(struct fsm *f, const struct ppp_pkt *pkt);
 	/* The peer rejects this code of ours, above 7. */
 	void (*code_rejected)(struct fsm *f, uint8_t code);
 	/* About to leave Opened because the peer negotiates anew. False: it must not. */

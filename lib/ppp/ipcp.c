@@ -5,12 +5,20 @@
 
 #include <string.h>
 
-#define IPCP_OPT_ADDR  3 /* RFC 1332 3.3 */
-#define IPCP_OPT_DNS1  129 /* RFC 1877 1.1 to 1.4 */
-#define IPCP_OPT_NBNS1 130
-#define IPCP_OPT_DNS2  131
-#define IPCP_OPT_NBNS2 132
-#define LEN_ADDR       6 /* of all of these */
+#define IPCP_OPT_ADDR   3 /* RFC 1332 3.3 */
+#define IPCP_OPT_SERVER 129 /* and the three after it (RFC 1877 1.1 to 1.4) */
+#define LEN_ADDR        6 /* of all of these */
+
+static bool is_server(uint8_t type)
+{
+	return type >= IPCP_OPT_SERVER && type < IPCP_OPT_SERVER + IPCP_SERVERS;
+}
+
+/* The name server of option IPCP_OPT_SERVER + i in the configuration, 0 for none. */
+static uint32_t configured(const struct ppp *p, int i)
+{
+	return i % 2 == 0 ? p->conf.dns[i / 2] : p->conf.nbns[i / 2];
+}
 
 void ipcp_reset(struct ppp *p)
 {
@@ -19,11 +27,9 @@ void ipcp_reset(struct ppp *p)
 
 	n->local_ip = p->conf.local_ip;
 	n->ask_ip = peer || p->conf.local_ip != 0;
-	for (int i = 0; i < 2; i++) {
-		n->ask_dns[i] = peer && p->conf.dns[i] != 0;
-		n->ask_nbns[i] = peer && p->conf.nbns[i] != 0;
-		n->dns[i] = 0;
-		n->nbns[i] = 0;
+	for (int i = 0; i < IPCP_SERVERS; i++) {
+		n->ask_server[i] = peer && configured(p, i) != 0;
+		n->server[i] = 0;
 	}
 	n->asked_peer = false;
 	n->heard = false;
@@ -40,33 +46,9 @@ static void ipcp_request(struct fsm *f, struct optbuf *out)
 
 	if (n->ask_ip)
 		opt_add32(out, IPCP_OPT_ADDR, n->local_ip);
-	if (n->ask_dns[0])
-		opt_add32(out, IPCP_OPT_DNS1, n->dns[0]);
-	if (n->ask_nbns[0])
-		opt_add32(out, IPCP_OPT_NBNS1, n->nbns[0]);
-	if (n->ask_dns[1])
-		opt_add32(out, IPCP_OPT_DNS2, n->dns[1]);
-	if (n->ask_nbns[1])
-		opt_add32(out, IPCP_OPT_NBNS2, n->nbns[1]);
-}
-
-/* What the peer asks for with a name server option: our value for it, 0 when there is none. */
-static uint32_t server_for(const struct ppp *p, uint8_t type)
-{
-	if (p->conf.role == PPP_PEER)
-		return 0;
-	switch (type) {
-	case IPCP_OPT_DNS1:
-		return p->conf.dns[0];
-	case IPCP_OPT_DNS2:
-		return p->conf.dns[1];
-	case IPCP_OPT_NBNS1:
-		return p->conf.nbns[0];
-	case IPCP_OPT_NBNS2:
-		return p->conf.nbns[1];
-	default:
-		return 0;
-	}
+	for (int i = 0; i < IPCP_SERVERS; i++)
+		if (n->ask_server[i])
+			opt_add32(out, (uint8_t)(IPCP_OPT_SERVER + i), n->server[i]);
 }
 
 /* The address that the peer gets when it wants this one; 0: none. A client takes any but none. */
@@ -95,9 +77,9 @@ static void judge_address(struct ppp *p, const uint8_t *o, struct optbuf *nak, s
 
 static void judge_server(struct ppp *p, const uint8_t *o, struct optbuf *nak, struct optbuf *rej)
 {
-	uint32_t have = server_for(p, o[0]);
+	uint32_t have = configured(p, o[0] - IPCP_OPT_SERVER);
 
-	if (have == 0)
+	if (have == 0 || p->conf.role == PPP_PEER)
 		opt_copy(rej, o);
 	else if (o[1] != LEN_ADDR || get32(o + 2) != have)
 		opt_add32(nak, o[0], have);
@@ -138,7 +120,7 @@ static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct
 		if (o[0] == IPCP_OPT_ADDR && !address) {
 			address = true;
 			judge_address(p, o, &nak, &rej);
-		} else if (o[0] >= IPCP_OPT_DNS1 && o[0] <= IPCP_OPT_NBNS2) {
+		} else if (is_server(o[0])) {
 			judge_server(p, o, &nak, &rej);
 		} else {
 			/* IP-Addresses and header compression among them (RFC 1332 3.1, 3.2) */
@@ -187,30 +169,12 @@ static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 
 	OPTS_FOREACH(o, opts, len)
 	{
-		uint32_t v;
-
 		if (o[1] != LEN_ADDR)
 			continue;
-		v = get32(o + 2);
-		switch (o[0]) {
-		case IPCP_OPT_ADDR:
-			nak_address(f->p, v);
-			break;
-		case IPCP_OPT_DNS1:
-			n->dns[0] = v;
-			break;
-		case IPCP_OPT_DNS2:
-			n->dns[1] = v;
-			break;
-		case IPCP_OPT_NBNS1:
-			n->nbns[0] = v;
-			break;
-		case IPCP_OPT_NBNS2:
-			n->nbns[1] = v;
-			break;
-		default:
-			break;
-		}
+		if (o[0] == IPCP_OPT_ADDR)
+			nak_address(f->p, get32(o + 2));
+		else if (is_server(o[0]))
+			n->server[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
 	}
 	return true;
 }
@@ -223,33 +187,18 @@ static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 		return false;
 	OPTS_FOREACH(o, opts, len)
 	{
-		switch (o[0]) {
-		case IPCP_OPT_ADDR:
+		if (o[0] == IPCP_OPT_ADDR)
 			n->ask_ip = false;
-			break;
-		case IPCP_OPT_DNS1:
-			n->ask_dns[0] = false;
-			break;
-		case IPCP_OPT_DNS2:
-			n->ask_dns[1] = false;
-			break;
-		case IPCP_OPT_NBNS1:
-			n->ask_nbns[0] = false;
-			break;
-		case IPCP_OPT_NBNS2:
-			n->ask_nbns[1] = false;
-			break;
-		default:
-			break;
-		}
+		else
+			n->ask_server[o[0] - IPCP_OPT_SERVER] = false; /* we ask for no others */
 	}
 	return true;
 }
 
 /* RFC 1332 2: codes 1 to 7 and no other. */
-static bool ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
+static enum fsm_extra ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return false;
+	return FSM_UNKNOWN;
 }
 
 static void ipcp_code_rejected(struct fsm *f, uint8_t code)

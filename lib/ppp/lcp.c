@@ -18,12 +18,13 @@ static uint32_t our_magic(const struct ppp *p)
 	return p->lcp.ask_magic ? p->lcp.want.magic : 0;
 }
 
-static void rx_echo_request(struct ppp *p, const struct ppp_pkt *pkt)
+static void lcp_echo(struct fsm *f, const struct ppp_pkt *pkt)
 {
+	struct ppp *p = f->p;
 	uint8_t body[PPP_BODY_MAX];
 	size_t n = pkt->len;
 
-	if (p->lcp.fsm.state != FSM_OPENED)
+	if (pkt->code != LCP_ECHO_REQ)
 		return;
 	if (n < 4) {
 		p->rx_bad++;
@@ -69,29 +70,25 @@ static void rx_protocol_reject(struct ppp *p, const struct ppp_pkt *pkt)
 	}
 }
 
-static bool lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
+/*
+ * That an Echo-Reply came counts as life already. Its magic number is not looked at: a looped link
+ * shows in the Echo-Request, and some peers copy ours.
+ */
+static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	struct ppp *p = f->p;
-
 	switch (pkt->code) {
 	case LCP_PROT_REJ:
-		rx_protocol_reject(p, pkt);
-		return true;
+		rx_protocol_reject(f->p, pkt);
+		return FSM_DONE;
 	case LCP_ECHO_REQ:
-		rx_echo_request(p, pkt);
-		return true;
 	case LCP_ECHO_REP:
-		/*
-		 * That something came counts as life already. Its magic number is not looked at: a
-		 * looped link shows in the Echo-Request, and some peers copy ours.
-		 */
-		return true;
 	case LCP_DISCARD_REQ:
+		return FSM_ECHO;
 	case LCP_IDENTIFICATION:
 	case LCP_TIME_REMAINING:
-		return true;
+		return FSM_DONE;
 	default:
-		return false;
+		return FSM_UNKNOWN;
 	}
 }
 
@@ -145,6 +142,7 @@ static void lcp_up(struct fsm *f)
 		ppp_timer(p, &l->echo, p->conf.echo_ms);
 	if (p->ops->lcp_up != NULL)
 		p->ops->lcp_up(p->ctx);
+	/* That callback may have ended it, or asked for it. */
 	if (!p->over && p->reason == PPP_R_NONE)
 		auth_start(p);
 }
@@ -220,6 +218,7 @@ static const struct fsm_ops lcp_ops = {
         .nak = lcp_nak,
         .reject = lcp_reject,
         .extra = lcp_extra,
+        .echo = lcp_echo,
         .code_rejected = lcp_code_rejected,
         .renegotiate = lcp_renegotiate,
         .up = lcp_up,

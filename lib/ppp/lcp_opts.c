@@ -22,7 +22,7 @@ static enum ppp_auth_method strongest(uint32_t methods)
 	return PPP_AUTH_NONE;
 }
 
-uint32_t lcp_new_magic(struct ppp *p)
+static uint32_t new_magic(struct ppp *p)
 {
 	uint32_t m;
 
@@ -35,7 +35,7 @@ void lcp_reset_wishes(struct ppp *p)
 	struct lcp *l = &p->lcp;
 
 	l->want = (struct lcp_side){.mru = p->conf.mru, .accm = LCP_ACCM_DFL};
-	l->want.magic = lcp_new_magic(p);
+	l->want.magic = new_magic(p);
 	l->ask_mru = p->conf.mru != PPP_MRU_DFL;
 	l->ask_magic = true;
 	l->ask_pfc = p->conf.want_pfc;
@@ -143,7 +143,7 @@ static void judge_magic(struct ppp *p, struct lcp_side *c, const uint8_t *o, str
 	if (a->no_more_naks)
 		opt_copy(&a->rej, o);
 	else
-		opt_add32(&a->nak, LCP_OPT_MAGIC, lcp_new_magic(p));
+		opt_add32(&a->nak, LCP_OPT_MAGIC, new_magic(p));
 }
 
 static void judge_mru(struct lcp_side *c, const uint8_t *o, struct answers *a)
@@ -186,7 +186,7 @@ uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf 
 
 	*c = (struct lcp_side){.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};
 	if (looped(p, opts, len)) {
-		opt_add32(out, LCP_OPT_MAGIC, lcp_new_magic(p));
+		opt_add32(out, LCP_OPT_MAGIC, new_magic(p));
 		return p->reason == PPP_R_NONE ? PPP_CONF_NAK : 0;
 	}
 	OPTS_FOREACH(o, opts, len)
@@ -274,7 +274,7 @@ bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 		case LCP_OPT_MAGIC:
 			/* Never the suggested number: on a looped link it is our own doing. */
 			if (l->ask_magic)
-				l->want.magic = lcp_new_magic(p);
+				l->want.magic = new_magic(p);
 			break;
 		case LCP_OPT_PFC:
 			l->ask_pfc = false; /* a flag has no other value to suggest */

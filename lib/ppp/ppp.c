@@ -188,8 +188,6 @@ static void close_now(struct ppp *p)
 		return;
 	}
 	fsm_event(&p->lcp.fsm, FSM_EV_CLOSE);
-	if (p->lcp.fsm.state == FSM_CLOSED)
-		ppp_over(p, p->reason);
 }
 
 static void rx_frame(struct ppp *p, const uint8_t *f, size_t len);
@@ -449,6 +447,7 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 		out->local_ip = p->ipcp.ask_ip ? p->ipcp.local_ip : 0;
 		out->peer_ip = p->ipcp.peer_ip;
 		if (p->conf.role == PPP_PEER)
-			memcpy(out->dns, p->ipcp.dns, sizeof(out->dns));
+			for (int i = 0; i < 2; i++)
+				out->dns[i] = p->ipcp.server[2 * i];
 	}
 }

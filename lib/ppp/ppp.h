@@ -88,7 +88,12 @@ struct ppp_conf {
 				    peer: bits that we agree to */
 	char local_name[PPP_NAME_MAX]; /* CHAP name that we send */
 	bool want_acfc, want_pfc; /* ask the peer to let us compress; agreeing is always fine */
-	bool single_shot; /* one credential, one failure, no way back (E25, E37) */
+	/*
+	 * One credential, one failure, no way back behind the authentication (E25, E37). A copy of a
+	 * Configure-Request that was answered already (a lost Ack, a doubling network) is not a way
+	 * back: LCP stays Opened and the Ack is repeated.
+	 */
+	bool single_shot;
 	uint8_t auth_tries; /* failures before the link is closed; 1 on single-shot */
 	uint32_t restart_ms; /* 3000 (RFC 1661 4.6) */
 	uint8_t max_configure; /* 10 */

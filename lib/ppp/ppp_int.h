@@ -23,6 +23,7 @@
 #define LCP_MRU_MIN     128 /* smaller ones are answered with this; what ppp.h promises */
 #define LCP_ACCM_DFL    0xffffffffu /* RFC 1662 7.1 */
 #define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
+#define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
 #define CRED_DIGEST_LEN 32 /* SHA-256 */
 
@@ -84,8 +85,8 @@ struct auth {
 
 struct ipcp {
 	struct fsm fsm;
-	bool ask_ip, ask_dns[2], ask_nbns[2];
-	uint32_t local_ip, dns[2], nbns[2]; /* PPP_PEER: as learned so far */
+	bool ask_ip, ask_server[IPCP_SERVERS];
+	uint32_t local_ip, server[IPCP_SERVERS]; /* PPP_PEER: as learned so far */
 	uint32_t cand_ip, peer_ip;
 	bool asked_peer; /* we told a peer without the option that it needs an address */
 	uint8_t ip_naks;
@@ -148,14 +149,12 @@ void ppp_random(struct ppp *p, void *buf, size_t len);
 /* ---- lcp.c ---- */
 void lcp_init(struct ppp *p);
 void lcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
-void lcp_protocol_reject(struct ppp *p, uint16_t proto, const uint8_t *info, size_t len);
 /* lcp_opts.c: the negotiation */
 void lcp_reset_wishes(struct ppp *p);
 void lcp_request(struct fsm *f, struct optbuf *out);
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out);
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len);
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len);
-uint32_t lcp_new_magic(struct ppp *p);
 /* The method of an authentication-protocol option, PPP_AUTH_NONE for one unknown to us. */
 enum ppp_auth_method lcp_auth_option(const uint8_t *opt);
 /* proxy.c: true when LCP could be opened from the AVPs; then credentials may follow. */

@@ -44,7 +44,7 @@ static void l2_header(struct interface *ifc)
 
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 {
-	struct interface *ifc = &dp->ifs[dp->n_ifs];
+	struct interface *ifc;
 	uint16_t *slot;
 	int rc;
 
@@ -59,6 +59,7 @@ int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 	slot = &dp->ports[conf->port_id].vlan_if[conf->vlan];
 	if (*slot != DP_IF_NONE)
 		return -EEXIST;
+	ifc = &dp->ifs[dp->n_ifs];
 	ifc->conf = *conf;
 	l2_header(ifc);
 	*slot = (uint16_t)dp->n_ifs;
@@ -67,13 +68,14 @@ int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 
 int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq)
 {
-	struct port *p = &dp->ports[port_id];
 	struct worker *w;
+	struct port *p;
 	int rc;
 
 	if (port_id >= RTE_MAX_ETHPORTS || n_rxq == 0 || n_rxq > RTE_MAX_QUEUES_PER_PORT ||
 	    n_txq < dp->conf.n_workers)
 		return -EINVAL;
+	p = &dp->ports[port_id];
 	if (p->used)
 		return -EEXIST;
 	rc = vlan_table(dp, port_id);

@@ -42,7 +42,7 @@ struct eal_args {
 
 /* Lines that name no fault: EAL tries every page size, taps try queueing disciplines for flow rules. */
 static const char *const harmless[] = {
-        "hugepages reported in",
+        "hugepages reported",
         "no mounted hugetlbfs found",
         "multiq qdisc",
         "tap_nl_dump_ext_ack",
@@ -91,6 +91,17 @@ static int eal_log_close(void *cookie)
 {
 	free(cookie);
 	return 0;
+}
+
+/* Threads of DPDK that might write are gone, or were never there. */
+static void eal_log_end(void)
+{
+	FILE *f = rte_log_get_stream();
+
+	if (f == stderr)
+		return;
+	rte_openlog_stream(NULL);
+	fclose(f);
 }
 
 static struct eal_log *eal_log_open(struct log *log)
@@ -350,6 +361,7 @@ int ports_eal_init(const struct config *c, struct log *log)
 		log_error(log, "DPDK does not start: %s (%s)",
 		          e->last_error[0] != '\0' ? e->last_error : "no reason given",
 		          rte_strerror(-ret));
+		eal_log_end();
 		goto out;
 	}
 	log_info(log, "%s is up: %u workers, %u MB of %s", rte_version(), c->system.workers,
@@ -361,14 +373,10 @@ out:
 
 void ports_eal_cleanup(void)
 {
-	FILE *stream = rte_log_get_stream();
 	char path[64];
 
 	rte_eal_cleanup();
-	/* Ours, which EAL does not close; its log goes before this process does. */
-	rte_openlog_stream(NULL);
-	if (stream != stderr)
-		fclose(stream);
+	eal_log_end();
 	/* Without hugepages EAL makes an empty run-time directory and forgets it. */
 	snprintf(path, sizeof(path), "/var/run/dpdk/sallyport-%d", (int)getpid());
 	(void)rmdir(path);

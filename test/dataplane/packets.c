@@ -9,7 +9,8 @@
 
 void put(struct bytes *d, const void *p, size_t n)
 {
-	memcpy(d->b + d->len, p, n);
+	if (n > 0)
+		memcpy(d->b + d->len, p, n);
 	d->len += n;
 }
 

@@ -191,7 +191,7 @@ static void test_segments(void)
 		rig_put_mbuf(1, 0, a);
 		rig_turn();
 		CU_ASSERT_EQUAL(rig()->n_frames, full == 0 ? 1 : 0);
-		CU_ASSERT_EQUAL(rig_drops(DP_DROP_RX_SEGMENTS), full);
+		CU_ASSERT_EQUAL(rig_drops(DP_DROP_RX_SEGMENTS), (uint64_t)full);
 		rig_clear();
 		/* The second time all large buffers are taken. */
 		while (full == 0 && (all[n] = rte_pktmbuf_alloc(rig()->dp->large)) != NULL)

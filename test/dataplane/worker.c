@@ -1,7 +1,230 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
+/* Between workers: hand-off, owners, and the loop itself. */
 #include "dataplane/rig.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#define HANDED 8
+
+static uint64_t handed_off(int worker)
+{
+	struct dp_stats s;
+
+	dp_stats_get(rig()->dp, worker, &s);
+	return s.handed_off;
+}
+
+static void up_frame(struct bytes *frame, uint16_t sid, uint32_t src, uint32_t dst)
+{
+	struct bytes packet = {0}, body = {0};
+
+	ip4_make(&packet, &(struct ipspec){.src = src, .dst = dst, .payload = 40});
+	ppp_make(&body, "ff030021", &packet);
+	frame->len = 0;
+	l2tp_make(frame, &(struct l2tpspec){.flags = 2, .sid = sid, .body = &body});
+}
+
+static void test_handoff(void)
+{
+	struct bytes up = {0}, down = {0};
+	struct dp_stats s;
+
+	rig_open(NULL);
+	rig_add(rig_session()); /* worker 1's */
+	up_frame(&up, SID, SUB, WORLD);
+	eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
+	for (int i = 0; i < HANDED; i++) {
+		rig_put(0, 0, &up);
+		rig_put(1, 0, &down);
+	}
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 2 * HANDED);
+	CU_ASSERT_EQUAL(handed_off(0), 2 * HANDED);
+	CU_ASSERT_EQUAL(handed_off(1), 0);
+	rig_clear();
+	/* What the port gives to the owner itself does not move. */
+	for (int i = 0; i < HANDED; i++) {
+		rig_put(0, 1, &up);
+		rig_put(1, 1, &down);
+	}
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 2 * HANDED);
+	CU_ASSERT_EQUAL(handed_off(-1), 2 * HANDED);
+	dp_stats_get(rig()->dp, 1, &s);
+	CU_ASSERT_EQUAL(s.rx, 2 * HANDED);
+	CU_ASSERT_EQUAL(s.tx, 4 * HANDED);
+	rig_close();
+}
+
+/* The law holds with packets in the ring, and a full ring is a named drop. */
+static void test_handoff_full(void)
+{
+	struct bytes up = {0};
+	struct dp_stats s;
+
+	rig_open(NULL);
+	rig_add(rig_session());
+	up_frame(&up, SID, SUB, WORLD);
+	for (int i = 0; i < HANDOFF_SIZE + 100; i++)
+		rig_put(0, 0, &up);
+	while (dp_worker_poll(rig()->dp, 0) > 0)
+		;
+	dp_stats_get(rig()->dp, -1, &s);
+	CU_ASSERT_EQUAL(s.held, HANDOFF_SIZE - 1);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_HANDOFF_FULL), 101);
+	rig_law();
+	rig_close();
+}
+
+/* A packet of one session on its way into another, between workers, when the first one ends. */
+static void test_del_in_handoff(void)
+{
+	struct dp_session a = *rig_session(), b = *rig_session();
+	struct bytes up = {0};
+	uint64_t ticket;
+	struct dp *dp;
+
+	rig_open(NULL);
+	dp = rig()->dp;
+	a.worker = 0;
+	rig_add(&a);
+	b.session_id = SID2;
+	b.peer_ip = SUB2;
+	rig_add(&b); /* worker 1's */
+	up_frame(&up, SID, SUB, SUB2);
+	rig_put(0, 0, &up);
+	dp_worker_poll(dp, 0); /* now it is in the ring */
+	CU_ASSERT_EQUAL(dp_session_del(dp, SID, GEN, &ticket), 0);
+	CU_ASSERT_FALSE(dp_applied(dp, ticket));
+	dp_worker_poll(dp, 0);
+	CU_ASSERT_FALSE(dp_applied(dp, ticket)); /* the other worker may still have one */
+	rig_turn();
+	CU_ASSERT_TRUE(dp_applied(dp, ticket));
+	CU_ASSERT_EQUAL(rig()->n_frames, 0);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_SESS_GONE), 1);
+	/* The other way round: into the session that ends. */
+	rig_add(&a);
+	rig_put(0, 0, &up);
+	dp_worker_poll(dp, 0);
+	CU_ASSERT_EQUAL(dp_session_del(dp, SID2, GEN, &ticket), 0);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 0);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_SESS_GONE), 2);
+	rig_close();
+}
+
+static void test_owner_pick(void)
+{
+	struct dp_session s = *rig_session();
+
+	rig_open(NULL);
+	for (uint16_t i = 0; i < 10; i++) {
+		s.session_id = (uint16_t)(SID + i);
+		s.peer_ip = 0;
+		s.worker = dp_owner_pick(rig()->dp);
+		rig_add(&s);
+	}
+	CU_ASSERT_EQUAL(dp_worker_sessions(rig()->dp, 0), 5);
+	CU_ASSERT_EQUAL(dp_worker_sessions(rig()->dp, 1), 5);
+	CU_ASSERT_EQUAL(dp_n_workers(rig()->dp), 2);
+	rig_close();
+}
+
+/* Orders to all workers are applied when the last one has seen them. */
+static void test_ticket_of_all(void)
+{
+	uint64_t ticket;
+	struct dp *dp;
+
+	rig_open(NULL);
+	dp = rig()->dp;
+	rig_add(rig_session());
+	CU_ASSERT_EQUAL(dp_session_del(dp, SID, GEN, &ticket), 0);
+	dp_worker_poll(dp, 1);
+	CU_ASSERT_FALSE(dp_applied(dp, ticket));
+	dp_worker_poll(dp, 0);
+	CU_ASSERT_TRUE(dp_applied(dp, ticket));
+	rig_close();
+}
+
+static void *run(void *arg)
+{
+	return (void *)(intptr_t)dp_worker_main(arg);
+}
+
+/* The real loop on real threads, while control adds and removes: nothing is lost, nothing hangs. */
+static void test_threads(void)
+{
+	struct dp_worker_arg args[2];
+	struct dp_conf conf = rig_conf();
+	struct dp_session s = *rig_session();
+	pthread_t t[2];
+	uint64_t ticket;
+	struct dp *dp;
+
+	conf.idle = DP_IDLE_SLEEP;
+	conf.idle_sleep_us = 20;
+	rig_open(&conf);
+	dp = rig()->dp;
+	for (uint16_t i = 0; i < 2; i++) {
+		args[i] = (struct dp_worker_arg){.dp = dp, .worker = i};
+		CU_ASSERT_EQUAL_FATAL(pthread_create(&t[i], NULL, run, &args[i]), 0);
+	}
+	for (uint32_t round = 0; round < 200; round++) {
+		struct bytes up = {0}, down = {0};
+		struct dp_route r = {IP(100, 0, 0, 0) + (round << 8), 24, DP_RT_VIA, IF_CORE,
+		                     CORE_GW + round % 3};
+
+		s.gen = round + 1;
+		s.worker = (uint16_t)(round % 2);
+		CU_ASSERT_EQUAL(dp_session_add(dp, &s), 0);
+		CU_ASSERT_EQUAL(dp_route_set(dp, &r), 0);
+		up_frame(&up, SID, SUB, IP(100, 0, 0, 1) + (round << 8));
+		eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
+		for (uint16_t q = 0; q < 2; q++) {
+			rig_put(0, q, &up);
+			rig_put(1, q, &down);
+		}
+		CU_ASSERT_EQUAL(dp_send_ppp(dp, SID, s.gen, (const uint8_t *)"\xc0\x21", 2), 0);
+		CU_ASSERT_EQUAL(dp_session_del(dp, SID, s.gen, &ticket), 0);
+		while (!dp_applied(dp, ticket))
+			rig_wait_ms(0);
+		CU_ASSERT_EQUAL(dp_route_del(dp, r.prefix, 24), 0);
+		dp_tick(dp, round);
+	}
+	rig_wait_ms(20);
+	dp_stop(dp);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_EQUAL(pthread_join(t[i], NULL), 0);
+	dp->stop = false;
+	rig_close();
+}
+
+static void test_conf(void)
+{
+	struct dp_conf conf = rig_conf();
+
+	conf.n_workers = 0;
+	CU_ASSERT_PTR_NULL(dp_new(&conf, NULL));
+	CU_ASSERT_EQUAL(errno, EINVAL);
+	conf.n_workers = DP_MAX_WORKERS + 1;
+	CU_ASSERT_PTR_NULL(dp_new(&conf, NULL));
+	conf.n_workers = 1;
+	conf.n_mbufs = 100000000;
+	CU_ASSERT_PTR_NULL(dp_new(&conf, NULL));
+	CU_ASSERT_EQUAL(errno, ENOMEM);
+}
+
 static CU_TestInfo tests[] = {
+        {"hand-off", test_handoff},
+        {"hand-off ring full", test_handoff_full},
+        {"session ends during a hand-off", test_del_in_handoff},
+        {"owners", test_owner_pick},
+        {"tickets", test_ticket_of_all},
+        {"threads", test_threads},
+        {"configuration", test_conf},
         CU_TEST_INFO_NULL,
 };
 

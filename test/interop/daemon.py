@@ -160,17 +160,20 @@ class Daemon:
     def alive(self):
         return self.proc is not None and self.proc.poll() is None
 
-    def stop(self, timeout=40):
-        """Ends it in good order; returns the exit status."""
+    def stop(self, timeout=40, meanwhile=lambda: None):
+        """Ends it in good order; returns the exit status. meanwhile is called again and again."""
         if self.proc is None:
             return None
         if self.proc.poll() is None:
             self.proc.send_signal(signal.SIGTERM)
-        try:
-            return self.proc.wait(timeout)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise AssertionError("the daemon did not end after SIGTERM") from None
+        end = time.monotonic() + timeout
+        while self.proc.poll() is None:
+            if time.monotonic() > end:
+                self.kill()
+                raise AssertionError("the daemon did not end after SIGTERM")
+            meanwhile()
+            time.sleep(0.01)
+        return self.proc.returncode
 
     def kill(self):
         """Ends it as a crash does."""

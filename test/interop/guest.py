@@ -252,8 +252,8 @@ class Guest:
     # ---- the wire and the end ----
 
     def link(self, up):
-        """Cuts or mends the guest's wire."""
-        self.access.ip("link", "set", self.tap, "up" if up else "down")
+        """Cuts or mends the guest's wire, at the bridge: the guest sees no error, only silence."""
+        self.access.ip("link", "set", self.tap, *(("master", "br0") if up else ("nomaster",)))
 
     def stop(self):
         """Powers off in good order, then kills."""

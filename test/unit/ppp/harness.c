@@ -55,9 +55,15 @@ struct ppp_conf conf_peer(uint32_t methods)
 	return c;
 }
 
+static void watch_log(struct log *log, enum log_level level, const char *line)
+{
+	CU_ASSERT_PTR_NULL(strstr(line, "sesame"));
+}
+
 void net_init(struct net *n, uint64_t seed)
 {
 	memset(n, 0, sizeof(*n));
+	n->log = (struct log){.level = LOG_LVL_DEBUG, .sink = watch_log};
 	n->now = 1000;
 	n->rnd = seed * 0x9e3779b97f4a7c15ull + 1;
 	n->delay_max = 0;
@@ -104,12 +110,15 @@ static void cb_send(void *ctx, const uint8_t *frame, size_t len)
 	struct end *to = n->loopback ? e : e->far;
 
 	CU_ASSERT_EQUAL(e->deads, 0); /* nothing is sent after dead */
+	e->after_down += e->is_down;
 	if (e->n_sent < SENT_MAX) {
 		memcpy(e->sent[e->n_sent].b, frame, len);
 		e->sent[e->n_sent++].len = len;
 	}
-	if (e->down_in_send)
+	if (e->n_sent == e->down_at) {
 		ppp_lower_down(e->p);
+		e->is_down = true;
+	}
 	if (to == NULL || net_random(n) % 100 < n->loss)
 		return;
 	if (n->delay_max == 0) { /* straight on: the callback of one is the input of the other */
@@ -158,6 +167,7 @@ static void cb_auth(void *ctx, const struct ppp_auth_request *r)
 	struct end *e = ctx;
 
 	e->auths++;
+	e->after_down += e->is_down;
 	e->proxy = r->proxy;
 	strcpy(e->user, r->user);
 	memset(&e->reply, 0, sizeof(e->reply));
@@ -192,6 +202,7 @@ static void cb_lcp_up(void *ctx)
 	struct end *e = ctx;
 
 	e->lcp_ups++;
+	e->after_down += e->is_down;
 	if (e->close_in_callback)
 		ppp_close(e->p, e->net->now);
 }
@@ -202,6 +213,7 @@ static void cb_up(void *ctx)
 
 	CU_ASSERT_EQUAL(e->ups, e->downs);
 	e->ups++;
+	e->after_down += e->is_down;
 }
 
 static void cb_down(void *ctx)
@@ -209,6 +221,7 @@ static void cb_down(void *ctx)
 	struct end *e = ctx;
 
 	e->downs++;
+	e->after_down += e->is_down;
 	CU_ASSERT_EQUAL(e->ups, e->downs);
 }
 
@@ -249,7 +262,7 @@ void end_new(struct net *n, struct end *e, const struct ppp_conf *conf)
 	e->secret = "sesame";
 	e->address = 0x0a000002;
 	timer_init(&e->late, verdict_late, e);
-	e->p = ppp_new(conf, &ops, e, &n->q, NULL);
+	e->p = ppp_new(conf, &ops, e, &n->q, &n->log);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e->p);
 }
 

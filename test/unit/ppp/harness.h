@@ -50,7 +50,9 @@ struct end {
 	struct timer late;
 	struct ppp_auth_reply reply;
 	bool close_in_callback; /* ppp_close from every callback */
-	bool down_in_send;
+	unsigned int down_at; /* ppp_lower_down from within this send, counted from 1 */
+	bool is_down;
+	unsigned int after_down; /* callbacks that came later all the same */
 };
 
 /* A frame on its way. */
@@ -58,6 +60,7 @@ struct flight;
 
 struct net {
 	struct timerq q;
+	struct log log; /* at debug; a line with the password in it fails */
 	uint64_t now, rnd;
 	struct end a, b; /* authenticator; peer, or nobody */
 	unsigned int loss, dup; /* percent */

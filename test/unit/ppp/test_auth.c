@@ -296,6 +296,30 @@ static void test_single_shot_lcp_again(void)
 	}
 }
 
+/* .. but a copy of the request that we acknowledged is none: our Ack was lost. */
+static void test_single_shot_lost_ack(void)
+{
+	static const uint8_t first[] = {1, 4, 0x05, 0xd4, 5, 6, 0xde, 0xad, 0xbe, 0xef};
+	struct end *e = fresh(true);
+	struct got g;
+
+	hand_pap(e, 1, "alice", "sesame");
+	for (uint8_t i = 0; i < 20; i++) /* with the same id as often as it takes */
+		feed(e, PPP_LCP, 1, 0x11, first, sizeof(first));
+	drop_frames(e);
+	for (uint8_t i = 0; i < 5; i++) { /* with new ids for a while */
+		feed(e, PPP_LCP, 1, (uint8_t)(0x20 + i), first, sizeof(first));
+		CU_ASSERT_TRUE(next_frame(e, &g));
+		CU_ASSERT_EQUAL(g.code, 2);
+		CU_ASSERT_EQUAL(g.id, 0x20 + i);
+	}
+	CU_ASSERT_EQUAL(info(e).phase, PPP_PH_NETWORK);
+	feed(e, PPP_LCP, 1, 0x30, first, sizeof(first));
+	CU_ASSERT_EQUAL(info(e).phase, PPP_PH_TERMINATE);
+	CU_ASSERT_EQUAL(e->auths, 1);
+	net_free(&net);
+}
+
 /* The client: its requests, and what it makes of answers. */
 static void test_pap_as_peer(void)
 {
@@ -354,5 +378,6 @@ void suite_auth(void)
 	CU_add_test(s, "single-shot: one failure", test_single_shot_failure);
 	CU_add_test(s, "single-shot: second credential", test_single_shot_second_credential);
 	CU_add_test(s, "single-shot: LCP again", test_single_shot_lcp_again);
+	CU_add_test(s, "single-shot: lost Ack", test_single_shot_lost_ack);
 	CU_add_test(s, "PAP as peer", test_pap_as_peer);
 }

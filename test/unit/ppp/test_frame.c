@@ -172,6 +172,28 @@ static void test_protocol_reject_received(void)
 	}
 }
 
+/* What is sent back to the peer fits its MRU. */
+static void test_small_mru(void)
+{
+	static const uint8_t opts[] = {1, 4, 0, 128};
+	uint8_t big[600] = {0};
+	struct end *e = fresh(PPP_AUTH_NONE);
+	struct got g;
+
+	expect_frame(e, PPP_LCP, 1, &g);
+	feed(e, PPP_LCP, 2, g.id, g.body, g.len);
+	feed(e, PPP_LCP, 1, 3, opts, sizeof(opts));
+	drop_frames(e);
+	CU_ASSERT_EQUAL(info(e).mtu, 128);
+	feed(e, PPP_LCP, 9, 3, big, sizeof(big));
+	CU_ASSERT_TRUE(expect_frame(e, PPP_LCP, 10, &g));
+	CU_ASSERT_EQUAL(g.len, 124);
+	feed(e, PPP_CCP, 1, 3, big, sizeof(big));
+	CU_ASSERT_TRUE(expect_frame(e, PPP_LCP, 8, &g));
+	CU_ASSERT_EQUAL(g.len, 124);
+	net_free(&net);
+}
+
 /* With ACFC agreed, all but LCP leave out FF03. */
 static void test_compressed_sending(void)
 {
@@ -218,5 +240,6 @@ void suite_frame(void)
 	CU_add_test(s, "Protocol-Reject sent", test_protocol_reject);
 	CU_add_test(s, "Protocol-Reject received", test_protocol_reject_received);
 	CU_add_test(s, "compressed sending", test_compressed_sending);
+	CU_add_test(s, "small MRU", test_small_mru);
 	CU_add_test(s, "names and causes", test_names);
 }

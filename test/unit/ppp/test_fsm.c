@@ -35,18 +35,26 @@ static const char *const rfc[FSM_EVENTS][FSM_STATES] = {
         [FSM_EV_RXR] = {"-", "-", "2", "3", "4", "5", "6", "7", "8", "ser/9"},
 };
 
-static const char *const action_names[] = {"tld", "irc", "zrc", "scr", "sca", "scn", "str",
-                                           "sta", "scj", "ser", "tlu", "tls", "tlf"};
+static const char action_names[13][4] = {"tld", "irc", "zrc", "scr", "sca", "scn", "str",
+                                         "sta", "scj", "ser", "tlu", "tls", "tlf"};
 
-static void cell(const struct fsm_row *row, char *out, size_t size)
+/* out holds any cell: the longest has three actions. */
+static void cell(const struct fsm_row *row, char *out)
 {
-	size_t n = 0;
+	char *p = out;
 
-	for (int b = 0; b < 13; b++)
-		if (row->actions & 1 << b)
-			n += (size_t)snprintf(out + n, size - n, "%s%s", n > 0 ? "," : "",
-			                      action_names[b]);
-	snprintf(out + n, size - n, "%s%d", n > 0 ? "/" : "", row->next);
+	for (int b = 0; b < 13; b++) {
+		if (!(row->actions & 1 << b))
+			continue;
+		if (p != out)
+			*p++ = ',';
+		memcpy(p, action_names[b], 3);
+		p += 3;
+	}
+	if (p != out)
+		*p++ = '/';
+	*p++ = (char)('0' + row->next);
+	*p = '\0';
 }
 
 static void test_table(void)
@@ -57,11 +65,11 @@ static void test_table(void)
 			char got[64], stay[4];
 
 			snprintf(stay, sizeof(stay), "%d", st);
-			cell(fsm_row((enum fsm_state)st, (enum fsm_event)ev), got, sizeof(got));
+			cell(fsm_row((enum fsm_state)st, (enum fsm_event)ev), got);
 			if (strcmp(want, "-") == 0)
 				want = stay;
 			if (strcmp(got, want) != 0)
-				printf("event %d state %d: %s, not %s\n", ev, st, got, want);
+				printf("event %d state %d\n", ev, st);
 			CU_ASSERT_STRING_EQUAL(got, want);
 		}
 	}

@@ -145,6 +145,48 @@ static void test_our_request(void)
 	net_free(&net);
 }
 
+/* After Max-Failure Naks of one kind the peer hears Reject (RFC 1661 4.6). */
+static void test_naks_become_rejects(void)
+{
+	static const struct {
+		uint8_t b[6], len;
+	} bad[] = {{{1, 4, 0, 1}, 4},       {{2, 4, 0, 0}, 4}, {{3, 4, 0xc2, 0x27}, 4},
+	           {{5, 6, 0, 0, 0, 0}, 6}, {{7, 3, 0}, 3},    {{8, 3, 0}, 3}};
+	struct ppp_conf c = conf_peer(PPP_AUTH_PAP);
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct end *e = fresh_conf(&c);
+		struct got g;
+
+		drop_frames(e);
+		for (uint8_t id = 0; id < 6; id++) {
+			feed(e, PPP_LCP, 1, id, bad[i].b, bad[i].len);
+			CU_ASSERT_TRUE(next_frame(e, &g));
+			CU_ASSERT_EQUAL(g.code, id < 5 ? 3 : 4);
+		}
+		CU_ASSERT_EQUAL(g.len, bad[i].len);
+		CU_ASSERT_EQUAL(memcmp(g.body, bad[i].b, g.len), 0);
+		net_free(&net);
+	}
+}
+
+static void test_flag_naks(void)
+{
+	struct ppp_conf c = conf_auth(PPP_AUTH_NONE);
+	struct end *e;
+	struct got g;
+
+	c.mru = 1500;
+	c.want_acfc = c.want_pfc = true;
+	e = fresh_conf(&c);
+	next_frame(e, &g);
+	CU_ASSERT_EQUAL(g.len, 10);
+	feed(e, PPP_LCP, 3, g.id, "\x07\x02\x08\x02", 4);
+	next_frame(e, &g);
+	CU_ASSERT_EQUAL(g.len, 6);
+	net_free(&net);
+}
+
 static void test_mru_naks(void)
 {
 	struct end *e = fresh(PPP_AUTH_NONE);
@@ -395,6 +437,8 @@ void suite_lcp(void)
 	CU_add_test(s, "malformed options", test_malformed_options);
 	CU_add_test(s, "oversized requests", test_oversized);
 	CU_add_test(s, "our request", test_our_request);
+	CU_add_test(s, "Naks become Rejects", test_naks_become_rejects);
+	CU_add_test(s, "Naks of flags", test_flag_naks);
 	CU_add_test(s, "MRU and Naks", test_mru_naks);
 	CU_add_test(s, "authentication methods", test_auth_walk);
 	CU_add_test(s, "authentication methods as peer", test_auth_as_peer);

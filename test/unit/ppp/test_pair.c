@@ -213,24 +213,39 @@ static void test_loopback(void)
 	}
 }
 
-static void test_callbacks_that_close(void)
+/* The lower layer goes away inside any one of the sends: no callback after it, no timer. */
+static void test_lower_down_anywhere(void)
 {
-	for (int i = 0; i < 2; i++) {
+	for (unsigned int at = 1; at < 12; at++) {
 		struct net *n = net_new(9);
-		struct ppp_conf a = conf_auth(PPP_AUTH_PAP), b = conf_peer(7);
+		struct ppp_conf a = conf_auth(PPP_AUTH_CHAP_MD5), b = conf_peer(7);
 
 		net_pair(n, &a, &b);
-		n->a.close_in_callback = i == 0;
-		n->a.down_in_send = i == 1;
+		n->a.down_at = at;
 		net_start(n);
 		net_run(n, 100000);
-		CU_ASSERT_EQUAL(n->a.deads, i == 0);
-		CU_ASSERT_EQUAL(n->a.ups, 0);
-		if (i == 0)
-			CU_ASSERT_EQUAL(n->a.reason, PPP_R_ADMIN);
+		CU_ASSERT_EQUAL(n->a.deads, 0);
+		CU_ASSERT_EQUAL(n->a.after_down, 0);
+		CU_ASSERT(n->b.deads == 1 || n->b.ups == 1); /* it had all that it needed */
 		net_free(n);
 		free(n);
 	}
+}
+
+static void test_callbacks_that_close(void)
+{
+	struct net *n = net_new(9);
+	struct ppp_conf a = conf_auth(PPP_AUTH_PAP), b = conf_peer(7);
+
+	net_pair(n, &a, &b);
+	n->a.close_in_callback = true;
+	net_start(n);
+	net_run(n, 100000);
+	CU_ASSERT_EQUAL(n->a.deads, 1);
+	CU_ASSERT_EQUAL(n->a.ups, 0);
+	CU_ASSERT_EQUAL(n->a.reason, PPP_R_ADMIN);
+	net_free(n);
+	free(n);
 }
 
 void suite_pair(void)
@@ -245,5 +260,6 @@ void suite_pair(void)
 	CU_add_test(s, "slow client, then silence", test_slow_client_then_silence);
 	CU_add_test(s, "silent peer", test_silent_peer);
 	CU_add_test(s, "looped wire", test_loopback);
+	CU_add_test(s, "lower layer down in a send", test_lower_down_anywhere);
 	CU_add_test(s, "callbacks that close", test_callbacks_that_close);
 }
