@@ -10,7 +10,7 @@ import tempfile
 
 from daemon import Daemon, leftovers
 from guest import Guest, ping_from
-from lab import APPLIANCE_IP, CORE_HOST, POOL_LOCAL, wait_until
+from lab import APPLIANCE_IP, CORE_HOST, LabError, POOL_LOCAL, wait_until
 from rawclient import Peer
 
 CASES = []
@@ -203,6 +203,22 @@ class Test:
                 p.pump(0)
             except AssertionError:
                 pass  # a case has looked at what it wanted to see
+
+    def save_state(self, capture):
+        """After a failure: what the daemon can still tell, and what the wire has seen so far."""
+        try:
+            with open(os.path.join(self.folder, "state.txt"), "w", encoding="utf-8") as f:
+                for command in ("show dataplane", "show dataplane drops", "show l2tp",
+                                "show l2tp tunnel detail", "show l2tp session detail",
+                                "show ip pool"):
+                    f.write(f"== {command}\n{self.console(command)}\n")
+                for ns, dev in ((self.lab.app, "wan0"), (self.lab.app, "core0")):
+                    f.write(ns.ip("-s", "link", "show", "dev", dev))
+                f.write(self.lab.access.ip("-s", "link") + self.lab.core.ip("-s", "link"))
+        except (OSError, LabError):
+            pass  # it is dead, or was never started
+        if os.path.getsize(capture) < 20 << 20:
+            shutil.copy(capture, self.folder)
 
     def log_tail(self, lines=40):
         try:

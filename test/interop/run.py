@@ -96,6 +96,7 @@ class Runner:
             status, problems = "skip", [str(e)]
         except Exception as e:
             problems, trace = [f"{type(e).__name__}: {e}"], traceback.format_exc()
+            test.save_state(self.capture.path)
         try:
             problems += test.close()
         except Exception as e:
