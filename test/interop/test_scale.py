@@ -18,8 +18,8 @@ QUIET = {"log": {"level": "notice"}, "ports": {"rx-descriptors": 4096}}
 class Load:
     """The load generator at an address of its own in the access network."""
 
-    def __init__(self, t, tunnels, sessions, *args, i=0):
-        ip = f"192.0.2.{70 + i}"
+    def __init__(self, t, tunnels, sessions, *args, i=0, ip=None):
+        ip = ip or f"192.0.2.{70 + i}"
         t.lab.add_access_ip(ip)
         self.proc = t.lab.access.popen(
             os.path.join(TOOLS, "load"), "-l", ip, "-r", APPLIANCE_IP, "-g", CORE_HOST,
@@ -107,6 +107,7 @@ def flood_config(config):
     config["log"]["level"] = "notice"
     config["l2tp"]["hello-interval"] = 1
     config["ports"][0]["device"] += ",framecnt=32768"
+    config["ports"][1]["rx-descriptors"] = 4096
 
 
 def channel(t, ip):
@@ -165,6 +166,28 @@ def flood_sccrq(t):
            + ", ".join(f"{s:.1f}" for s in took) + f" s, a real one in {guest_took:.1f} s; "
            f"{cpu / seconds * 100:.0f} % of a processor")
     assert hellos >= seconds / 2 and hellos_again == 0, f"{hellos} Hellos, {hellos_again} repeated"
-    out = old.end()
-    assert re.search(r"(\d+) of \1 pings of the stream", out), out
+    old.end()  # fails with the counts when a packet of the stream was lost
     assert rx / seconds >= FLOOD_RATE / 2, f"the flood was none: {said}"
+
+
+def many_config(config):
+    config["log"]["level"] = "notice"
+    config["system"]["memory"] = 512
+    config["pools"][0]["last"] = "10.64.255.254"
+    for port in config["ports"]:
+        port["rx-descriptors"] = 4096
+
+
+@case("load-64000", config=many_config, own_lab=True, long=True)
+def load_64000(t):
+    """64,000 tunnels with a session each, dropped and dialled again three times without a pause"""
+    addresses, ports = 50, 100
+    for i in range(addresses):
+        t.lab.add_access_ip(f"192.0.2.{100 + i}")
+    p = Load(t, 64000, 1, "-A", addresses, "-p", ports, "-R", 3, "-T", 180, "-W", 400, ip="192.0.2.100")
+    out = p.end(timeout=900)
+    up = re.findall(r"sessions up in ([\d.]+) s", out)
+    down = re.findall(r"all down in ([\d.]+) s", out)
+    t.note(f"up in {', '.join(up)} s, down in {', '.join(down)} s; "
+           f"{rss(t) >> 20} MB resident")
+    assert_all_gone(t)
