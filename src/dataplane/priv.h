@@ -233,7 +233,8 @@ struct dp {
 	/* the event */
 	int event_fd;
 	bool armed; /* atomic: control sets, a worker or control clears */
-	bool expect_event; /* control: armed since the event was last read */
+	bool control_armed; /* control: since it last polled */
+	uint64_t events_due; /* control: writes that workers have made or will make */
 };
 
 /* ---- stages: survivors are compacted in v, their number is returned ---- */

@@ -109,14 +109,18 @@ static void deliver(enum dp_punt_class class, void *item, dp_punt_fn fn, void *c
 	rte_pktmbuf_free(m);
 }
 
-static void event_read(struct dp *dp)
+/* Takes the arm back, or reads what the worker that took it writes, now or when it has written. */
+static void event_settle(struct dp *dp)
 {
 	uint64_t n;
 
-	/* A worker that took the arm may not have written yet: then look again next time. */
-	if (dp->expect_event && !__atomic_load_n(&dp->armed, __ATOMIC_ACQUIRE) &&
-	    read(dp->event_fd, &n, sizeof(n)) == sizeof(n))
-		dp->expect_event = false;
+	if (dp->control_armed) {
+		dp->control_armed = false;
+		if (!__atomic_exchange_n(&dp->armed, false, __ATOMIC_ACQ_REL))
+			dp->events_due++;
+	}
+	if (dp->events_due > 0 && read(dp->event_fd, &n, sizeof(n)) == sizeof(n))
+		dp->events_due -= n;
 }
 
 uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
@@ -124,7 +128,7 @@ uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
 	uint32_t n = 0;
 	void *item;
 
-	event_read(dp);
+	event_settle(dp);
 	for (int i = 0; i < DP_PUNT_MAX; i++) {
 		for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
 			struct rte_ring *r = dp->workers[w]->punt[urgency[i]];
@@ -151,8 +155,8 @@ static bool punts_waiting(const struct dp *dp)
 
 bool dp_arm(struct dp *dp)
 {
-	event_read(dp);
-	dp->expect_event = true;
+	event_settle(dp);
+	dp->control_armed = true;
 	__atomic_store_n(&dp->armed, true, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !punts_waiting(dp);
