@@ -178,6 +178,7 @@ struct worker {
 	struct rte_ring **handoff_to; /* by worker */
 	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH holds numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
+	struct gcra twin_ip_limit; /* half of TWIN: the other half is ARP's and multicast's */
 	struct newtun *newtun;
 	struct rte_ip_frag_tbl *reass;
 	struct rte_ip_frag_death_row *dead_frags;
