@@ -212,6 +212,7 @@ enum l2tp_tunnel_event {
 /* A CDN that a tunnel sends on its way down, after tunnel_down and before the StopCCN. */
 struct l2tp_last_cdn {
 	uint16_t peer_sid, local_sid;
+	bool refusal; /* answers a request */
 	const struct l2tp_result *res;
 };
 
@@ -251,8 +252,11 @@ void l2tp_send_stopccn(struct l2tp_tunnel *t, const struct l2tp_result *res);
 /* A StopCCN outside any tunnel; peer_id is the one that its SCCRQ assigned. */
 void l2tp_send_refusal(struct l2tp *l, const struct l2tp_path *path, uint16_t peer_id,
                        uint16_t local_id, const struct l2tp_result *res);
-/* Ends a message and gives it to the channel. False: it was too long, nothing is sent. */
-bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b);
+/*
+ * Ends a message and gives it to the channel. reply: it answers a request of the peer. False: it was
+ * too long, nothing is sent.
+ */
+bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply);
 void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type, uint16_t peer_sid,
                       bool may_hide);
 

@@ -462,7 +462,7 @@ static void test_timeouts(void)
 	CU_ASSERT_EQUAL(neigh_punts(), 1);
 	rig_wait_ms(1100);
 	rig_turn();
-	CU_ASSERT_EQUAL(neigh_punts(), 2); /* asked again */
+	CU_ASSERT_TRUE(neigh_punts() >= 2); /* asked again */
 	rig_wait_ms(2100);
 	rig_turn();
 	CU_ASSERT_EQUAL(rig_drops(DP_DROP_NEIGH_TIMEOUT), 1);

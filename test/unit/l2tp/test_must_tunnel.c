@@ -282,6 +282,24 @@ static void test_proxy_id(void)
 	env_free(&e);
 }
 
+/* 4.4.6, 6: reserved fields are sent as zero. */
+static void test_reserved_fields(void)
+{
+	uint8_t buf[256];
+	struct l2tp_build b;
+
+	memset(buf, 0xff, sizeof(buf));
+	l2tp_build_begin(&b, buf, sizeof(buf), L2TP_WEN, 1, 2);
+	l2tp_build_call_errors(&b, ~0u, ~0u, ~0u, ~0u, ~0u, ~0u);
+	CU_ASSERT_EQUAL(l2tp_build_end(&b), L2TP_HDR_LEN + 8 + L2TP_AVP_HDR + 26);
+	CU_ASSERT_EQUAL(l2tp_get16(buf + L2TP_HDR_LEN + 8 + L2TP_AVP_HDR), 0);
+	memset(buf, 0xff, sizeof(buf));
+	l2tp_build_begin(&b, buf, sizeof(buf), L2TP_SLI, 1, 2);
+	l2tp_build_accm(&b, ~0u, ~0u);
+	CU_ASSERT_EQUAL(l2tp_build_end(&b), L2TP_HDR_LEN + 8 + L2TP_AVP_HDR + 10);
+	CU_ASSERT_EQUAL(l2tp_get16(buf + L2TP_HDR_LEN + 8 + L2TP_AVP_HDR), 0);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -294,6 +312,7 @@ int main(void)
 	        {"Sequencing Required", test_sequencing_required},
 	        {"Framing Type", test_framing_type},
 	        {"Proxy Authen ID", test_proxy_id},
+	        {"reserved fields", test_reserved_fields},
 	        CU_TEST_INFO_NULL,
 	};
 
