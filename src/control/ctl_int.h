@@ -45,6 +45,9 @@ struct tunnel {
 	struct l2tp_result end;
 	struct l2tp_tunnel_info *last; /* allocated when the tunnel goes */
 	struct timer destruct;
+	bool lingers;
+	struct timer
+	        linger; /* until it is due, workers still hand over what comes for the id (RFC 2661 5.7) */
 	struct halfopen_entry half_open;
 	struct session_tailq sessions; /* live and records */
 	uint32_t n_live;
