@@ -129,6 +129,9 @@ class Runner:
             "udp.checksum.status == 0 || ip.checksum.status == 0)",
             "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.number", "-e",
             "_ws.col.Protocol", "-e", "_ws.col.Info")
+        # A reject quotes what was malformed.
+        lines = [line for line in lines if "Protocol Reject" not in line
+                 and "Code Reject" not in line]
         sent = self.capture.tshark("-Y", f"ip.src == {APPLIANCE_IP} && l2tp.type == 1")
         for line in lines[:20]:
             when = float(line.split("\t")[0])
