@@ -3,11 +3,11 @@
 """Sends ICMP echo requests and tells exactly what came back. The ping of iputils gives up on the last
 reply after twice the longest round trip, which a loaded machine exceeds.
 
-Usage: ping.py TO SIZE COUNT INTERVAL WAIT [DEVICE] [df]
 A User-Mode Linux guest may leave a packet in its tap until the next one arrives (seen with captures:
 the reply was on the wire). So small requests with another id follow the last one while replies are
 missing; theirs do not count.
 
+Usage: ping.py TO SIZE COUNT INTERVAL WAIT [DEVICE] [df]
 Prints: SENT RECEIVED DUPLICATES CORRUPT, then one line for each ICMP error with its type, code and
 MTU. Ends as soon as every reply has come, at the latest WAIT seconds after the last request.
 """
