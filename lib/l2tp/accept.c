@@ -181,12 +181,13 @@ void l2tp_rx_without_id(struct l2tp *l, const struct l2tp_path *path, const stru
 		rx_sccrq(l, path, h, err, bad_avp, digest(pkt, len));
 		return;
 	}
-	/* The peer gives up before it has heard our id (4.4.3: its own id tells the tunnel). */
+	/* The peer gives up before it has heard our id: its own tells the tunnel (4.4.3). */
 	t = NULL;
 	if (err == L2TP_MSG_OK && l->rx.type == L2TP_STOPCCN)
 		t = l2tp_peer_find(l, path, l->rx.assigned_tunnel_id);
 	if (t != NULL && t->state == L2TP_TS_WAIT_CTL_CONN)
 		l2tp_chan_rx(&t->chan, h, pkt, len, l->now_ms);
-	else
+	else if (l->rx.type != L2TP_STOPCCN ||
+	         !l2tp_linger_rx_peer(l, path, h, l->rx.assigned_tunnel_id))
 		l->stats.rx_unknown_tunnel++;
 }

@@ -124,6 +124,12 @@ static void act_replied(struct l2tp_call *c, const struct l2tp_call_in *in)
 
 static void act_connect(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
+	if ((in->info->framing_type & ~c->t->peer_framing) != 0) {
+		/* 4.4.3: only what the peer's Framing Capabilities offer */
+		l2tp_call_fail(c, L2TP_R_CALL_NOT_SUPPORTED, L2TP_CDN_ERROR, L2TP_ERR_VALUE,
+		               "framing type not offered");
+		return;
+	}
 	if (!l2tp_send_iccn(c, in->info)) {
 		l2tp_call_fail(c, L2TP_R_CALL_NO_RESOURCES, L2TP_CDN_ERROR, L2TP_ERR_RESOURCES,
 		               "connect message too long");

@@ -60,13 +60,14 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 	                            ? msg->assigned_session_id
 	                            : 0,
 	        .local_sid = local_sid != 0 ? local_sid : l2tp_spare_call_id(t->l),
+	        .refusal = true,
 	        .res = res,
 	};
 
 	t->l->stats.calls_refused++;
 	t->calls_failed++;
-	log_info(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"",
-	         t->conf.local_id, cdn.peer_sid, l2tp_reason_name(res->reason));
+	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"",
+	          t->conf.local_id, cdn.peer_sid, l2tp_reason_name(res->reason));
 	if (fire && t->conf.single_shot)
 		l2tp_call_last_word(t, cdn.peer_sid != 0 ? &cdn : NULL);
 	else if (cdn.peer_sid != 0 && t->state == L2TP_TS_ESTABLISHED)

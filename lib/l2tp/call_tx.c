@@ -27,7 +27,7 @@ void l2tp_send_icrq(struct l2tp_call *c)
 	build_number(&b, L2TP_AVP_CALLED_NUMBER, conf->called_number, sizeof(conf->called_number));
 	build_number(&b, L2TP_AVP_CALLING_NUMBER, conf->calling_number,
 	             sizeof(conf->calling_number));
-	l2tp_send_built(c->t, &b);
+	l2tp_send_built(c->t, &b, false);
 }
 
 void l2tp_send_icrp(struct l2tp_call *c)
@@ -36,7 +36,7 @@ void l2tp_send_icrp(struct l2tp_call *c)
 
 	l2tp_build_start(c->t, &b, L2TP_ICRP, c->peer_id, true);
 	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->conf.local_id);
-	l2tp_send_built(c->t, &b);
+	l2tp_send_built(c->t, &b, true);
 }
 
 bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info)
@@ -64,7 +64,8 @@ bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info)
 	}
 	if (info->proxy_auth_type != 0) {
 		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_TYPE, info->proxy_auth_type);
-		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_ID, info->proxy_auth_id);
+		/* 4.4.5: the first byte is reserved and zero */
+		l2tp_build_u16(&b, L2TP_AVP_PROXY_AUTH_ID, info->proxy_auth_id & 0xff);
 	}
 	if (info->rx_speed != 0)
 		l2tp_build_u32(&b, L2TP_AVP_RX_SPEED, info->rx_speed);
@@ -73,7 +74,7 @@ bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info)
 	c->tx_speed = info->tx_speed;
 	c->rx_speed = info->rx_speed != 0 ? info->rx_speed : info->tx_speed;
 	c->framing_type = info->framing_type;
-	return l2tp_send_built(c->t, &b);
+	return l2tp_send_built(c->t, &b, false);
 }
 
 /* Not hidden, so that it is understood whatever went wrong before. */
@@ -88,7 +89,7 @@ void l2tp_send_cdn(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn)
 	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, cdn->local_sid);
 	if (res->has_cause)
 		l2tp_build_cause(&b, res->cause_code, res->cause_proto, res->cause_direction, NULL);
-	l2tp_send_built(t, &b);
+	l2tp_send_built(t, &b, cdn->refusal);
 }
 
 void l2tp_call_send_sli(struct l2tp_call *c, uint32_t send_accm, uint32_t recv_accm,
@@ -101,7 +102,7 @@ void l2tp_call_send_sli(struct l2tp_call *c, uint32_t send_accm, uint32_t recv_a
 	if (c->state == L2TP_CS_ESTABLISHED && c->t->state == L2TP_TS_ESTABLISHED) {
 		l2tp_build_start(c->t, &b, L2TP_SLI, c->peer_id, true);
 		l2tp_build_accm(&b, send_accm, recv_accm);
-		l2tp_send_built(c->t, &b);
+		l2tp_send_built(c->t, &b, false);
 	}
 	l2tp_leave(l);
 }

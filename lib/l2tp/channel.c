@@ -138,7 +138,8 @@ void l2tp_chan_close(struct l2tp_channel *ch)
 	ch->n_stored = 0;
 }
 
-int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, uint64_t now_ms)
+int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, bool reply,
+                   uint64_t now_ms)
 {
 	struct l2tp_chan_msg *m;
 
@@ -154,7 +155,7 @@ int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, uint
 	m->next = NULL;
 	m->ns = ch->ns++;
 	m->len = (uint16_t)len;
-	m->reply = ch->delivering;
+	m->reply = reply;
 	memcpy(m->pkt, pkt, len);
 	if (ch->tail != NULL)
 		ch->tail->next = m;
@@ -210,7 +211,7 @@ int l2tp_chan_send_last(struct l2tp_channel *ch, const uint8_t *pkt, size_t len,
 		return -EPIPE;
 	drop_unsent(ch);
 	ch->urgent = true;
-	return l2tp_chan_send(ch, pkt, len, now_ms);
+	return l2tp_chan_send(ch, pkt, len, false, now_ms);
 }
 
 /* Appendix A.1: exponential growth up to the threshold, then one more a whole window. */
@@ -261,9 +262,7 @@ static void deliver(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
 	ch->nr++;
 	ch->ack_pending = true;
-	ch->delivering = true;
 	ch->ops->deliver(ch->arg, pkt, len);
-	ch->delivering = false;
 }
 
 static void deliver_stored(struct l2tp_channel *ch)

@@ -57,7 +57,7 @@ struct l2tp_channel {
 	struct l2tp_chan_msg *head, *tail; /* not acknowledged, in order of Ns */
 	struct l2tp_chan_msg *next_tx; /* first one that is not in flight */
 	uint32_t n_queue, n_flight;
-	uint32_t n_replies; /* queued ones that were made while a message was delivered */
+	uint32_t n_replies; /* queued ones that the peer has provoked */
 	uint16_t ns; /* for the next message to be queued */
 	uint16_t high; /* one past the highest Ns that ever left */
 	uint16_t una; /* the oldest not acknowledged */
@@ -72,7 +72,7 @@ struct l2tp_channel {
 	uint16_t ring_size, keep; /* slots; messages ahead of nr that may be kept */
 	uint16_t n_stored;
 
-	bool ack_pending, delivering, emptied, urgent, nomem, closed;
+	bool ack_pending, emptied, urgent, nomem, closed;
 	uint64_t rx_zlb, tx_zlb, rx_duplicate, rx_out_of_order, rx_out_of_window, retransmits;
 };
 
@@ -85,10 +85,12 @@ void l2tp_chan_init(struct l2tp_channel *ch, const struct l2tp_chan_conf *conf,
 void l2tp_chan_close(struct l2tp_channel *ch);
 
 /*
- * Queues a finished message (copied) and sends it when the window allows. Returns 0, -ENOMEM (then
- * dead follows from the timer) or -EPIPE on a closed channel.
+ * Queues a finished message (copied) and sends it when the window allows. reply: it answers a request
+ * of the peer and counts in n_replies, which the owner bounds. Returns 0, -ENOMEM (then dead follows
+ * from the timer) or -EPIPE on a closed channel.
  */
-int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, uint64_t now_ms);
+int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, bool reply,
+                   uint64_t now_ms);
 
 /* From here on only the peer's window holds messages back, not the congestion window. */
 void l2tp_chan_hurry(struct l2tp_channel *ch, uint64_t now_ms);

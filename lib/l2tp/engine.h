@@ -74,6 +74,7 @@ struct l2tp {
 	struct l2tp_tunnel_bucket *waiting; /* initiators in wait-ctl-reply, by path */
 	struct l2tp_call_bucket *calls_by_peer; /* by tunnel and the peer's session id */
 	struct l2tp_linger_bucket *linger; /* by path and local id */
+	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
 
@@ -165,10 +166,14 @@ struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_i
 uint16_t l2tp_spare_tunnel_id(struct l2tp *l);
 uint16_t l2tp_spare_call_id(struct l2tp *l);
 
-/* --- linger.c: tunnels that a StopCCN ended (5.7) --------------------------------------------- */
-void l2tp_linger_add(const struct l2tp_tunnel *t);
-/* Re-acknowledges when a record knows (path, id). False: none does. */
+/* --- linger.c: tunnels that a StopCCN ended (5.7, 5.8) ------------------------------------------ */
+/* stopped: the peer's StopCCN was received, so that nothing new can follow. */
+void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped);
+/* Acknowledges, again or what comes late, when a record knows (path, id). False: none does. */
 bool l2tp_linger_rx(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h);
+/* The same for a StopCCN without our id: the peer's own tells the record. */
+bool l2tp_linger_rx_peer(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h,
+                         uint16_t peer_id);
 void l2tp_linger_drop(struct l2tp *l, const struct l2tp_path *path, uint16_t local_id);
 void l2tp_linger_free(struct l2tp *l);
 
@@ -207,6 +212,7 @@ enum l2tp_tunnel_event {
 /* A CDN that a tunnel sends on its way down, after tunnel_down and before the StopCCN. */
 struct l2tp_last_cdn {
 	uint16_t peer_sid, local_sid;
+	bool refusal; /* answers a request */
 	const struct l2tp_result *res;
 };
 
@@ -246,8 +252,11 @@ void l2tp_send_stopccn(struct l2tp_tunnel *t, const struct l2tp_result *res);
 /* A StopCCN outside any tunnel; peer_id is the one that its SCCRQ assigned. */
 void l2tp_send_refusal(struct l2tp *l, const struct l2tp_path *path, uint16_t peer_id,
                        uint16_t local_id, const struct l2tp_result *res);
-/* Ends a message and gives it to the channel. False: it was too long, nothing is sent. */
-bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b);
+/*
+ * Ends a message and gives it to the channel. reply: it answers a request of the peer. False: it was
+ * too long, nothing is sent.
+ */
+bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply);
 void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type, uint16_t peer_sid,
                       bool may_hide);
 

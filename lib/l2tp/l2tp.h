@@ -168,13 +168,18 @@ enum l2tp_verdict {
 };
 
 struct l2tp_ops {
-	/* Sends a control message as a UDP payload over path. Never fails visibly: loss is loss. */
+	/*
+	 * Sends a control message as a UDP payload over path. Never fails visibly: loss is loss. Must not
+	 * call l2tp_rx before it returns.
+	 */
 	void (*send)(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len);
 
 	/*
 	 * An SCCRQ of an unknown tunnel arrived and is well-formed. The owner looks up its profile by
 	 * path and msg->host_name, allocates an id and fills conf on L2TP_ACCEPT, or res otherwise.
-	 * user, on L2TP_ACCEPT, becomes the tunnel's user pointer.
+	 * user, on L2TP_ACCEPT, becomes the tunnel's user pointer. An accepted tunnel always ends with
+	 * tunnel_down and tunnel_gone, also when it fails at once (a challenge, but no secret). With
+	 * L2TP_REFUSE, conf->local_id may name the never used id for the StopCCN; 0: any free one.
 	 */
 	enum l2tp_verdict (*tunnel_request)(void *ctx, const struct l2tp_path *path,
 	                                    const struct l2tp_msg *msg,
@@ -207,13 +212,17 @@ struct l2tp_ops {
 
 	/*
 	 * An ICRQ arrived (LNS). As tunnel_request. The engine itself refuses a call beyond max_calls
-	 * or on a used single-shot tunnel; it reports that by call_refused.
+	 * or on a used single-shot tunnel; it reports that by call_refused. On a single-shot tunnel a
+	 * refusal is the failure of its one call: the tunnel goes as if the call had ended.
 	 */
 	enum l2tp_verdict (*call_request)(void *ctx, struct l2tp_tunnel *t,
 	                                  const struct l2tp_msg *msg, struct l2tp_call_conf *conf,
 	                                  struct l2tp_result *res, void **user);
 
-	/* A call was refused without ever being an object; msg is the ICRQ or OCRQ. */
+	/*
+	 * A call was refused by the engine without ever being an object; msg is the ICRQ or OCRQ. Not
+	 * called for a refusal by call_request. On a tunnel that disconnects nothing is sent.
+	 */
 	void (*call_refused)(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
 	                     const struct l2tp_result *res);
 

@@ -51,9 +51,10 @@ int l2tp_tables_init(struct l2tp *l)
 	l->waiting = calloc(L2TP_WAIT_BUCKETS, sizeof(*l->waiting));
 	l->calls_by_peer = calloc(L2TP_BUCKETS, sizeof(*l->calls_by_peer));
 	l->linger = calloc(L2TP_BUCKETS, sizeof(*l->linger));
+	l->linger_by_peer = calloc(L2TP_BUCKETS, sizeof(*l->linger_by_peer));
 	TAILQ_INIT(&l->lingering);
 	if (l->tunnels == NULL || l->calls == NULL || l->by_peer == NULL || l->waiting == NULL ||
-	    l->calls_by_peer == NULL || l->linger == NULL)
+	    l->calls_by_peer == NULL || l->linger == NULL || l->linger_by_peer == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -66,6 +67,7 @@ void l2tp_tables_free(struct l2tp *l)
 	free(l->waiting);
 	free(l->calls_by_peer);
 	free(l->linger);
+	free(l->linger_by_peer);
 }
 
 void l2tp_peer_insert(struct l2tp_tunnel *t)

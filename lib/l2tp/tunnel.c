@@ -144,7 +144,7 @@ static void act_peer_stop(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in
 		t->peer_id = t->chan.peer_tid = in->msg->assigned_tunnel_id;
 	down(t, &res);
 	l2tp_chan_flush(&t->chan);
-	l2tp_linger_add(t);
+	l2tp_linger_add(t, true);
 	gone(t);
 }
 
@@ -157,6 +157,13 @@ static void act_vanish(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 
 static void act_gone(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
+	gone(t);
+}
+
+/* Our StopCCN is acknowledged; what the peer sent before it heard of it may still come (5.8). */
+static void act_drained(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
+{
+	l2tp_linger_add(t, false);
 	gone(t);
 }
 
@@ -196,7 +203,7 @@ static const struct tunnel_row table[] = {
         {L2TP_TS_DISCONNECTING, L2TP_TE_HELLO, act_none, L2TP_TS_DISCONNECTING},
         {L2TP_TS_DISCONNECTING, L2TP_TE_SESSION, act_session_late, L2TP_TS_DISCONNECTING},
         {L2TP_TS_DISCONNECTING, L2TP_TE_STOPCCN, act_peer_stop, L2TP_TS_CLOSED},
-        {L2TP_TS_DISCONNECTING, L2TP_TE_DRAINED, act_gone, L2TP_TS_CLOSED},
+        {L2TP_TS_DISCONNECTING, L2TP_TE_DRAINED, act_drained, L2TP_TS_CLOSED},
         {L2TP_TS_DISCONNECTING, L2TP_TE_ABORT, act_vanish, L2TP_TS_CLOSED},
         {L2TP_TS_DISCONNECTING, L2TP_TE_DEAD, act_gone, L2TP_TS_CLOSED},
 };

@@ -9,8 +9,8 @@
 #define PROTOCOL_VERSION 1 /* 4.4.3 */
 
 /*
- * Answers that a peer may leave unacknowledged before its tunnel is given up: some, more with a
- * larger window and with each call that it has. A peer that sends but never acknowledges cannot make
+ * ICRPs and refusals that a peer may leave unacknowledged before its tunnel is given up: some, more with
+ * a larger window and with each call that it has. A peer that sends but never acknowledges cannot make
  * the queue grow beyond this.
  */
 #define REPLIES_BASE 128

@@ -21,7 +21,7 @@ void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type
 	l2tp_build_hide(b, t->conf.secret, t->conf.secret_len, vector);
 }
 
-bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b)
+bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply)
 {
 	size_t len = l2tp_build_end(b);
 
@@ -30,7 +30,7 @@ bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b)
 		return false;
 	}
 	/* Without memory the channel itself ends the tunnel. */
-	l2tp_chan_send(&t->chan, b->buf, len, t->l->now_ms);
+	l2tp_chan_send(&t->chan, b->buf, len, reply, t->l->now_ms);
 	return true;
 }
 
@@ -74,7 +74,7 @@ void l2tp_send_sccrq(struct l2tp_tunnel *t)
 	l2tp_build_start(t, &b, L2TP_SCCRQ, 0, false);
 	build_self(t, &b);
 	l2tp_build_u64(&b, L2TP_AVP_TIE_BREAKER, t->tie_breaker);
-	l2tp_send_built(t, &b);
+	l2tp_send_built(t, &b, false);
 }
 
 void l2tp_send_sccrp(struct l2tp_tunnel *t, const struct l2tp_msg *sccrq)
@@ -84,7 +84,7 @@ void l2tp_send_sccrp(struct l2tp_tunnel *t, const struct l2tp_msg *sccrq)
 	l2tp_build_start(t, &b, L2TP_SCCRP, 0, true);
 	build_self(t, &b);
 	build_response(t, &b, L2TP_SCCRP, sccrq);
-	l2tp_send_built(t, &b);
+	l2tp_send_built(t, &b, false);
 }
 
 void l2tp_send_scccn(struct l2tp_tunnel *t, const struct l2tp_msg *sccrp)
@@ -93,7 +93,7 @@ void l2tp_send_scccn(struct l2tp_tunnel *t, const struct l2tp_msg *sccrp)
 
 	l2tp_build_start(t, &b, L2TP_SCCCN, 0, false);
 	build_response(t, &b, L2TP_SCCCN, sccrp);
-	l2tp_send_built(t, &b);
+	l2tp_send_built(t, &b, false);
 }
 
 void l2tp_send_hello(struct l2tp_tunnel *t)
@@ -102,7 +102,7 @@ void l2tp_send_hello(struct l2tp_tunnel *t)
 
 	t->hello_ms = t->l->now_ms;
 	l2tp_build_start(t, &b, L2TP_HELLO, 0, false);
-	l2tp_send_built(t, &b);
+	l2tp_send_built(t, &b, false);
 }
 
 static void build_stop(struct l2tp_build *b, uint16_t local_id, const struct l2tp_result *res)

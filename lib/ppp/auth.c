@@ -37,7 +37,7 @@ static void resend(struct timer *t, void *arg, uint64_t now_ms)
 		if (a->sends >= p->conf.max_configure)
 			ppp_end(p, PPP_R_AUTH_TIMEOUT);
 		else if (p->conf.role == PPP_AUTHENTICATOR)
-			chap_send_challenge(p, false);
+			chap_send_challenge(p);
 		else if (a->method == PPP_AUTH_PAP)
 			pap_send_request(p);
 		else
@@ -90,7 +90,7 @@ void auth_start(struct ppp *p)
 	auth_limit(p);
 	if (p->conf.role == PPP_AUTHENTICATOR) {
 		if (a->method != PPP_AUTH_PAP && !a->proxy)
-			chap_send_challenge(p, true);
+			chap_send_challenge(p);
 	} else if (a->method == PPP_AUTH_PAP) {
 		a->first_id = (uint8_t)(a->id + 1);
 		pap_send_request(p);

@@ -14,20 +14,19 @@
 #define MSCHAP_ERROR_AUTH 691 /* RFC 2759 6 */
 
 /*
- * A challenge that was not answered is sent again as it was: it is still the same question, and an
- * answer on its way to the first copy stays good. Each new question has a new value and id.
+ * RFC 1994 4.1: id and value are others each time a challenge is sent, also when it is sent because
+ * the last one was not answered. A client that answers both has answered two questions, the first of
+ * which nobody asks any more; with MS-CHAPv2 two answers to one question would differ.
  */
-void chap_send_challenge(struct ppp *p, bool fresh)
+void chap_send_challenge(struct ppp *p)
 {
 	struct auth *a = &p->auth;
 	uint8_t body[1 + CHAP_VALUE_MAX + PPP_NAME_MAX];
 	size_t n = strlen(p->conf.local_name);
 
-	if (fresh) {
-		a->id++;
-		a->challenge_len = CHAP_CHALLENGE_LEN;
-		ppp_random(p, a->challenge, a->challenge_len);
-	}
+	a->id++;
+	a->challenge_len = CHAP_CHALLENGE_LEN;
+	ppp_random(p, a->challenge, a->challenge_len);
 	body[0] = a->challenge_len;
 	memcpy(body + 1, a->challenge, a->challenge_len);
 	memcpy(body + 1 + a->challenge_len, p->conf.local_name, n);

@@ -62,6 +62,7 @@ static void rx_protocol_reject(struct ppp *p, const struct ppp_pkt *pkt)
 			ppp_end(p, PPP_R_AUTH_REFUSED);
 		break;
 	case PPP_IPCP:
+	case PPP_IPV4: /* nothing else would stop its packets */
 		if (p->phase == PPP_PH_NETWORK)
 			ppp_end(p, PPP_R_NCP_REJECTED);
 		break;
@@ -92,10 +93,24 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 	}
 }
 
-/* A peer without echoes answers each with a Code-Reject, which shows its life just as well. */
+/*
+ * RFC 1661 4.3: what the peer does not know is not sent any more. Without echoes it is for the
+ * tunnel's Hellos to find out that it is gone.
+ */
 static void lcp_code_rejected(struct fsm *f, uint8_t code)
 {
-	log_debug(f->p->log, "ppp event=code-reject code=%u", code);
+	struct ppp *p = f->p;
+
+	log_debug(p->log, "ppp event=code-reject code=%u", code);
+	if (code < 32)
+		p->lcp.refused |= 1u << code;
+	if (code == LCP_ECHO_REQ)
+		ppp_timer_stop(p, &p->lcp.echo);
+}
+
+bool lcp_code_refused(const struct ppp *p, uint8_t code)
+{
+	return code < 32 && (p->lcp.refused >> code & 1) != 0;
 }
 
 static void echo_tick(struct timer *t, void *arg, uint64_t now_ms)
@@ -138,7 +153,7 @@ static void lcp_up(struct fsm *f)
 	l->loops = 0;
 	l->alive = true;
 	l->echo_missed = 0;
-	if (p->conf.echo_ms > 0)
+	if (p->conf.echo_ms > 0 && !lcp_code_refused(p, LCP_ECHO_REQ))
 		ppp_timer(p, &l->echo, p->conf.echo_ms);
 	if (p->ops->lcp_up != NULL)
 		p->ops->lcp_up(p->ctx);

@@ -38,6 +38,7 @@ void lcp_reset_wishes(struct ppp *p)
 	l->want.magic = new_magic(p);
 	l->ask_mru = p->conf.mru != PPP_MRU_DFL;
 	l->ask_magic = true;
+	l->refused = 0;
 	l->ask_pfc = p->conf.want_pfc;
 	l->ask_acfc = p->conf.want_acfc;
 	l->auth_left = p->conf.role == PPP_AUTHENTICATOR ? p->conf.auth_methods : 0;

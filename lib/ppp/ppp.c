@@ -135,6 +135,8 @@ void ppp_tx(struct ppp *p, uint16_t proto, uint8_t code, uint8_t id, const void 
 
 	if (p->over || len > PPP_BODY_MAX)
 		return;
+	if (proto == PPP_LCP && lcp_code_refused(p, code))
+		return;
 	/* RFC 1661 6.6: LCP packets never have their address and control fields compressed. */
 	if (proto == PPP_LCP || !p->lcp.peer.acfc) {
 		f[n++] = FRAME_ADDRESS;
@@ -343,12 +345,13 @@ static void rx_frame(struct ppp *p, const uint8_t *f, size_t len)
 		proto = f[0];
 		f++;
 		len--;
-	} else if (len >= 2 && (f[1] & 1) != 0) {
+	} else if (len >= 2) {
+		/* RFC 1661 2: protocol numbers are odd; an even one is as unknown as any other */
 		proto = get16(f);
 		f += 2;
 		len -= 2;
 	} else {
-		p->rx_bad++; /* RFC 1661 2: protocol numbers are odd */
+		p->rx_bad++;
 		return;
 	}
 	p->lcp.alive = true;

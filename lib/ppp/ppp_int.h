@@ -48,6 +48,7 @@ struct lcp {
 	struct timer echo;
 	uint8_t echo_id, echo_missed;
 	bool alive; /* something came since the last tick */
+	uint32_t refused; /* codes that the peer has rejected, as bits */
 };
 
 enum auth_state {
@@ -149,6 +150,8 @@ void ppp_random(struct ppp *p, void *buf, size_t len);
 /* ---- lcp.c ---- */
 void lcp_init(struct ppp *p);
 void lcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
+/* True when the peer rejected this code (RFC 1661 4.3): it is not sent any more. */
+bool lcp_code_refused(const struct ppp *p, uint8_t code);
 /* lcp_opts.c: the negotiation */
 void lcp_reset_wishes(struct ppp *p);
 void lcp_request(struct fsm *f, struct optbuf *out);
@@ -186,7 +189,7 @@ void pap_answer(struct ppp *p, bool ok, const char *message);
 void pap_send_request(struct ppp *p); /* PPP_PEER */
 
 void chap_rx(struct ppp *p, const struct ppp_pkt *pkt);
-void chap_send_challenge(struct ppp *p, bool fresh);
+void chap_send_challenge(struct ppp *p);
 void chap_answer(struct ppp *p, const struct ppp_auth_reply *reply, bool ok, bool retry);
 void chap_peer_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void chap_peer_resend(struct ppp *p);

@@ -99,6 +99,9 @@ struct cfg_interface_profile {
 	uint32_t ncp_timeout_s; /* 5-300, default 60 */
 	bool acfc, pfc; /* ask for them; default false */
 	uint32_t lcp_restart_ms; /* 100-10000, default 3000 */
+	uint8_t lcp_max_configure; /* 1-50, default 10 */
+	uint8_t lcp_max_terminate; /* 1-10, default 2 */
+	uint8_t lcp_max_failure; /* 1-20, default 5 */
 };
 
 /* A remote host of a destination profile (spec/junose.md 4.1). */

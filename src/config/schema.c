@@ -242,6 +242,12 @@ static const struct cfg_key profile_keys[] = {
          .help = "Ask for protocol field compression."},
         {"lcp-restart", CFG_INT, F(cfg_interface_profile, lcp_restart_ms), .min = 100, .max = 10000,
          .unit = "ms", .deflt = "3000", .help = "Restart timer of LCP and IPCP (RFC 1661 4.6)."},
+        {"lcp-max-configure", CFG_INT, F(cfg_interface_profile, lcp_max_configure), .min = 1,
+         .max = 50, .deflt = "10", .help = "Configure-Requests without an answer (RFC 1661 4.6)."},
+        {"lcp-max-terminate", CFG_INT, F(cfg_interface_profile, lcp_max_terminate), .min = 1,
+         .max = 10, .deflt = "2", .help = "Terminate-Requests without an answer."},
+        {"lcp-max-failure", CFG_INT, F(cfg_interface_profile, lcp_max_failure), .min = 1, .max = 20,
+         .deflt = "5", .help = "Naks before what the subscriber asks for is rejected instead."},
         {.name = NULL}};
 static const struct cfg_stanza profile_stanza = {
         "interface profile", sizeof(struct cfg_interface_profile), profile_keys};

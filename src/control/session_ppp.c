@@ -221,9 +221,9 @@ static void link_conf(const struct session *s, struct ppp_conf *pc)
 	        .single_shot = s->tunnel->single_shot,
 	        .auth_tries = s->tunnel->single_shot ? 1 : ip->auth_tries,
 	        .restart_ms = ip->lcp_restart_ms,
-	        .max_configure = 10, /* RFC 1661 4.6: these three */
-	        .max_terminate = 2,
-	        .max_failure = 5,
+	        .max_configure = ip->lcp_max_configure,
+	        .max_terminate = ip->lcp_max_terminate,
+	        .max_failure = ip->lcp_max_failure,
 	        .auth_timeout_ms = ip->auth_timeout_s * 1000,
 	        .ncp_timeout_ms = ip->ncp_timeout_s * 1000,
 	        .echo_ms = ip->echo_interval_s * 1000,

@@ -13,6 +13,9 @@
 #define STOPCCN_SHUTTING_DOWN  6
 #define ERR_NO_RESOURCES       4
 
+/* RFC 2661 5.8: a cap of the retransmission interval must not be less. */
+#define RETRANSMIT_CAP_MIN_MS 8000
+
 static void str_copy(char *dst, size_t size, const char *src)
 {
 	snprintf(dst, size, "%s", src);
@@ -192,7 +195,9 @@ static void tunnel_conf(const struct ctl *c, const struct tunnel *tn, struct l2t
 	        .retries_established = g->retransmission_established,
 	        .retries_not_established = g->retransmission_not_established,
 	        .retransmit_first_ms = g->retransmit_interval_ms,
-	        .retransmit_cap_ms = 8 * g->retransmit_interval_ms, /* RFC 2661 5.8: 8 s or more */
+	        .retransmit_cap_ms = 8 * g->retransmit_interval_ms > RETRANSMIT_CAP_MIN_MS
+	                                     ? 8 * g->retransmit_interval_ms
+	                                     : RETRANSMIT_CAP_MIN_MS,
 	        .hello_ms = g->hello_interval_s * 1000,
 	        .idle_ms = g->idle_timeout_s * 1000,
 	        .first_call_ms = g->first_session_timeout_s * 1000,

@@ -35,7 +35,9 @@ int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
 	out->n_txq = port->n_txq;
 	out->socket = port->socket;
 	out->link_up = port->link_up;
-	if (port->link_up && rte_eth_link_get_nowait(port->port_id, &link) == 0 &&
+	/* Drivers on top of a device of the kernel make a speed up. */
+	if (port->link_up && port->netdev == NULL &&
+	    rte_eth_link_get_nowait(port->port_id, &link) == 0 &&
 	    link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN)
 		out->speed_mbps = link.link_speed;
 	if (rte_eth_stats_get(port->port_id, &st) != 0)

@@ -29,6 +29,7 @@
 #define FIRST_READ_MS   5000
 #define SETTLE_MS       20 /* after a silent change: one reading for a burst of them */
 #define TICK_MS         1000
+#define RETRY_MS        50 /* what the data plane had no room for */
 #define NEIGH_CYCLE     30 /* ticks in which each neighbour is confirmed once (base_reachable_time) */
 #define NEIGH_PER_TICK  256
 #define NUD_HAS_ADDRESS (NUD_PERMANENT | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE)
@@ -39,7 +40,7 @@ struct kernel {
 	struct ports *p;
 	struct rib *rib;
 	struct mnl_socket *events, *dump;
-	struct event *events_readable, *dump_readable, *settle, *tick;
+	struct event *events_readable, *dump_readable, *settle, *retry, *tick;
 	enum stage stage;
 	uint32_t seq;
 	bool interrupted; /* what is being read changed meanwhile */
@@ -71,6 +72,9 @@ static void arm(struct event *ev, uint32_t ms)
 static int refuse(struct kernel *k, const char *what, int ret)
 {
 	uint64_t skipped;
+
+	if (ret != 0)
+		arm(k->retry, ret == -EAGAIN ? RETRY_MS : TICK_MS);
 
 	/* -EAGAIN is an order book that is full for a moment. */
 	if (ret != 0 && ret != -EAGAIN && log_limit_ok(&k->refused_limit, now_ms(), &skipped))
@@ -428,6 +432,15 @@ static void on_events_readable(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static void on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	struct kernel *k = arg;
+
+	(void)fd;
+	(void)what;
+	(void)rib_retry(k->rib);
+}
+
 /* ---- once a second ---- */
 
 /*
@@ -453,8 +466,6 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	k->budget = NEIGH_PER_TICK;
 	rib_neigh_walk(k->rib, NEIGH_CYCLE, confirm, k);
-	if (rib_refused(k->rib) != 0 && k->stage == STAGE_IDLE)
-		(void)rib_retry(k->rib);
 	arm(k->tick, TICK_MS);
 }
 
@@ -522,9 +533,10 @@ static int start(struct kernel *k)
 	k->dump_readable = event_new(base, mnl_socket_get_fd(k->dump), EV_READ | EV_PERSIST,
 	                             on_dump_readable, k);
 	k->settle = event_new(base, -1, 0, on_settle, k);
+	k->retry = event_new(base, -1, 0, on_retry, k);
 	k->tick = event_new(base, -1, 0, on_tick, k);
 	if (k->events_readable == NULL || k->dump_readable == NULL || k->settle == NULL ||
-	    k->tick == NULL)
+	    k->retry == NULL || k->tick == NULL)
 		return -ENOMEM;
 	arm(k->tick, TICK_MS);
 	return read_first(k);
@@ -549,15 +561,16 @@ struct kernel *kernel_new(struct ports *p)
 
 void kernel_free(struct kernel *k)
 {
-	struct event *ev[4];
+	struct event *ev[5];
 
 	if (k == NULL)
 		return;
 	ev[0] = k->events_readable;
 	ev[1] = k->dump_readable;
 	ev[2] = k->settle;
-	ev[3] = k->tick;
-	for (int i = 0; i < 4; i++)
+	ev[3] = k->retry;
+	ev[4] = k->tick;
+	for (int i = 0; i < 5; i++)
 		if (ev[i] != NULL)
 			event_free(ev[i]);
 	if (k->events != NULL)

@@ -189,7 +189,8 @@ void netdev_release(struct netdev *d, struct nl *nl)
 bool netdev_has_link(const struct netdev *d)
 {
 	uint32_t link = 0;
-
 	/* The carrier itself: IFF_RUNNING follows it with a delay of up to a second. */
-	return ethtool_value(d->name, ETHTOOL_GLINK, &link) != 0 || link != 0;
+	int ret = ethtool_value(d->name, ETHTOOL_GLINK, &link);
+
+	return ret == 0 ? link != 0 : ret != -ENODEV;
 }

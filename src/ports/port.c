@@ -127,6 +127,9 @@ static int make_device(struct ports *p, struct port *port)
 	args = strchr(text, ',');
 	log_debug(p->log, "port %s: making %s", port->cfg->name, text);
 	ret = rte_eal_hotplug_add("vdev", port->dev_name, args != NULL ? args + 1 : "");
+	if (ret != 0 && devargs_is_driver(port->cfg->device, "net_af_xdp"))
+		return fail(p, port, "DPDK cannot make the device; has it a queue for each worker?",
+		            ret);
 	if (ret != 0)
 		return fail(p, port, "DPDK cannot make the device", ret);
 	port->made = true;

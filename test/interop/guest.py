@@ -28,20 +28,29 @@ def result(rc, out):
 
 
 class Ping:
-    """Numbers of a ping's summary."""
+    """What guest/ping.py found."""
 
     def __init__(self, text):
-        m = re.search(r"(\d+) packets transmitted, (\d+) received", text)
-        self.text = text
-        self.sent, self.received = (int(m[1]), int(m[2])) if m else (0, 0)
-        self.duplicates = "duplicates" in text
-
-    @property
-    def ok(self):
-        return self.sent > 0 and self.sent == self.received and not self.duplicates
+        numbers, _, self.errors = text.partition("\n")
+        try:
+            self.sent, self.received, self.duplicates, self.corrupt = map(int, numbers.split())
+        except ValueError:
+            raise LabError("ping: " + text) from None
+        self.ok = self.sent == self.received > 0 and not (self.duplicates or self.corrupt)
 
     def __repr__(self):
-        return f"{self.received}/{self.sent}"
+        return f"{self.received} of {self.sent}, {self.duplicates} duplicates, " \
+               f"{self.corrupt} corrupt {self.errors.strip()}"
+
+
+def ping_command(to, size, count, interval, df, device):
+    return ["python3", "-S", "-E", os.path.join(HERE, "guest", "ping.py"), to, str(size), str(count),
+            str(interval), "3", *([device] if device else []), *(["df"] if df else [])]
+
+
+def ping_from(ns, to, size=56, count=5, interval=0.02, df=False):
+    """Pings from a namespace."""
+    return Ping(ns.run(*ping_command(to, size, count, interval, df, None)))
 
 
 class Guest:
@@ -167,7 +176,7 @@ class Guest:
             self.run("mkdir -p /run/l2tp")
             self.write(f"/run/l2tp/ppp{i}", "\n".join(
                 [f"user {user}", f"password {password}", "noauth", "noccp", "novj", f"mtu {mtu}",
-                 f"mru {mtu}", "ipcp-accept-local", "ipcp-accept-remote", "nodefaultroute",
+                 f"mru {mtu}", "ipcp-accept-local", "ipcp-accept-remote", "nodefaultroute", "lcp-max-terminate 1",
                  f"unit {i}", "debug", f"logfile /run/l2tp/pppd{i}.log", *refuse, *options])
                 + "\n", 0o600)
         self.write("/run/l2tp/xl2tpd.conf", "\n".join(conf) + "\n")
@@ -244,10 +253,9 @@ class Guest:
         return self.run(f"tail -n 40 /run/l2tp/xl2tpd.log; tail -n 60 /run/l2tp/pppd{i}.log "
                         "/run/l2tp/pppd.log 2>/dev/null")
 
-    def ping(self, to, size=56, count=5, interval=0.05, df=False, source=None):
-        return Ping(self.run(f"ping -n -c {count} -i {interval} -W 2 -s {size} "
-                             f"{'-M do' if df else ''} {'-I ' + source if source else ''} {to}",
-                             timeout=count * (interval + 2) + 10))
+    def ping(self, to, size=56, count=5, interval=0.02, df=False, device=None):
+        return Ping(self.run(" ".join(ping_command(to, size, count, interval, df, device)),
+                             timeout=count * interval + 20))
 
     # ---- the wire and the end ----
 

@@ -9,8 +9,8 @@ import shutil
 import tempfile
 
 from daemon import Daemon, leftovers
-from guest import Guest
-from lab import APPLIANCE_IP, CORE_HOST, POOL_LOCAL, wait_until
+from guest import Guest, ping_from
+from lab import APPLIANCE_IP, CORE_HOST, LabError, POOL_LOCAL, wait_until
 from rawclient import Peer
 
 CASES = []
@@ -24,18 +24,19 @@ class Skip(Exception):
 
 
 class Case:
-    def __init__(self, fn, name, config, long, daemon, own_lab):
+    def __init__(self, fn, name, config, long, daemon, own_lab, alone):
         self.fn, self.name, self.config, self.long, self.daemon = fn, name, config, long, daemon
-        self.own_lab = own_lab
+        self.own_lab, self.alone = own_lab, alone or own_lab
         self.doc = (fn.__doc__ or "").strip().split("\n")[0]
 
 
-def case(name, config=None, long=False, daemon=True, own_lab=False):
+def case(name, config=None, long=False, daemon=True, own_lab=False, alone=False):
     """config is merged over the lab's (see lab_config), or is a function that changes it; long
     cases run with --long only; with daemon=False the case starts it itself; own_lab cases run in a
-    lab of their own, with no capture of everything that passes: those with very many packets."""
+    lab of their own, with no capture of everything that passes: those with very many packets. They,
+    and those marked alone, are not run beside others."""
     def mark(fn):
-        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab))
+        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab, alone))
         return fn
     return mark
 
@@ -145,6 +146,12 @@ class Test:
             raise AssertionError(f"no counts in show l2tp:\n{text}")
         return [int(m[1]) for m in rows]
 
+    def tunnels(self):
+        return self.counts()[0]
+
+    def sessions(self):
+        return self.counts()[1]
+
     def wait_counts(self, tunnels=None, sessions=None, timeout=10):
         """Waits until so many tunnels and sessions are up; None: any number."""
         got = []
@@ -173,12 +180,10 @@ class Test:
         for size in sizes:
             size = mtu - 28 if size is None else size
             for to in (POOL_LOCAL, CORE_HOST):
-                r = guest.ping(to, size, count, df=True, source=f"ppp{i}")
-                assert r.ok, f"{ip} to {to}, {size} bytes: {r}\n{r.text}"
-            out = self.lab.core.run("ping", "-n", "-c", str(count), "-i", "0.05", "-W", "2", "-M",
-                                    "do", "-s", str(size), ip, check=False)
-            assert f" {count} received" in out and "duplicate" not in out, \
-                f"core host to {ip}, {size} bytes:\n{out}"
+                r = guest.ping(to, size, count, df=True, device=f"ppp{i}")
+                assert r.ok, f"{ip} to {to}, {size} bytes: {r}"
+            r = ping_from(self.lab.core, ip, size, count, df=True)
+            assert r.ok, f"core host to {ip}, {size} bytes: {r}"
 
     def close(self):
         """Ends the case: the daemon must go in good order and leave nothing. Returns problems."""
@@ -205,6 +210,22 @@ class Test:
                 p.pump(0)
             except AssertionError:
                 pass  # a case has looked at what it wanted to see
+
+    def save_state(self, capture):
+        """After a failure: what the daemon can still tell, and what the wire has seen so far."""
+        try:
+            with open(os.path.join(self.folder, "state.txt"), "w", encoding="utf-8") as f:
+                for command in ("show dataplane", "show dataplane drops", "show l2tp",
+                                "show l2tp tunnel detail", "show l2tp session detail",
+                                "show ip pool"):
+                    f.write(f"== {command}\n{self.console(command)}\n")
+                for ns, dev in ((self.lab.app, "wan0"), (self.lab.app, "core0")):
+                    f.write(ns.ip("-s", "link", "show", "dev", dev))
+                f.write(self.lab.access.ip("-s", "link") + self.lab.core.ip("-s", "link"))
+        except (OSError, LabError):
+            pass  # it is dead, or was never started
+        if os.path.getsize(capture) < 20 << 20:
+            shutil.copy(capture, self.folder)
 
     def log_tail(self, lines=40):
         try:

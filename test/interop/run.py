@@ -96,6 +96,7 @@ class Runner:
             status, problems = "skip", [str(e)]
         except Exception as e:
             problems, trace = [f"{type(e).__name__}: {e}"], traceback.format_exc()
+            test.save_state(self.capture.path)
         try:
             problems += test.close()
         except Exception as e:
@@ -230,13 +231,15 @@ def main():
         runner.report("skip", c.name, 0, "long: run scripts/test long")
     cases = [c for c in cases if args.long or not c.long]
     if args.jobs > 1:
-        for k, v in run_parallel(args, cases).items():
+        for k, v in run_parallel(args, [c for c in cases if not c.alone]).items():
             runner.counts[k] += v
-    else:
+        cases = [c for c in cases if c.alone]
+    if cases:
         runner.run(cases)
     c = runner.counts
     print(f"{c['pass']} passed, {c['fail']} failed, {c['skip']} skipped")
     sys.exit(1 if c["fail"] else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -81,6 +81,9 @@ static void default_profiles(const struct config *c)
 	EQ(p->ncp_timeout_s, 60);
 	EQ(p->acfc || p->pfc, false);
 	EQ(p->lcp_restart_ms, 3000);
+	EQ(p->lcp_max_configure, 10);
+	EQ(p->lcp_max_terminate, 2);
+	EQ(p->lcp_max_failure, 5);
 	CU_ASSERT(is_v4(&d->address, "0.0.0.0"));
 	EQ(d->max_sessions, 0);
 	EQ(d->n_hosts, 1);
@@ -216,7 +219,8 @@ static void test_profiles(void)
 	        "local-address=\"10.0.0.1\"; pool=\"p\"; dns=(\"9.9.9.9\"); "
 	        "nbns=(\"1.0.0.1\",\"1.0.0.2\"); mru=128; mtu=1400; mss-clamp=false; "
 	        "accept-peer-address=true; echo-interval=0; echo-failures=20; auth-tries=10; "
-	        "auth-timeout=5; ncp-timeout=300; acfc=true; pfc=true; lcp-restart=10000;});"
+	        "auth-timeout=5; ncp-timeout=300; acfc=true; pfc=true; lcp-restart=10000; "
+	        "lcp-max-configure=50; lcp-max-terminate=10; lcp-max-failure=20;});"
 	        "destination-profiles = ({name=\"d\"; address=\"198.51.100.7\"; "
 	        "max-sessions=65535; "
 	        "hosts=({name=\"lac 1\"; interface-profile=\"x\"; single-shot-tunnel=true; "
@@ -243,6 +247,9 @@ static void test_profiles(void)
 	EQ(p->auth_timeout_s, 5);
 	EQ(p->ncp_timeout_s, 300);
 	EQ(p->lcp_restart_ms, 10000);
+	EQ(p->lcp_max_configure, 50);
+	EQ(p->lcp_max_terminate, 10);
+	EQ(p->lcp_max_failure, 20);
 	CU_ASSERT(is_v4(&c->dest_profiles[0].address, "198.51.100.7"));
 	EQ(c->dest_profiles[0].max_sessions, 65535);
 	h = &c->dest_profiles[0].hosts[0];

@@ -322,6 +322,9 @@ struct rig *rig_new(void)
 	        .auth_timeout_s = 30,
 	        .ncp_timeout_s = 60,
 	        .lcp_restart_ms = 3000,
+	        .lcp_max_configure = 10,
+	        .lcp_max_terminate = 2,
+	        .lcp_max_failure = 5,
 	};
 	snprintf(r->ifprof.name, sizeof(r->ifprof.name), "ppp");
 	snprintf(r->ifprof.pool, sizeof(r->ifprof.pool), "p");

@@ -321,6 +321,14 @@ void peer_drain(struct env *e)
 		;
 }
 
+void peer_append_unknown(struct env *e)
+{
+	static const uint8_t avp[] = {0x80, 8, 0, 0, 0x03, 0xe7, 1, 2};
+
+	memcpy(&e->buf[e->b.len], avp, sizeof(avp));
+	e->b.len += sizeof(avp);
+}
+
 void peer_sccrq(struct env *e, uint16_t peer_tid, const void *challenge, size_t len)
 {
 	struct l2tp_build *b;
@@ -389,6 +397,17 @@ void peer_stopccn(struct env *e)
 	l2tp_build_u16(b, L2TP_AVP_ASSIGNED_TUNNEL_ID, e->peer_tid);
 	l2tp_build_result(b, 6, true, 0, "going down");
 	peer_send(e);
+}
+
+enum l2tp_tunnel_state env_state(struct env *e)
+{
+	struct l2tp_tunnel *t = l2tp_tunnel_by_id(e->l, e->tid);
+	struct l2tp_tunnel_info info;
+
+	if (t == NULL)
+		return L2TP_TS_CLOSED;
+	l2tp_tunnel_info(t, &info);
+	return info.state;
 }
 
 uint16_t env_dial(struct env *e)

@@ -91,6 +91,9 @@ int peer_next(struct env *e);
 /* Reads all there is, acknowledges it, forgets it. */
 void peer_drain(struct env *e);
 
+/* Adds an unknown attribute with the M bit to the message under construction. */
+void peer_append_unknown(struct env *e);
+
 /* Messages with the usual content. */
 void peer_sccrq(struct env *e, uint16_t peer_tid, const void *challenge, size_t len);
 void peer_scccn(struct env *e);
@@ -99,6 +102,8 @@ void peer_iccn(struct env *e, uint16_t sid);
 void peer_cdn(struct env *e, uint16_t sid, uint16_t peer_sid);
 void peer_stopccn(struct env *e);
 
+/* The state of the tunnel with the id that the peer knows; closed when there is none. */
+enum l2tp_tunnel_state env_state(struct env *e);
 /* A tunnel that the peer has opened, or a call on it; the log is emptied. Returns the id. */
 uint16_t env_dial(struct env *e);
 uint16_t env_call(struct env *e, uint16_t peer_sid);

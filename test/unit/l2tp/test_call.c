@@ -467,6 +467,37 @@ static void test_reentrant(void)
 	env_free(&e);
 }
 
+static void close_all(struct env *e, struct l2tp_call *c)
+{
+	struct l2tp_call *next;
+
+	while ((next = l2tp_call_next(e->t, NULL)) != NULL)
+		close_call(e, next);
+}
+
+/* The owner clears hundreds of calls at once: what it sends is not the peer's doing. */
+static void test_mass_close(void)
+{
+	struct env e;
+
+	env_init(&e);
+	e.quiet = true;
+	env_dial(&e);
+	for (uint16_t i = 1; i < 400; i++)
+		env_call(&e, i);
+	e.on_call_up = close_all;
+	peer_icrq(&e, 400);
+	CU_ASSERT_EQUAL(peer_get(&e), L2TP_ICRP);
+	peer_iccn(&e, e.msg.assigned_session_id);
+	e.on_call_up = NULL;
+	e.log[0] = '\0';
+	for (uint16_t i = 401; i < 410; i++)
+		peer_icrq(&e, i);
+	env_expect(&e, "");
+	CU_ASSERT_EQUAL(env_state(&e), L2TP_TS_ESTABLISHED);
+	env_free(&e);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -485,6 +516,7 @@ int main(void)
 	        {"idle timer (T9, T10, T11)", test_idle},
 	        {"idle timer from the start", test_idle_from_start},
 	        {"close in callbacks", test_reentrant},
+	        {"mass close", test_mass_close},
 	        CU_TEST_INFO_NULL,
 	};
 

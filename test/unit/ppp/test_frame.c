@@ -45,9 +45,12 @@ static void test_header_forms(void)
 	feed_raw(e, "", 0);
 	feed_raw(e, "\xff\x03", 2);
 	feed_raw(e, "\xff\x03\xc0", 3);
-	feed_raw(e, "\xc0\x20\x01\x01\x00\x04", 6); /* even protocol number */
-	CU_ASSERT_EQUAL(info(e).rx_bad, 4);
+	CU_ASSERT_EQUAL(info(e).rx_bad, 3);
 	CU_ASSERT_FALSE(next_frame(e, &g));
+	feed_raw(e, "\xc0\x20\x01\x01\x00\x04", 6); /* even protocol number */
+	CU_ASSERT_TRUE(next_frame(e, &g));
+	CU_ASSERT_EQUAL(g.code, 8);
+	CU_ASSERT_EQUAL(memcmp(g.body, "\xc0\x20\x01\x01\x00\x04", 6), 0);
 	net_free(&net);
 }
 
@@ -141,13 +144,11 @@ static void test_protocol_reject_received(void)
 	static const struct {
 		const char *proto;
 		enum ppp_reason reason;
-	} t[] = {{"\x80\x21", PPP_R_NCP_REJECTED},
-	         {"\xc0\x21", PPP_R_PROTOCOL_ERROR},
-	         {"\x80\xfd", PPP_R_NONE},
-	         {"\x80\x57", PPP_R_NONE},
-	         {"\xc2\x23", PPP_R_NONE}};
+	} t[] = {{"\x80\x21", PPP_R_NCP_REJECTED},   {"\x00\x21", PPP_R_NCP_REJECTED},
+	         {"\xc0\x21", PPP_R_PROTOCOL_ERROR}, {"\x80\xfd", PPP_R_NONE},
+	         {"\x80\x57", PPP_R_NONE},           {"\xc2\x23", PPP_R_NONE}};
 
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		struct end *e = in_network();
 
 		feed(e, PPP_LCP, 8, 1, t[i].proto, 2);
