@@ -93,7 +93,10 @@ static int make_dataplane(struct app *a)
 
 	a->dp = dp_new(&dc, &a->log);
 	if (a->dp == NULL)
-		return fail(a, "data plane", errno);
+		return fail(a,
+		            errno == ENOMEM ? "data plane: system.memory is too small"
+		                            : "data plane",
+		            errno);
 	for (uint32_t i = 0; i < a->conf->n_pools; i++) {
 		uint32_t first = ipaddr_to_v4(&a->conf->pools[i].first);
 		uint32_t last = ipaddr_to_v4(&a->conf->pools[i].last);
@@ -135,32 +138,17 @@ static int make_ports(struct app *a)
 	return 0;
 }
 
-/* The first address of an interface, which its ICMP errors are sent from; 0: none. */
-static uint32_t address_of(const struct config *c, const struct ports_twin_info *twin)
+static void set_if_address(void *ctx, uint16_t ifidx, uint32_t ip)
 {
-	for (uint32_t i = 0; i < c->n_ports; i++) {
-		const struct cfg_port *p = &c->ports[i];
-
-		if (strcmp(p->name, twin->port) != 0)
-			continue;
-		if (twin->vlan == 0)
-			return p->n_addresses > 0 ? ipaddr_to_v4(&p->addresses[0].addr) : 0;
-		for (uint32_t j = 0; j < p->n_subifs; j++)
-			if (p->subifs[j].vlan == twin->vlan && p->subifs[j].n_addresses > 0)
-				return ipaddr_to_v4(&p->subifs[j].addresses[0].addr);
-	}
-	return 0;
+	ctl_set_if_address(ctx, ifidx, ip);
 }
 
 static int make_control(struct app *a)
 {
-	struct ports_twin_info twin;
-
 	a->ctl = ctl_new(a->conf, &ctl_ops, a, a->dp, &a->loop.timers, &a->log, loop_now_ms());
 	if (a->ctl == NULL)
 		return fail(a, "control", ENOMEM);
-	for (uint32_t i = 0; ports_get_twin_info(a->ports, i, &twin) == 0; i++)
-		ctl_set_if_address(a->ctl, twin.ifidx, address_of(a->conf, &twin));
+	ports_each_address(a->ports, set_if_address, a->ctl);
 	a->loop.dp = a->dp;
 	a->loop.ctl = a->ctl;
 	a->loop.ports = a->ports;

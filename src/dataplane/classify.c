@@ -43,6 +43,13 @@ static struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop 
 	return NULL;
 }
 
+/* Packets to our addresses that are not L2TP: a flood of them must not cost us our neighbours. */
+static struct rte_mbuf *ip_to_twin(struct worker *w, struct rte_mbuf *m)
+{
+	return gcra_take(&w->twin_ip_limit, w->now) ? to_twin(w, m)
+	                                            : drop(w, m, DP_DROP_PUNT_LIMIT);
+}
+
 /* RFC 2661 3.1: a control message has L and S, and neither O nor P. At the Ethernet header. */
 static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
@@ -116,7 +123,7 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 	if (unlikely(len < sizeof(*u)))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
 	if (u->dst_port != rte_cpu_to_be_16(L2TP_PORT))
-		return to_twin(w, m);
+		return ip_to_twin(w, m);
 	ulen = rte_be_to_cpu_16(u->dgram_len);
 	if (unlikely(ulen < sizeof(*u) || ulen > len))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
@@ -149,7 +156,7 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 	uint16_t at;
 
 	if (ip->next_proto_id != IPPROTO_UDP)
-		return to_twin(w, m);
+		return ip_to_twin(w, m);
 	if (likely(!ip4_is_fragment(ip)))
 		return local_whole(w, m);
 	/* All fragments of one pair of hosts meet on one worker, however the port spreads them. */

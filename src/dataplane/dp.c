@@ -116,6 +116,8 @@ static int worker_limits(struct worker *w, uint32_t seed)
 	for (int c = 0; c < DP_PUNT_MAX; c++)
 		gcra_init(&w->punt_limit[c], w->dp->tsc_hz, conf->punt_rate[c],
 		          conf->punt_rate[c] / 5 + 1);
+	gcra_init(&w->twin_ip_limit, w->dp->tsc_hz, conf->punt_rate[DP_PUNT_TWIN] / 2 + 1,
+	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
 	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
 	                       conf->new_tunnel_source_rate, seed, conf->socket);
 	return w->newtun == NULL ? -ENOMEM : 0;

@@ -45,7 +45,8 @@ enum dp_punt_class {
 	DP_PUNT_TWIN, /* an Ethernet frame for the kernel twin of its interface */
 	DP_PUNT_SUBSCRIBER, /* an IP packet of a subscriber to one of our own addresses: to the tun */
 	DP_PUNT_ICMP, /* a transit packet that wants an ICMP error: see dp_punt.icmp */
-	DP_PUNT_NEIGH, /* a next hop wants resolving; no bytes, see ifidx and next_hop */
+	DP_PUNT_NEIGH, /* a next hop wants resolving; no bytes, see ifidx and next_hop. Comes again
+			  every second while packets wait, 3 s at most: answer with dp_neigh_set */
 	DP_PUNT_MAX
 };
 
@@ -146,7 +147,11 @@ int dp_pool_add(struct dp *dp, uint32_t first, uint32_t n);
 
 /* ---- tunnels and sessions (called by control) ---- */
 
-/* A tunnel id of ours is in use: its control messages are class L2TP. */
+/*
+ * A tunnel id of ours is in use: its control messages are class L2TP, when they come from the peer to
+ * the local address through conn. Peer port 0: any, until the peer has answered (RFC 2661 8.1); call
+ * again to set it. -EAFNOSUPPORT: not IPv4.
+ */
 int dp_tunnel_add(struct dp *dp, uint16_t tunnel_id, const struct endpoint *local,
                   const struct endpoint *peer, uint64_t conn);
 int dp_tunnel_del(struct dp *dp, uint16_t tunnel_id);
@@ -172,6 +177,10 @@ struct dp_session {
 
 /* The worker with the least sessions. */
 uint16_t dp_owner_pick(struct dp *dp);
+/*
+ * -EEXIST: the id is live. -EBUSY: its removal is not applied yet. -EINVAL: id or generation 0, no such
+ * worker. -EAFNOSUPPORT: not IPv4. A subscriber's address that another session has moves to this one.
+ */
 int dp_session_add(struct dp *dp, const struct dp_session *s);
 /* Changes everything but session_id, gen and worker. Same gen or -ESTALE. */
 int dp_session_update(struct dp *dp, const struct dp_session *s);
@@ -190,19 +199,28 @@ struct dp_session_stats {
 	uint64_t rx_out_of_sequence, rx_lost;
 	uint16_t ns, nr;
 };
+/* Also after the session's end, until its id is used again. -ENOENT, -ESTALE. */
 int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen,
                      struct dp_session_stats *out);
 
 /* ---- packets that control sends ---- */
 
-/* A UDP datagram, routed by the data plane; checksum filled in. conn 0. */
+/*
+ * All copy the bytes. -EAGAIN: the worker's FIFO is full. -ENOBUFS: no buffer. -EMSGSIZE: larger than
+ * 10,240 bytes with headers, or than the link. -EINVAL: not a packet or frame.
+ */
+
+/* A UDP datagram, routed by the data plane; checksum filled in. conn 0, else -ENOTSUP. */
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
                 uint64_t conn, const uint8_t *payload, size_t len);
 /* A PPP frame into a session, by its owner, in order with its other messages. */
 int dp_send_ppp(struct dp *dp, uint16_t session_id, uint32_t gen, const uint8_t *frame, size_t len);
 /* An Ethernet frame out of an interface (from its twin); the sub-interface's tag is added. */
 int dp_send_frame(struct dp *dp, uint16_t ifidx, const uint8_t *frame, size_t len);
-/* An IP packet to be routed as if it had come in by a port (from the subscribers' tun; ICMP). */
+/*
+ * An IP packet to be routed as if it had come in by a port (from the subscribers' tun; ICMP), but for
+ * the TTL: the kernel has counted this hop.
+ */
 int dp_send_ip(struct dp *dp, const uint8_t *packet, size_t len);
 
 /* ---- what workers give to control ---- */
@@ -218,6 +236,7 @@ void dp_tick(struct dp *dp, uint64_t now_ms);
 
 /* ---- counters ---- */
 
+/* What each means, and the law that ties them, is in dataplane/stats.c. */
 struct dp_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];

@@ -6,6 +6,7 @@
 #include "dataplane/priv.h"
 
 #include <netinet/in.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 #include <rte_ip.h>
@@ -78,19 +79,54 @@ static inline uint16_t cksum_replace(uint16_t sum, uint16_t old, uint16_t new)
 	return (uint16_t)~s;
 }
 
-/* RFC 768: the sum over pseudo header, header and data. Addresses in host order. */
-static inline bool udp4_sum_ok(const struct rte_udp_hdr *udp, uint16_t len, uint32_t src,
-                               uint32_t dst)
+/*
+ * The one's complement sum of len bytes and a start, not folded (RFC 1071 2: the order of bytes and
+ * the width of words do not matter). Eight bytes a step: DPDK's sums two, and is four times slower.
+ */
+static inline uint64_t sum_bytes(const void *bytes, size_t len, uint64_t sum)
 {
-	struct {
-		uint32_t src, dst;
-		uint8_t zero, proto;
-		uint16_t len;
-	} pseudo = {rte_cpu_to_be_32(src), rte_cpu_to_be_32(dst), 0, IPPROTO_UDP,
-	            rte_cpu_to_be_16(len)};
-	uint32_t sum = __rte_raw_cksum(&pseudo, sizeof(pseudo), 0);
+	const uint8_t *p = bytes;
+	uint64_t word, odd = 0;
 
-	return __rte_raw_cksum_reduce(__rte_raw_cksum(udp, len, sum)) == 0xffff;
+	for (; len >= 8; p += 8, len -= 8) {
+		memcpy(&word, p, 8);
+		sum += (uint32_t)word;
+		odd += word >> 32;
+	}
+	word = 0;
+	memcpy(&word, p, len);
+	return sum + odd + (uint32_t)word + (word >> 32);
+}
+
+static inline uint16_t sum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+/*
+ * RFC 768: the folded sum over pseudo header, header and data, 0xffff when the checksum in it is
+ * right. Addresses in network order.
+ */
+static inline uint16_t udp4_sum(const struct rte_udp_hdr *udp, uint16_t len, rte_be32_t src,
+                                rte_be32_t dst)
+{
+	uint64_t sum = (uint64_t)src + dst + rte_cpu_to_be_16(IPPROTO_UDP) + rte_cpu_to_be_16(len);
+
+	return sum_fold(sum_bytes(udp, len, sum));
+}
+
+/* Fills the checksum in; it never comes out as 0, which means none. */
+static inline void udp4_fill(struct rte_udp_hdr *udp, uint16_t len, rte_be32_t src, rte_be32_t dst)
+{
+	uint16_t sum;
+
+	udp->dgram_cksum = 0;
+	sum = (uint16_t)~udp4_sum(udp, len, src, dst);
+	udp->dgram_cksum = sum == 0 ? 0xffff : sum;
 }
 
 /* True when an L2TP datagram's UDP checksum is absent or right, as far as the port has not said. */
@@ -101,5 +137,5 @@ static inline bool udp4_verify(const struct rte_mbuf *m, const struct rte_udp_hd
 
 	if (udp->dgram_cksum == 0 || said == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
-	return udp4_sum_ok(udp, len, src, dst);
+	return udp4_sum(udp, len, rte_cpu_to_be_32(src), rte_cpu_to_be_32(dst)) == 0xffff;
 }

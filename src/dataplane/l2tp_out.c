@@ -76,7 +76,7 @@ static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint
 		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
 	}
 	if (t->flags & SESS_UDP_SUM)
-		udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+		udp4_fill(udp, (uint16_t)(m->data_len - sizeof(*ip)), ip->src_addr, ip->dst_addr);
 	return true;
 }
 

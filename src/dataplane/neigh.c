@@ -107,6 +107,8 @@ int dp_neigh_set(struct dp *dp, uint16_t ifidx, uint32_t ip, const uint8_t *mac)
 	if (mac != NULL) {
 		memcpy(&msg.neigh.mac, mac, 6);
 		msg.neigh.mac |= MAC_KNOWN;
+		if (dp_neigh_mac(dp, ifidx, ip) == msg.neigh.mac)
+			return 0; /* nothing new: no packet waits */
 		idx = neigh_get(dp, ifidx, ip);
 		if (idx == UINT32_MAX)
 			return -ENOSPC;

@@ -177,6 +177,7 @@ struct worker {
 	struct rte_ring **handoff_to; /* by worker */
 	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH holds numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
+	struct gcra twin_ip_limit; /* half of TWIN: the other half is ARP's and multicast's */
 	struct newtun *newtun;
 	struct rte_ip_frag_tbl *reass;
 	struct rte_ip_frag_death_row *dead_frags;
@@ -232,7 +233,8 @@ struct dp {
 	/* the event */
 	int event_fd;
 	bool armed; /* atomic: control sets, a worker or control clears */
-	bool expect_event; /* control: armed since the event was last read */
+	bool control_armed; /* control: since it last polled */
+	uint64_t events_due; /* control: writes that workers have made or will make */
 };
 
 /* ---- stages: survivors are compacted in v, their number is returned ---- */

@@ -109,14 +109,18 @@ static void deliver(enum dp_punt_class class, void *item, dp_punt_fn fn, void *c
 	rte_pktmbuf_free(m);
 }
 
-static void event_read(struct dp *dp)
+/* Takes the arm back, or reads what the worker that took it writes, now or when it has written. */
+static void event_settle(struct dp *dp)
 {
 	uint64_t n;
 
-	/* A worker that took the arm may not have written yet: then look again next time. */
-	if (dp->expect_event && !__atomic_load_n(&dp->armed, __ATOMIC_ACQUIRE) &&
-	    read(dp->event_fd, &n, sizeof(n)) == sizeof(n))
-		dp->expect_event = false;
+	if (dp->control_armed) {
+		dp->control_armed = false;
+		if (!__atomic_exchange_n(&dp->armed, false, __ATOMIC_ACQ_REL))
+			dp->events_due++;
+	}
+	if (dp->events_due > 0 && read(dp->event_fd, &n, sizeof(n)) == sizeof(n))
+		dp->events_due -= n;
 }
 
 static uint32_t take(struct rte_ring *r, enum dp_punt_class class, uint32_t most, dp_punt_fn fn,
@@ -136,7 +140,7 @@ uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
 {
 	uint32_t there[DP_PUNT_MAX][DP_MAX_WORKERS], n = 0;
 
-	event_read(dp);
+	event_settle(dp);
 	/*
 	 * Counted from the least urgent on: a session's first PPP frame is right behind its ICCN, which
 	 * would otherwise come into a ring that has had its turn, and be too late.
@@ -167,8 +171,8 @@ static bool punts_waiting(const struct dp *dp)
 
 bool dp_arm(struct dp *dp)
 {
-	event_read(dp);
-	dp->expect_event = true;
+	event_settle(dp);
+	dp->control_armed = true;
 	__atomic_store_n(&dp->armed, true, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !punts_waiting(dp);

@@ -67,7 +67,7 @@ static void udp_headers(uint8_t *p, uint16_t len, const struct endpoint *src,
 	        .dst_port = rte_cpu_to_be_16(dst->port),
 	        .dgram_len = rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip))),
 	};
-	udp->dgram_cksum = rte_ipv4_udptcp_cksum(ip, udp);
+	udp4_fill(udp, (uint16_t)(len - sizeof(*ip)), ip->src_addr, ip->dst_addr);
 	ip->hdr_checksum = rte_ipv4_cksum(ip);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* Downstream: packets of the world to subscribers. */
+#include "dataplane/ip4.h"
 #include "dataplane/rig.h"
 
 #include <string.h>
@@ -138,6 +139,30 @@ static void test_sequence(void)
 	CU_ASSERT_EQUAL(st.tx_packets, 3);
 	CU_ASSERT_EQUAL(st.tx_bytes, 360);
 	CU_ASSERT_EQUAL(st.tx_discards, 0);
+	rig_close();
+}
+
+/* Every length modulo the word of the sum, and every value: 0 would mean that there is none. */
+static void test_checksum(void)
+{
+	rig_open(NULL);
+	rig_add(rig_session());
+	for (uint16_t n = 0; n < 40; n++) {
+		send_down(&(struct ipspec){.src = WORLD, .dst = SUB, .payload = n});
+		CU_ASSERT_EQUAL_FATAL(rig()->n_frames, 1);
+		CU_ASSERT_TRUE(udp_right(rig()->frames[0].d.b + OUTER));
+		rig_clear();
+	}
+	for (uint32_t v = 0; v <= UINT16_MAX; v++) {
+		struct {
+			struct rte_udp_hdr h;
+			uint8_t v[2];
+		} u = {.h.dgram_len = rte_cpu_to_be_16(10), .v = {(uint8_t)(v >> 8), (uint8_t)v}};
+
+		udp4_fill(&u.h, 10, 1, 2);
+		if (u.h.dgram_cksum == 0 || udp4_sum(&u.h, 10, 1, 2) != 0xffff)
+			CU_FAIL("checksum");
+	}
 	rig_close();
 }
 
@@ -532,6 +557,7 @@ static CU_TestInfo tests[] = {
         {"every form of header", test_forms},
         {"sub-interface", test_vlan},
         {"sequence", test_sequence},
+        {"checksum", test_checksum},
         {"outer ids", test_ip_ids_differ},
         {"no session for the address", test_not_there},
         {"framed address", test_framed},

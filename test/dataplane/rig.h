@@ -146,5 +146,7 @@ void hex_make(struct bytes *d, const char *hex);
 CU_TestInfo *up_tests(void);
 CU_TestInfo *down_tests(void);
 CU_TestInfo *path_tests(void);
+CU_TestInfo *reassembly_tests(void);
 CU_TestInfo *control_tests(void);
+CU_TestInfo *session_tests(void);
 CU_TestInfo *worker_tests(void);

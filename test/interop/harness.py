@@ -24,18 +24,19 @@ class Skip(Exception):
 
 
 class Case:
-    def __init__(self, fn, name, config, long, daemon, own_lab):
+    def __init__(self, fn, name, config, long, daemon, own_lab, alone):
         self.fn, self.name, self.config, self.long, self.daemon = fn, name, config, long, daemon
-        self.own_lab = own_lab
+        self.own_lab, self.alone = own_lab, alone or own_lab
         self.doc = (fn.__doc__ or "").strip().split("\n")[0]
 
 
-def case(name, config=None, long=False, daemon=True, own_lab=False):
+def case(name, config=None, long=False, daemon=True, own_lab=False, alone=False):
     """config is merged over the lab's (see lab_config), or is a function that changes it; long
     cases run with --long only; with daemon=False the case starts it itself; own_lab cases run in a
-    lab of their own, with no capture of everything that passes: those with very many packets."""
+    lab of their own, with no capture of everything that passes: those with very many packets. They,
+    and those marked alone, are not run beside others."""
     def mark(fn):
-        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab))
+        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab, alone))
         return fn
     return mark
 
@@ -144,6 +145,12 @@ class Test:
         if not all(rows):
             raise AssertionError(f"no counts in show l2tp:\n{text}")
         return [int(m[1]) for m in rows]
+
+    def tunnels(self):
+        return self.counts()[0]
+
+    def sessions(self):
+        return self.counts()[1]
 
     def wait_counts(self, tunnels=None, sessions=None, timeout=10):
         """Waits until so many tunnels and sessions are up; None: any number."""

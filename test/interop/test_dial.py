@@ -196,7 +196,7 @@ def iperf(t, g, *args, udp=False):
             server.wait()
 
 
-@case("iperf-tcp")
+@case("iperf-tcp", alone=True)
 def iperf_tcp(t):
     """TCP both ways moves 8 MB each, MSS clamped to the session's MTU"""
     g = t.client()
@@ -208,7 +208,7 @@ def iperf_tcp(t):
         assert got >= 7 << 20, got
 
 
-@case("iperf-udp")
+@case("iperf-udp", alone=True)
 def iperf_udp(t):
     """UDP both ways: every packet sent arrives, and is counted"""
     g = t.client()

@@ -53,7 +53,7 @@ def pools_used(t):
 
 def all_gone(t):
     detail = t.console("show l2tp detail")
-    return not (t.tunnels() or t.sessions() or pools_used(t)
+    return not (any(t.counts()) or pools_used(t)
                 or number(detail, "Tunnel ids in use") or number(detail, "Session ids in use")
                 or number(detail, "Half-open tunnels"))
 
@@ -191,3 +191,78 @@ def load_64000(t):
     t.note(f"up in {', '.join(up)} s, down in {', '.join(down)} s; "
            f"{rss(t) >> 20} MB resident")
     assert_all_gone(t)
+
+
+# A Hello after a second of silence, then 0.5 + 1 + 2 s for its repetitions.
+DIES = {"log": {"level": "notice"}, "ports": {"rx-descriptors": 4096},
+        "l2tp": {"hello-interval": 1, "retransmission-established": 2, "retransmit-interval": 500,
+                 "destruct-timeout": 10}}
+RECLAIM_S = 1 + 0.5 + 1 + 2 + 5  # .. and what a busy machine adds
+CROWD = (100, 4)
+
+
+def rounds(t):
+    return 50 if t.long else 5
+
+
+def crowd(t, *args):
+    """100 tunnels with 4 sessions each; returns when all are up and have passed data."""
+    load = Load(t, *CROWD, "-n", 1, *args)
+    t.wait_counts(CROWD[0], CROWD[0] * CROWD[1], 30)
+    return load
+
+
+def reclaimed(t, since, took):
+    assert_all_gone(t, RECLAIM_S)
+    took.append(time.monotonic() - since)
+
+
+def note_reclaimed(t, took):
+    t.note(f"all reclaimed within {max(took):.1f} s at most, {len(took)} rounds")
+
+
+@case("crowd-killed", config=DIES, own_lab=True)
+def crowd_killed(t):
+    """100 tunnels of 4 sessions end without a word; all is reclaimed in time and they dial again"""
+    took = []
+    for _ in range(rounds(t)):
+        load = crowd(t, "-h", 600)
+        load.kill()
+        reclaimed(t, time.monotonic(), took)
+    Load(t, *CROWD, "-n", 2).end()
+    assert_all_gone(t)
+    note_reclaimed(t, took)
+
+
+@case("crowd-cut", config=DIES, own_lab=True)
+def crowd_cut(t):
+    """the wire to 100 tunnels of 4 sessions is cut; all is reclaimed in time and they dial again"""
+    took = []
+    for _ in range(rounds(t)):
+        load = crowd(t, "-h", 600)
+        t.lab.access.ip("link", "set", "wan0p", "down")
+        cut = time.monotonic()
+        try:
+            reclaimed(t, cut, took)
+        finally:
+            t.lab.access.ip("link", "set", "wan0p", "up")
+            load.kill()
+    Load(t, *CROWD, "-n", 2).end()
+    assert_all_gone(t)
+    note_reclaimed(t, took)
+
+
+@case("crowd-appliance-killed", config=DIES, own_lab=True)
+def crowd_appliance_killed(t):
+    """the daemon is killed under 100 tunnels of 4 sessions; the next one takes them all again"""
+    begin = time.monotonic()
+    for _ in range(rounds(t)):
+        load = crowd(t, "-h", 600)
+        t.daemon.kill()
+        load.kill()
+        t.new_daemon().start()
+        assert all_gone(t)
+    Load(t, 1, 1, "-n", 1).end()  # next hops are known from here on
+    Load(t, *CROWD, "-n", 2).end()
+    assert_all_gone(t)
+    t.note(f"{(time.monotonic() - begin) / rounds(t):.1f} s a round")

@@ -22,6 +22,7 @@
 
 #define MAX_SOCKETS 16384
 #define PING_BYTES  84
+#define SETTLE_MS   300
 
 struct opts {
 	struct ipaddr local, lns, target;
@@ -270,6 +271,9 @@ static bool bring_up(struct load *l)
 			break;
 	}
 	l->all_up_ms = l->now_ms;
+	/* The LNS opens a session when our last Configure-Ack has come, which is still on its way. */
+	while (l->now_ms < l->all_up_ms + SETTLE_MS)
+		turn(l);
 	return l->tunnels_up == l->o.tunnels && l->n_session == want;
 }
 

@@ -61,7 +61,8 @@ static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
 
 	if (++t->tries > TRIES) {
 		/* The last two tries at least had a good net. */
-		if (sim_reliable(t->lac->s) && (lns_has(t->lac->s, t) || t->stop_heard))
+		if (sim_reliable(t->lac->s) && !t->again &&
+		    (lns_has(t->lac->s, t) || t->stop_heard))
 			sim_fail(t->lac->s, "lac%d: tunnel %u gets no acknowledgement",
 			         t->lac->index, t->tid);
 		forget(t);
@@ -160,6 +161,8 @@ void lac_dial(struct lac *lac)
 		return;
 	t->state = LT_DIALING;
 	t->tid = lac->next_tid++;
+	t->again = lac->again > 0;
+	lac->again -= t->again;
 	t->peer_tid = t->una = t->nr = 0;
 	t->tries = t->icrps = 0;
 	t->sent_stop = t->stop_heard = false;
@@ -443,7 +446,7 @@ void lac_crash(struct lac *lac)
 	}
 	/* Some begin with the same tunnel ids again. */
 	if (sim_chance(s, 30))
-		lac->next_tid -= 3;
+		lac->next_tid -= lac->again = 3;
 }
 
 /* The LAC's last SCCRQ once more, as from a queue somewhere on the way. */

@@ -168,7 +168,7 @@ static void op_tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_r
 	if (peer != NULL && res->reason == L2TP_R_TUNNEL_RX_STOPCCN)
 		peer->stop_heard = peer->sent_stop;
 	if (res->reason == L2TP_R_TUNNEL_TIMEOUT_CONTROL && sim_reliable(s) && peer != NULL &&
-	    peer->peer_tid == o->id && peer->state == LT_UP)
+	    !peer->again && peer->peer_tid == o->id && peer->state == LT_UP)
 		sim_fail(s, "tunnel %u given up, though its LAC answers", o->id);
 	/* Whoever sits on another path cannot say that this peer has ended it. */
 	if (res->reason == L2TP_R_TUNNEL_RX_STOPCCN && peer != NULL && peer->peer_tid == o->id &&

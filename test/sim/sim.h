@@ -65,6 +65,11 @@ struct lac_tunnel {
 	uint64_t heard, dialed;
 	struct lac_call calls[SIM_CALLS];
 	uint8_t challenge[16];
+	/*
+	 * The id was used before a crash: what is still on the way from the old tunnel cannot be told from
+	 * the new one's, and nothing is promised but that all comes to rest.
+	 */
+	bool again;
 	bool sent_stop, stop_heard; /* the LNS has told its owner of our StopCCN */
 	unsigned icrps; /* calls that the LNS has accepted on this tunnel */
 };
@@ -75,6 +80,7 @@ struct lac {
 	struct l2tp_path path; /* as the LNS sees it */
 	struct profile profile;
 	uint16_t next_tid, next_sid;
+	unsigned again; /* so many ids to come were used before a crash */
 	unsigned window;
 	bool challenges, has_tie_breaker;
 	struct lac_tunnel tunnels[SIM_TUNNELS];
