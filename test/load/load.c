@@ -329,6 +329,7 @@ static bool hold(struct load *l)
 {
 	uint64_t start = clock_ms(), end = start + l->o.hold_s * 1000ull, n = 0;
 
+	l->now_ms = start;
 	l->pings_tx = l->pings_rx = 0;
 	while (l->now_ms < end) {
 		while (l->n_session > 0 && n < (l->now_ms - start) * l->o.ping_rate / 1000) {
