@@ -45,6 +45,9 @@ struct tunnel {
 	struct l2tp_result end;
 	struct l2tp_tunnel_info *last; /* allocated when the tunnel goes */
 	struct timer destruct;
+	bool lingers;
+	struct timer
+	        linger; /* until it is due, workers still hand over what comes for the id (RFC 2661 5.7) */
 	struct halfopen_entry half_open;
 	struct session_tailq sessions; /* live and records */
 	uint32_t n_live;
@@ -131,7 +134,7 @@ struct ctl {
 	struct session **framed_holder; /* .. who has the user's own address */
 	uint32_t if_address[DP_MAX_IFS];
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
-	struct log_limit limit_refused, limit_rejected, limit_drop;
+	struct log_limit limit_refused, limit_rejected, limit_refused_calls;
 	struct ctl_stats st;
 	struct l2tp_msg scratch;
 };

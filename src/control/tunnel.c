@@ -100,12 +100,32 @@ static void destruct_due(struct timer *t, void *arg, uint64_t now_ms)
 	tunnel_record_free(tn);
 }
 
+/*
+ * The engine acknowledges a repeated StopCCN for a while, so the workers' entry outlives the tunnel. A
+ * new tunnel of another peer may have taken the id, and the entry with it.
+ */
+static void stop_lingering(struct tunnel *tn)
+{
+	struct ctl *c = tn->ctl;
+
+	timer_cancel(c->timers, &tn->linger);
+	if (tn->lingers && c->tunnel_of_id[tn->id] == NULL)
+		dp_tunnel_del(c->dp, tn->id);
+	tn->lingers = false;
+}
+
+static void linger_due(struct timer *t, void *arg, uint64_t now_ms)
+{
+	stop_lingering(arg);
+}
+
 /* Frees a tunnel that nothing but its own lists refers to. */
 static void tunnel_free(struct tunnel *tn)
 {
 	struct ctl *c = tn->ctl;
 
 	timer_cancel(c->timers, &tn->destruct);
+	stop_lingering(tn);
 	halfopen_del(c->half_open, &tn->half_open);
 	c->tunnel_slot[tn->slot] = NULL;
 	c->free_tunnel_slots[c->n_free_tunnel_slots++] = (uint16_t)tn->slot;
@@ -151,6 +171,7 @@ static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, st
 	tn->path = *path;
 	tn->conn = k;
 	timer_init(&tn->destruct, destruct_due, tn);
+	timer_init(&tn->linger, linger_due, tn);
 	TAILQ_INIT(&tn->sessions);
 	if (halfopen_full(c->half_open))
 		evict_half_open(c);
@@ -350,7 +371,9 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	struct tunnel *tn = l2tp_tunnel_user(t);
 	bool keep;
 
-	dp_tunnel_del(c->dp, tn->id);
+	tn->lingers = true;
+	timer_set(c->timers, &tn->linger,
+	          c->now_ms + (uint64_t)c->conf->l2tp.linger_timeout_s * 1000);
 	c->tunnel_of_id[tn->id] = NULL;
 	idpool_put(c->tunnel_ids, tn->id, c->now_ms);
 	tn->last = malloc(sizeof(*tn->last));

@@ -422,8 +422,12 @@ class Call:
 
     def ppp_up(self, user="user1", password="pass1", method="chap", timeout=10, wait=True, **kw):
         """Brings PPP up, or with wait=False only begins."""
+        early = self.frames if self.ppp is None else []
+        self.frames = []
         self.ppp = Ppp(self, user, password, method, **kw)
         self.ppp.start()
+        for proto, body in early:  # the LNS asks as soon as the call is connected
+            self.ppp.rx(proto, body)
         if wait:
             self.tunnel.peer.wait(self.ppp.settled, timeout, f"PPP to come up: {self.ppp}")
             if not self.ppp.network:

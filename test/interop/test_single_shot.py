@@ -539,6 +539,7 @@ def ss_lcp_again(t):
     c = tun.call()
     ppp = c.ppp_up(wait=False, hold_auth=True)
     p.wait(lambda: ppp.challenges, 5, "Challenge")
+    ppp.magic = b"anew"  # not the old request once more
     ppp.start()
     stopped(tun, 5)
     assert len(ppp.challenges) == 1, ppp

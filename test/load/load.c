@@ -359,6 +359,7 @@ static bool one_round(struct load *l, uint32_t k)
 	data = l->o.pings == 0 || pass_data(l);
 	if (l->o.pings > 0)
 		printf("round %u: %lu of %lu pings answered\n", k, l->pings_rx, l->pings_tx);
+	fflush(stdout);
 	data = hold(l) && data;
 	if (l->o.ping_rate > 0)
 		printf("round %u: %lu of %lu pings of the stream answered\n", k, l->pings_rx,

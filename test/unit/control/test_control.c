@@ -401,6 +401,8 @@ static void test_limits(void)
 	rig_dial(r, "std", 40001, 0, 3, "pass1");
 	rig_run(r, 20000);
 	CU_ASSERT_EQUAL(r->networks_up, 1); /* one refused by the host, one by the user's limit */
+	CU_ASSERT_EQUAL(stats(r).sessions.total, 3);
+	CU_ASSERT_EQUAL(stats(r).sessions.failed, 1);
 	CU_ASSERT_TRUE(first_session(r, &v));
 	r->hosts[0].session_out_of_resource_result_code_override = true;
 	rig_dial(r, "std", 40002, 0, 3, "pass1");
