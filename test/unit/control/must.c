@@ -88,17 +88,3 @@ void must_be_latched(struct rig *r, uint64_t conn, enum ss_reason why)
 	CU_ASSERT_EQUAL(r->n_disconnected, 1);
 	rig_free(r);
 }
-
-int must_main(const char *name, CU_TestInfo *tests)
-{
-	CU_SuiteInfo suites[] = {{.pName = name, .pTests = tests}, CU_SUITE_INFO_NULL};
-	unsigned failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
-}

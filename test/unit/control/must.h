@@ -26,6 +26,3 @@ void must_sccrq(struct rig *r, uint64_t conn, const char *host, uint16_t peer_id
  * Frees the rig.
  */
 void must_be_latched(struct rig *r, uint64_t conn, enum ss_reason why);
-
-/* Runs one suite of tests; the exit status of the program. */
-int must_main(const char *name, CU_TestInfo *tests);

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Failures of tunnels and sessions: what they cost a single-shot connection, and no other. */
 #include "must.h"
+#include "suite.h"
 
 #include <string.h>
 
@@ -309,5 +310,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return must_main("control demands: failures", tests);
+	return run_suite("control demands: failures", tests);
 }

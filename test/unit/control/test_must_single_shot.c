@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* The rest of the single-shot behaviours as control decides them: who latches, when, for how long. */
 #include "must.h"
+#include "suite.h"
 
 #include <crypt.h>
 #include <stdio.h>
@@ -311,5 +312,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return must_main("control demands: single-shot", tests);
+	return run_suite("control demands: single-shot", tests);
 }
