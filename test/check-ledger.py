@@ -3,7 +3,7 @@
 # Copyright (c) 2026 Sallyport contributors
 """Checks test/LEDGER.md: every test that a row names must exist, and must have run and passed.
 
-A row is  | id | requirement | positive test | negative test | note |  and a test is one of
+A row is  | id | requirement | shown by | refusal shown by | note |  and a test is one of
     unit:FOLDER/FILE.c:FUNCTION   sim:..   dataplane:..   (FILE under test/SUITE/)
     interop:CASE                  a case of test/interop
     fuzz:NAME                     a target of test/fuzz

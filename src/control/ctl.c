@@ -96,7 +96,8 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	TAILQ_INIT(&c->dead_tunnels);
 	TAILQ_INIT(&c->closing_sessions);
 	TAILQ_INIT(&c->dead_sessions);
-	c->limit_refused = c->limit_rejected = (struct log_limit){.every_ms = 1000, .burst = 10};
+	c->limit_refused = c->limit_rejected = c->limit_refused_calls =
+	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
 	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
 	c->aaa = aaa_new(conf, ops->wake, ctx, log);

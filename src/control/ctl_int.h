@@ -134,7 +134,7 @@ struct ctl {
 	struct session **framed_holder; /* .. who has the user's own address */
 	uint32_t if_address[DP_MAX_IFS];
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
-	struct log_limit limit_refused, limit_rejected, limit_drop;
+	struct log_limit limit_refused, limit_rejected, limit_refused_calls;
 	struct ctl_stats st;
 	struct l2tp_msg scratch;
 };

@@ -10,19 +10,37 @@
 /* CDN result codes (RFC 2661 4.4.2). */
 #define CDN_GENERAL_ERROR 2
 #define CDN_NO_FACILITIES 4
+#define CDN_NEVER         5 /* permanent lack of facilities */
 #define ERR_NO_RESOURCES  4
 
-static enum l2tp_verdict refuse(struct tunnel *tn, struct l2tp_result *res, uint16_t result,
-                                uint16_t error, enum l2tp_reason reason, const char *text)
+static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 {
-	*res = (struct l2tp_result){.result = result, .error = error, .reason = reason};
-	if (result == CDN_NO_FACILITIES &&
-	    tunnel_host(tn)->session_out_of_resource_result_code_override) {
+	struct ctl *c = tn->ctl;
+	uint64_t skipped;
+
+	c->st.sessions.total++;
+	c->st.sessions.failed++;
+	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED)
+		c->st.ss_refused_icrq++;
+	if (log_limit_ok(&c->limit_refused_calls, c->now_ms, &skipped))
+		log_info(c->log,
+		         "event=session-refused tunnel=%u reason=\"%s\" result=%u error=%u "
+		         "suppressed=%lu",
+		         tn->id, l2tp_reason_name(res->reason), res->result, res->error, skipped);
+}
+
+static enum l2tp_verdict refuse(struct tunnel *tn, struct l2tp_result *res, uint16_t result,
+                                enum l2tp_reason reason, const char *text)
+{
+	*res = (struct l2tp_result){.result = result, .reason = reason};
+	/* Some LACs look for another LNS on a general error only (spec 4.1). */
+	if (tunnel_host(tn)->session_out_of_resource_result_code_override) {
 		res->result = CDN_GENERAL_ERROR;
 		res->error = ERR_NO_RESOURCES;
 	}
 	res->has_error = res->error != 0 || text[0] != '\0';
 	snprintf(res->message, sizeof(res->message), "%s", text);
+	count_refused(tn, res);
 	return L2TP_REFUSE;
 }
 
@@ -129,13 +147,13 @@ enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct
 	struct session *s;
 
 	if (!conn_guard_call(tn->conn))
-		return refuse(tn, res, 5, 0, L2TP_R_CALL_SINGLE_SHOT_FIRED,
+		return refuse(tn, res, CDN_NEVER, L2TP_R_CALL_SINGLE_SHOT_FIRED,
 		              "single-shot tunnel already fired");
 	if (limits_reached(tn))
-		return refuse(tn, res, CDN_NO_FACILITIES, 0, L2TP_R_CALL_LIMIT_REACHED, "");
+		return refuse(tn, res, CDN_NO_FACILITIES, L2TP_R_CALL_LIMIT_REACHED, "");
 	s = session_new(c, tn, t, msg->assigned_session_id);
 	if (s == NULL)
-		return refuse(tn, res, CDN_NO_FACILITIES, 0, L2TP_R_CALL_NO_RESOURCES, "");
+		return refuse(tn, res, CDN_NO_FACILITIES, L2TP_R_CALL_NO_RESOURCES, "");
 	c->profile_sessions[tn->profile]++;
 	c->host_sessions[tn->profile][tn->host]++;
 	c->st.sessions.total++;
@@ -149,19 +167,13 @@ enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct
 	return L2TP_ACCEPT;
 }
 
+/* The engine itself refused a call; refuse() above has counted those of our own. */
 void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
                      const struct l2tp_result *res)
 {
-	struct ctl *c = ctx;
-	struct tunnel *tn = l2tp_tunnel_user(t);
-
+	(void)ctx;
 	(void)msg;
-	c->st.sessions.total++;
-	c->st.sessions.failed++;
-	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED)
-		c->st.ss_refused_icrq++;
-	log_info(c->log, "event=session-refused tunnel=%u reason=\"%s\" result=%u error=%u", tn->id,
-	         l2tp_reason_name(res->reason), res->result, res->error);
+	count_refused(l2tp_tunnel_user(t), res);
 }
 
 struct l2tp_call *session_engine(const struct session *s)

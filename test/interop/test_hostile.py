@@ -200,7 +200,7 @@ def hostile_ppp(t):
               b"\xff\x03\xc0\x21\1\1\0\6\1\xff", b"\xff\x03\x80\x21\1\1\0\6\3\1",
               b"\xff\x03\xc2\x23\2\1\0\x05\xff", b"\xff\x03\xc0\x23\1\1\0\6\xff\xff",
               b"\xff\x03\x00\x21", b"\xff\x03\x00\x21\x45", b"\xff\x03\x00\x21" + b"\x4f" * 20,
-              b"\xff\x03\x00\x57" + bytes(40), b"\xff\x03\x00\x3d" + bytes(10),
+              b"\xff\x03\x00\x57\x60\0\0\0\0\0\x3b\x40" + bytes(32), b"\xff\x03\x00\x3d" + bytes(10),
               b"\xff\x03\x00\xfd" + bytes(10), b"\xff\x03\x40\x21" + bytes(30)]
     for f in frames:
         bad.send_frame(f)

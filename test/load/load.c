@@ -329,6 +329,7 @@ static bool hold(struct load *l)
 {
 	uint64_t start = clock_ms(), end = start + l->o.hold_s * 1000ull, n = 0;
 
+	l->now_ms = start;
 	l->pings_tx = l->pings_rx = 0;
 	while (l->now_ms < end) {
 		while (l->n_session > 0 && n < (l->now_ms - start) * l->o.ping_rate / 1000) {
@@ -359,6 +360,7 @@ static bool one_round(struct load *l, uint32_t k)
 	data = l->o.pings == 0 || pass_data(l);
 	if (l->o.pings > 0)
 		printf("round %u: %lu of %lu pings answered\n", k, l->pings_rx, l->pings_tx);
+	fflush(stdout);
 	data = hold(l) && data;
 	if (l->o.ping_rate > 0)
 		printf("round %u: %lu of %lu pings of the stream answered\n", k, l->pings_rx,

@@ -29,7 +29,8 @@ static double seconds(void)
 static bool dial(struct rig *r, uint32_t i)
 {
 	struct l2tp_path path = {
-	        .local = {ipaddr_v4(0x0a800001 + i % SOURCES), (uint16_t)(FIRST_PORT + i / SOURCES)},
+	        .local = {ipaddr_v4(0x0a800001 + i % SOURCES),
+	                  (uint16_t)(FIRST_PORT + i / SOURCES)},
 	        .remote = {ipaddr_v4(0xc0000201), 1701},
 	};
 	struct lac_dial d = {

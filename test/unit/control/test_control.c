@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Control against a LAC in virtual time: sessions, single-shot and the latch (spec/single-shot.md). */
 #include "control/rig.h"
+#include "suite.h"
 
 #include <CUnit/Basic.h>
 #include <crypt.h>
@@ -401,6 +402,8 @@ static void test_limits(void)
 	rig_dial(r, "std", 40001, 0, 3, "pass1");
 	rig_run(r, 20000);
 	CU_ASSERT_EQUAL(r->networks_up, 1); /* one refused by the host, one by the user's limit */
+	CU_ASSERT_EQUAL(stats(r).sessions.total, 3);
+	CU_ASSERT_EQUAL(stats(r).sessions.failed, 1);
 	CU_ASSERT_TRUE(first_session(r, &v));
 	r->hosts[0].session_out_of_resource_result_code_override = true;
 	rig_dial(r, "std", 40002, 0, 3, "pass1");
@@ -561,17 +564,5 @@ int main(void)
 	        {"lossy", test_lossy},
 	        CU_TEST_INFO_NULL,
 	};
-	static CU_SuiteInfo suites[] = {
-	        {"control", NULL, NULL, NULL, NULL, tests},
-	        CU_SUITE_INFO_NULL,
-	};
-	unsigned int failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suite("control", tests);
 }

@@ -4,6 +4,7 @@
 #include "control/conn.h"
 #include "control/halfopen.h"
 #include "control/pool.h"
+#include "suite.h"
 
 #include <CUnit/Basic.h>
 #include <errno.h>
@@ -169,17 +170,5 @@ int main(void)
 	        {"reasons", test_reasons},
 	        CU_TEST_INFO_NULL,
 	};
-	static CU_SuiteInfo suites[] = {
-	        {"control parts", NULL, NULL, NULL, NULL, tests},
-	        CU_SUITE_INFO_NULL,
-	};
-	unsigned int failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed != 0;
+	return run_suite("control parts", tests);
 }

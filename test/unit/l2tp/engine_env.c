@@ -436,17 +436,3 @@ uint16_t env_call(struct env *e, uint16_t peer_sid)
 	e->log[0] = '\0';
 	return sid;
 }
-
-int env_main(const char *name, CU_TestInfo *tests)
-{
-	CU_SuiteInfo suites[] = {{.pName = name, .pTests = tests}, CU_SUITE_INFO_NULL};
-	unsigned failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed > 0;
-}

@@ -107,6 +107,3 @@ enum l2tp_tunnel_state env_state(struct env *e);
 /* A tunnel that the peer has opened, or a call on it; the log is emptied. Returns the id. */
 uint16_t env_dial(struct env *e);
 uint16_t env_call(struct env *e, uint16_t peer_sid);
-
-/* Runs one suite of tests; the exit status of the program. */
-int env_main(const char *name, CU_TestInfo *tests);

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Tunnel authentication in both directions (RFC 2661 4.4.3, 5.1.1) and hidden attributes (4.3). */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,5 +284,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp authentication", tests);
+	return run_suite("l2tp authentication", tests);
 }

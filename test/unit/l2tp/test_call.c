@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Incoming calls at the LNS (RFC 2661 7.4.2), and the idle timer of standard tunnels (T9 to T12). */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -520,5 +521,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp call", tests);
+	return run_suite("l2tp call", tests);
 }

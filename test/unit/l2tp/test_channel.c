@@ -3,6 +3,7 @@
 /* The reliable channel alone: RFC 2661 5.8 and appendix A. */
 #include "engine_env.h"
 #include "l2tp/channel.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -591,5 +592,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp channel", tests);
+	return run_suite("l2tp channel", tests);
 }

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* What peers do wrong, or others in their name: RFC 2661 4.1, 5.8, 7.2.1, and E9, E14. */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,5 +323,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp hostile", tests);
+	return run_suite("l2tp hostile", tests);
 }

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* The engine as initiator and as LAC: RFC 2661 7.2.1, 7.4.1, the tie breaker, and both ends at once. */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -565,5 +566,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp lac", tests);
+	return run_suite("l2tp lac", tests);
 }

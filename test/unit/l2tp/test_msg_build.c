@@ -3,6 +3,7 @@
 /* The attribute table, messages built, and what comes back when they are parsed. */
 #include "test_msg_samples.h"
 #include "test_msg_util.h"
+#include "suite.h"
 
 static struct l2tp_msg m, other;
 static uint16_t bad;
@@ -393,5 +394,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return msg_suite("l2tp build", tests);
+	return run_suite("l2tp build", tests);
 }

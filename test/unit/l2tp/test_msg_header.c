@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Headers of data and control messages (RFC 2661 3.1). */
 #include "test_msg_util.h"
+#include "suite.h"
 
 /* Parses from a heap copy of exactly len bytes. */
 static int header(const void *p, size_t len, struct l2tp_hdr *h)
@@ -196,5 +197,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return msg_suite("l2tp header", tests);
+	return run_suite("l2tp header", tests);
 }

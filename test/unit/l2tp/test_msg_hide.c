@@ -3,6 +3,7 @@
 /* Hidden attribute values (RFC 2661 4.3) and the Challenge Response (4.4.3). */
 #include "test_msg_samples.h"
 #include "test_msg_util.h"
+#include "suite.h"
 
 #include <openssl/evp.h>
 
@@ -321,5 +322,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return msg_suite("l2tp hide", tests);
+	return run_suite("l2tp hide", tests);
 }

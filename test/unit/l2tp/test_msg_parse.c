@@ -3,6 +3,7 @@
 /* Attributes and messages decoded, and all the ways in which they may be wrong (RFC 2661 4). */
 #include "test_msg_samples.h"
 #include "test_msg_util.h"
+#include "suite.h"
 
 static struct raw r;
 static struct l2tp_msg m;
@@ -383,5 +384,5 @@ int main(void)
 	};
 
 	memset(ones, 1, sizeof(ones));
-	return msg_suite("l2tp parse", tests);
+	return run_suite("l2tp parse", tests);
 }

@@ -97,17 +97,3 @@ static inline enum l2tp_msg_error raw_parse(struct raw *r, const char *secret, s
 	raw_end(r);
 	return parse_bytes(r->b, r->len, secret, m, bad);
 }
-
-static inline int msg_suite(const char *name, CU_TestInfo *tests)
-{
-	CU_SuiteInfo suites[] = {{name, NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 1;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures() + (CU_get_number_of_tests_run() == 0);
-	CU_cleanup_registry();
-	return failed != 0;
-}

@@ -4,6 +4,7 @@
 #include "engine_env.h"
 
 #include "l2tp/avp.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -316,5 +317,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp demands: delivery and ends", tests);
+	return run_suite("l2tp demands: delivery and ends", tests);
 }

@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* Single-shot tunnels as far as they are the engine's: one call ever, and no life after it. */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,5 +302,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp single-shot", tests);
+	return run_suite("l2tp single-shot", tests);
 }

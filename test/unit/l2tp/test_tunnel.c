@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /* The control connection as responder: RFC 2661 7.2.1, 5.7, 5.8, 4.1, and E9, E14, E35, E36. */
 #include "engine_env.h"
+#include "suite.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -476,5 +477,5 @@ int main(void)
 	        CU_TEST_INFO_NULL,
 	};
 
-	return env_main("l2tp tunnel", tests);
+	return run_suite("l2tp tunnel", tests);
 }

@@ -4,6 +4,7 @@
 #include "ports/devargs.h"
 #include "ports/hugepages.h"
 #include "ports/rib.h"
+#include "suite.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -420,14 +421,5 @@ int main(void)
 	        {"neighbours", test_rib_neighs},
 	        CU_TEST_INFO_NULL,
 	};
-	CU_SuiteInfo suites[] = {{"ports", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-	unsigned int failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return EXIT_FAILURE;
-	CU_basic_set_mode(CU_BRM_VERBOSE);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return run_suite("ports", tests);
 }

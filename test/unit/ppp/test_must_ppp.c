@@ -3,6 +3,7 @@
 /* What RFC 1661, 1332, 1334, 1994 and 2759 demand and the other tests of links do not show alone. */
 #include "ppp/ppp_int.h"
 #include "unit/ppp/harness.h"
+#include "suite.h"
 
 #include <string.h>
 
@@ -420,14 +421,5 @@ static CU_TestInfo tests[] = {
 
 int main(void)
 {
-	CU_SuiteInfo suites[] = {{.pName = "ppp demands", .pTests = tests}, CU_SUITE_INFO_NULL};
-	unsigned failed;
-
-	if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-		return 2;
-	CU_basic_set_mode(CU_BRM_NORMAL);
-	CU_basic_run_tests();
-	failed = CU_get_number_of_failures();
-	CU_cleanup_registry();
-	return failed > 0;
+	return run_suite("ppp demands", tests);
 }
