@@ -230,8 +230,6 @@ def main():
         sys.exit(f"{BINARY} is not built; run scripts/test interop")
     signal.signal(signal.SIGTERM, terminated)
     runner = Runner(args)
-    for c in [c for c in cases if c.long and not args.long]:
-        runner.report("skip", c.name, 0, "long: run scripts/test long")
     cases = [c for c in cases if args.long or not c.long]
     if args.jobs > 1:
         for k, v in run_parallel(args, [c for c in cases if not c.alone]).items():
