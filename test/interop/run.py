@@ -29,6 +29,7 @@ class Runner:
         self.args, self.long = args, args.long
         self.lab, self.guests, self.capture = None, {}, None
         self.counts = {"pass": 0, "fail": 0, "skip": 0}
+        self.again = None  # side by side with others: what failed, to be tried again alone
         self.times, self.captured = [], False
 
     # ---- what cases share ----
@@ -104,6 +105,12 @@ class Runner:
             trace += traceback.format_exc()
         if problems and status != "skip":
             status = "fail"
+        if status == "fail" and self.again is not None:
+            self.again.append(c.name)
+            self.say(f"busy {c.name:32}{time.monotonic() - begin:6.1f} s  fails beside others, will "
+                     "run alone: " + problems[0].split("\n")[0])
+            test.remove()
+            return
         self.report(status, c.name, time.monotonic() - begin,
                     problems[0].split("\n")[0] if problems else "; ".join([c.doc, *test.notes]))
         if status == "fail":
@@ -169,7 +176,8 @@ def queue(pipe, cases):
 
 
 def run_parallel(args, cases):
-    """Runs cases in args.jobs processes, each with a lab of its own; returns the counts."""
+    """Runs cases in args.jobs processes, each with a lab of its own. Returns the counts, and the
+    names of those that failed: a machine that is too busy for timers gets a second try."""
     cases_r, cases_w = os.pipe()
     counts_r, counts_w = os.pipe()
     pids = []
@@ -178,26 +186,29 @@ def run_parallel(args, cases):
         if pid == 0:
             os.close(cases_w)
             runner = Runner(args)
+            runner.again = []
             try:
                 runner.run(queue(cases_r, cases))
             except BaseException as e:
                 runner.report("fail", "runner", 0, f"{type(e).__name__}: {e}")
-            os.write(counts_w, (json.dumps(runner.counts) + "\n").encode())
+            os.write(counts_w, (json.dumps([runner.counts, runner.again]) + "\n").encode())
             os._exit(0)
         pids.append(pid)
     os.close(counts_w)
     os.write(cases_w, b"".join(struct.pack("H", i) for i in range(len(cases))))
     os.close(cases_w)
-    total = {"pass": 0, "fail": 0, "skip": 0}
+    total, again = {"pass": 0, "fail": 0, "skip": 0}, []
     try:
         with os.fdopen(counts_r, encoding="utf-8") as f:
             for line in f:
-                for k, v in json.loads(line).items():
+                counts, names = json.loads(line)
+                again += names
+                for k, v in counts.items():
                     total[k] += v
     finally:
         for pid in pids:
             os.waitpid(pid, 0)
-    return total
+    return total, again
 
 
 def terminated(*_):
@@ -232,9 +243,10 @@ def main():
     runner = Runner(args)
     cases = [c for c in cases if args.long or not c.long]
     if args.jobs > 1:
-        for k, v in run_parallel(args, [c for c in cases if not c.alone]).items():
+        counts, again = run_parallel(args, [c for c in cases if not c.alone])
+        for k, v in counts.items():
             runner.counts[k] += v
-        cases = [c for c in cases if c.alone]
+        cases = [c for c in cases if c.alone or c.name in again]
     if cases:
         runner.run(cases)
     c = runner.counts
