@@ -32,7 +32,7 @@ struct aaa {
 	pthread_t thread;
 	pthread_mutex_t lock; /* the two queues and stop */
 	pthread_cond_t work;
-	struct job_queue todo, done;
+	struct job_queue waiting, done;
 	atomic_uint n_done;
 };
 
@@ -48,7 +48,7 @@ struct aaa *aaa_new(const struct config *conf, void (*wake)(void *ctx), void *ct
 	a->ctx = ctx;
 	pthread_mutex_init(&a->lock, NULL);
 	pthread_cond_init(&a->work, NULL);
-	STAILQ_INIT(&a->todo);
+	STAILQ_INIT(&a->waiting);
 	STAILQ_INIT(&a->done);
 	return a;
 }
@@ -80,7 +80,7 @@ void aaa_free(struct aaa *a)
 		pthread_mutex_unlock(&a->lock);
 		pthread_join(a->thread, NULL);
 	}
-	drain(&a->todo);
+	drain(&a->waiting);
 	drain(&a->done);
 	pthread_mutex_destroy(&a->lock);
 	pthread_cond_destroy(&a->work);
@@ -108,7 +108,7 @@ static void *helper(void *arg)
 
 	pthread_mutex_lock(&a->lock);
 	for (;;) {
-		struct aaa_job *j = STAILQ_FIRST(&a->todo);
+		struct aaa_job *j = STAILQ_FIRST(&a->waiting);
 
 		if (a->stop)
 			break;
@@ -116,7 +116,7 @@ static void *helper(void *arg)
 			pthread_cond_wait(&a->work, &a->lock);
 			continue;
 		}
-		STAILQ_REMOVE_HEAD(&a->todo, link);
+		STAILQ_REMOVE_HEAD(&a->waiting, link);
 		pthread_mutex_unlock(&a->lock);
 		j->accept = crypt_matches(j->password, j->user->crypt);
 		pthread_mutex_lock(&a->lock);
@@ -145,7 +145,7 @@ static struct aaa_job *start_job(struct aaa *a, const struct ppp_auth_request *r
 	if (!a->started && pthread_create(&a->thread, NULL, helper, a) == 0)
 		a->started = true;
 	if (a->started) {
-		STAILQ_INSERT_TAIL(&a->todo, j, link);
+		STAILQ_INSERT_TAIL(&a->waiting, j, link);
 		pthread_cond_signal(&a->work);
 	}
 	pthread_mutex_unlock(&a->lock);

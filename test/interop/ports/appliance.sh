@@ -134,8 +134,8 @@ pages_are() { [ "$(cat $PAGES)" = "$1" ]; }
 echo 0 > $PAGES
 config nics true 0000:03:00.0 03:00.1
 check "check passes" run check -c "$W/nics.cfg"
-check "check: todo hugepages" says "start reserves 256 more pages"
-check "check: todo NIC" says "start binds 0000:03:00.0 to uio_pci_generic (now: igb)"
+check "check: will hugepages" says "start reserves 256 more pages"
+check "check: will NIC" says "start binds 0000:03:00.0 to uio_pci_generic (now: igb)"
 check "check: no IOMMU" says "IOMMU: off"
 check "check changes nothing" driver_is 0000:03:00.0 igb
 mkdir "$W/groups/1"
