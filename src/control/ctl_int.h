@@ -78,8 +78,7 @@ struct session {
 	uint32_t peer_ip; /* reserved for the session; 0: none */
 	const struct cfg_user *framed; /* whose own address it is */
 	bool established;
-	bool ppp_dead;
-	uint64_t up_ms, down_ms, last_rx_packets;
+	uint64_t up_ms, down_ms;
 	enum l2tp_reason reason;
 	enum ppp_reason ppp_reason;
 	struct l2tp_call_info *last_call; /* allocated when the call goes */
@@ -136,7 +135,6 @@ struct ctl {
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
 	struct log_limit limit_refused, limit_rejected, limit_refused_calls;
 	struct ctl_stats st;
-	struct l2tp_msg scratch;
 };
 
 /* ctl.c */

@@ -52,7 +52,6 @@ struct rig {
 	uint64_t disconnected[16]; /* connections that IPsec was told to end, in order */
 	uint64_t disconnected_at[16];
 	uint32_t n_disconnected;
-	uint64_t forwarded_closed; /* IP packets toward a session after its end: must stay 0 */
 };
 
 /* A world with hosts "std", "ss", "std-ipsec" and "ss-ipsec", and users user1..user4/pass1... */
