@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 struct ctl;
+struct sslink_msg;
 
 /* The size of the tables: tunnels and sessions at once, records in their destruct period included. */
 #define CTL_MAX_TUNNELS  65535
@@ -29,6 +30,11 @@ struct ctl;
 struct ctl_ops {
 	/* An IPsec connection must go (E18: once a connection). Never called for plain UDP. */
 	void (*ipsec_disconnect)(void *ctx, uint64_t conn);
+	/*
+	 * One message to charon's plugin. The link is up; the message may hold no keys. -EAGAIN: the
+	 * plugin does not read; it is then as good as dead, and the link goes down. May be NULL: no IKE.
+	 */
+	int (*ike_send)(void *ctx, const struct sslink_msg *m);
 	/* Called from another thread when a password check ended: have ctl_tick run soon. May be NULL. */
 	void (*wake)(void *ctx);
 	/* Fills buf with unpredictable bytes. */

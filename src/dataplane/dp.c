@@ -51,6 +51,7 @@ static const struct {
         [DP_PUNT_SUBSCRIBER] = {"subscriber", 5000, 1024},
         [DP_PUNT_ICMP] = {"icmp", 1000, 256},
         [DP_PUNT_NEIGH] = {"neighbour", 500, 256},
+        [DP_PUNT_SA] = {"sa", 20000, 2048},
 };
 
 const char *dp_drop_name(enum dp_drop d)

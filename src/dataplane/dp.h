@@ -11,6 +11,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "esp/esp.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,10 +48,21 @@ enum dp_punt_class {
 	DP_PUNT_ICMP, /* a transit packet that wants an ICMP error: see dp_punt.icmp */
 	DP_PUNT_NEIGH, /* a next hop wants resolving; no bytes, see ifidx and next_hop. Comes again
 			  every second while packets wait, 3 s at most: answer with dp_neigh_set */
+	DP_PUNT_SA, /* something about an SA: see dp_punt.sa_event; no bytes */
 	DP_PUNT_MAX
 };
 
 const char *dp_punt_name(enum dp_punt_class c);
+
+/* A security association of the data plane; never used again. 0: none. */
+typedef uint64_t dp_sa_id;
+
+enum dp_sa_event {
+	DP_SA_SOFT, /* a soft limit of bytes, packets or sequence numbers was passed; once */
+	DP_SA_HARD, /* a hard one: the SA passes nothing any more; once */
+	DP_SA_MAPPING, /* the peer's newest packet came from another address or port: dp_punt.src */
+	DP_SA_FIRST, /* inbound: the first authenticated packet; the outbound one of its pair is used now */
+};
 
 enum dp_icmp_error { DP_ICMP_TTL, DP_ICMP_TOO_BIG, DP_ICMP_UNREACHABLE };
 
@@ -68,6 +80,8 @@ struct dp_punt {
 	enum dp_icmp_error icmp;
 	uint16_t mtu; /* DP_ICMP_TOO_BIG */
 	uint32_t next_hop; /* NEIGH: IPv4, host order */
+	dp_sa_id sa; /* SA */
+	enum dp_sa_event sa_event;
 };
 
 typedef void (*dp_punt_fn)(void *ctx, const struct dp_punt *p);
@@ -145,6 +159,86 @@ int dp_neigh_set(struct dp *dp, uint16_t ifidx, uint32_t ip, const uint8_t *mac)
 /* A dense range of subscriber addresses: a flat array serves it (DESIGN: downstream). */
 int dp_pool_add(struct dp *dp, uint32_t first, uint32_t n);
 
+/* ---- IPsec transport (called by control) ---- */
+
+/*
+ * A child: what carries L2TP inside a transport connection between one pair of ports. It has a
+ * CHILD_SA at a time, and for the time of a rekey two or more; where they differ does not show above.
+ * All SAs of a child, and all sessions in it, belong to one worker. Index 0 is none: plain UDP.
+ */
+struct dp_child {
+	uint64_t conn; /* of control; never 0 */
+	uint16_t worker;
+	/*
+	 * What the inner packets bear, as their selectors say: the addresses are those that tunnels
+	 * and sessions are known by, whatever NAT does to the outer ones later. peer.port 0: any.
+	 */
+	struct endpoint local, peer;
+};
+
+/* -ENOSPC: no index is free. -EINVAL. -EAFNOSUPPORT. -EAGAIN. */
+int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child);
+/* Its SAs and sessions have been deleted by earlier calls. */
+int dp_child_del(struct dp *dp, uint32_t child);
+/*
+ * The latch (E23, E32): written before the call returns, so before anything that control sends
+ * after it. From here on no data message comes in, no forwarded packet goes out, and of the control
+ * messages only those of a tunnel of its own connection come through. Idempotent, not to be undone.
+ */
+void dp_child_latch(struct dp *dp, uint32_t child);
+
+/*
+ * Hands out an SPI that belongs to a worker: packets that come on it before its SA is there are
+ * held, 64 of them and one second (an initiator may send before the responder has installed).
+ * -ENOSPC.
+ */
+int dp_spi_get(struct dp *dp, uint16_t worker, uint32_t *spi);
+/* The same for an SPI that the configuration names. -EBUSY; -EINVAL: see dp_spi_worker. */
+int dp_spi_take(struct dp *dp, uint32_t spi);
+/* Gives back one that no SA was made for; held packets are dropped. dp_sa_del gives back its own. */
+void dp_spi_put(struct dp *dp, uint32_t spi);
+/* The worker that an SPI belongs to: its low bits. May be no worker of this data plane. */
+uint16_t dp_spi_worker(uint32_t spi);
+
+struct dp_sa {
+	uint32_t spi; /* inbound: handed out by dp_spi_get or dp_spi_take */
+	uint32_t child;
+	bool inbound, tunnel_mode, encap; /* encap: ESP in UDP (RFC 3948) */
+	struct endpoint local, peer; /* outer; ports of the encapsulation */
+	struct esp_suite suite;
+	const uint8_t *enc_key, *auth_key;
+	uint16_t enc_key_len, auth_key_len;
+	bool esn;
+	uint32_t replay_window;
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* 0: none */
+	dp_sa_id pair; /* outbound: the inbound SA of its CHILD_SA; 0: none */
+};
+
+/*
+ * Outbound: the child uses it at once when it has no other; else when its pair has seen an
+ * authenticated packet, when the SA in use is deleted, or by dp_sa_use (control's 2 seconds).
+ * Inbound: packets held on its SPI are processed. ticket (may be NULL): see dp_applied.
+ * -EINVAL, -ENOENT (child, SPI), -EEXIST, -ENOSPC, -ENOMEM, -EAFNOSUPPORT, -EAGAIN.
+ */
+int dp_sa_add(struct dp *dp, const struct dp_sa *sa, dp_sa_id *id, uint64_t *ticket);
+/* New outer addresses, ports and encapsulation. -ENOENT, -EAGAIN. */
+int dp_sa_update(struct dp *dp, dp_sa_id id, const struct endpoint *local,
+                 const struct endpoint *peer, bool encap);
+/* From now on the child sends through this outbound SA. -ENOENT, -EAGAIN. */
+int dp_sa_use(struct dp *dp, dp_sa_id id);
+/* Nothing passes it once ticket is applied; then its keys are wiped. -ENOENT, -EAGAIN. */
+int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket);
+
+struct dp_sa_stats {
+	uint64_t packets, bytes; /* ESP payload that passed */
+	uint64_t seq; /* outbound: last used; inbound: highest authenticated */
+	uint64_t auth_errors, replays, pad_errors, selector_errors, latched; /* inbound drops */
+	bool used,
+	        in_use; /* has passed a packet; outbound: it is the one that the child sends by */
+	uint64_t idle_ms; /* since its last packet; valid when used */
+};
+int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out); /* -ENOENT */
+
 /* ---- tunnels and sessions (called by control) ---- */
 
 /*
@@ -163,6 +257,7 @@ struct dp_session {
 	uint16_t worker; /* owner: from dp_owner_pick */
 	struct endpoint local, peer;
 	uint64_t conn;
+	uint32_t child; /* that carries it; 0 with conn 0 */
 	bool open; /* IP may flow; else only PPP control frames */
 	bool udp_checksum; /* fill in the outer UDP checksum of data */
 	bool sequencing; /* Ns and Nr in data messages that we send */
@@ -210,9 +305,12 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen,
  * 10,240 bytes with headers, or than the link. -EINVAL: not a packet or frame.
  */
 
-/* A UDP datagram, routed by the data plane; checksum filled in. conn 0, else -ENOTSUP. */
+/*
+ * A UDP datagram, routed by the data plane, checksum filled in. With a child it leaves through the
+ * child's outbound SA and by its worker, in order with that worker's other orders; -ENOENT: no such.
+ */
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
-                uint64_t conn, const uint8_t *payload, size_t len);
+                uint32_t child, const uint8_t *payload, size_t len);
 /* A PPP frame into a session, by its owner, in order with its other messages. */
 int dp_send_ppp(struct dp *dp, uint16_t session_id, uint32_t gen, const uint8_t *frame, size_t len);
 /* An Ethernet frame out of an interface (from its twin); the sub-interface's tag is added. */

@@ -29,6 +29,19 @@
 	X(REASS_BUFFER, "reassembly-buffer", "reassembled datagram without a buffer large enough") \
 	X(UDP_LENGTH, "udp-length", "UDP length does not fit the packet") \
 	X(UDP_CHECKSUM, "udp-checksum", "UDP checksum of an L2TP message is wrong") \
+	X(ESP_SHORT, "esp-short", "ESP packet is truncated or not whole blocks") \
+	X(ESP_UNKNOWN_SPI, "esp-unknown-spi", "ESP packet for an SPI not in use") \
+	X(ESP_HELD_FULL, "esp-held-full", "too many packets wait for their SA to be installed") \
+	X(ESP_HELD_TIMEOUT, "esp-held-timeout", "the SA of a waiting packet was not installed in time") \
+	X(ESP_REPLAY, "esp-replay", "ESP sequence number was seen before or is older than the window") \
+	X(ESP_AUTH, "esp-auth", "ESP integrity check failed") \
+	X(ESP_PAD, "esp-pad", "ESP padding or next header is malformed after decryption") \
+	X(ESP_DUMMY, "esp-dummy", "ESP dummy packet (RFC 4303 2.6)") \
+	X(ESP_SELECTOR, "esp-selector", "decrypted packet does not fit the SA's selectors or is not L2TP") \
+	X(ESP_EXPIRED, "esp-expired", "the SA is past a hard limit of bytes, packets or sequence numbers") \
+	X(ESP_NO_SA, "esp-no-sa", "child without an outbound SA") \
+	X(NATT_KEEPALIVE, "natt-keepalive", "NAT keepalive (RFC 3948 2.3): has done its work on the way") \
+	X(SS_FIRED, "single-shot-fired", "packet of a connection whose single-shot tunnel has fired") \
 	X(L2TP_SHORT, "l2tp-short", "L2TP header is truncated") \
 	X(L2TP_VERSION, "l2tp-version", "not version 2 of L2TP") \
 	X(L2TP_HEADER, "l2tp-header", "control message without L and S, or with O or P") \

@@ -75,8 +75,8 @@ int dp_event_fd(struct dp *dp)
 
 /* Most urgent first: what keeps sessions up, then neighbours and twins, then new work. */
 static const enum dp_punt_class urgency[DP_PUNT_MAX] = {
-        DP_PUNT_L2TP,     DP_PUNT_PPP,        DP_PUNT_NEIGH, DP_PUNT_TWIN,
-        DP_PUNT_L2TP_NEW, DP_PUNT_SUBSCRIBER, DP_PUNT_ICMP,
+        DP_PUNT_SA,   DP_PUNT_L2TP,     DP_PUNT_PPP,        DP_PUNT_NEIGH,
+        DP_PUNT_TWIN, DP_PUNT_L2TP_NEW, DP_PUNT_SUBSCRIBER, DP_PUNT_ICMP,
 };
 
 static void deliver(enum dp_punt_class class, void *item, dp_punt_fn fn, void *ctx)

@@ -72,7 +72,7 @@ static void udp_headers(uint8_t *p, uint16_t len, const struct endpoint *src,
 }
 
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
-                uint64_t conn, const uint8_t *payload, size_t len)
+                uint32_t child, const uint8_t *payload, size_t len)
 {
 	const size_t hdr_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr);
 	struct fifo_msg msg = {.op = FIFO_SEND_IP};
@@ -82,8 +82,8 @@ int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint
 
 	if (src->addr.family != AF_INET || dst->addr.family != AF_INET)
 		return -EAFNOSUPPORT;
-	if (conn != 0)
-		return -ENOTSUP;
+	if (child != 0)
+		return -ENOENT;
 	rc = prepare(dp, w, &msg, len > LARGE_ROOM ? len : hdr_len + len, &p);
 	if (rc != 0)
 		return rc;

@@ -122,7 +122,7 @@ int dp_session_stats(struct dp *dp, uint16_t id, uint32_t gen, struct dp_session
 }
 
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
-                uint64_t conn, const uint8_t *payload, size_t len)
+                uint32_t conn, const uint8_t *payload, size_t len)
 {
 	post(rig_of(dp), false, dst, src, conn, payload, len);
 	return 0;
