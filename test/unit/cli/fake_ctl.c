@@ -4,6 +4,7 @@
 #include "fake_ctl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct fake fake;
@@ -38,9 +39,55 @@ bool ctl_session_get(const struct ctl *c, uint16_t id, uint64_t now_ms,
 	return true;
 }
 
-const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
+static void fill_conn(uint64_t id, struct ctl_conn_view *out)
 {
-	return conn == fake.conn.id ? &fake.conn : NULL;
+	*out = fake.conn;
+	out->id = id;
+	if (id > fake.n_conns - fake.n_down)
+		out->state = CTL_CONN_DOWN;
+}
+
+bool ctl_conn_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                   struct ctl_conn_view *out)
+{
+	if (*cursor >= fake.n_conns)
+		return false;
+	fill_conn(++*cursor, out);
+	return true;
+}
+
+bool ctl_conn_get(const struct ctl *c, uint64_t id, uint64_t now_ms, struct ctl_conn_view *out)
+{
+	if (id == 0 || id > fake.n_conns)
+		return false;
+	fill_conn(id, out);
+	return true;
+}
+
+const char *ctl_conn_state_name(enum ctl_conn_state s)
+{
+	static const char *const names[] = {"up", "no-sa", "orphan", "disconnecting", "down"};
+
+	return names[s];
+}
+
+int ctl_clear_conn(struct ctl *c, uint64_t id, uint64_t now_ms)
+{
+	if (id == 0 || id > fake.n_conns)
+		return -ENOENT;
+	fake.cleared++;
+	return 0;
+}
+
+void ctl_ipsec_stats_get(const struct ctl *c, struct ctl_ipsec_stats *out)
+{
+	*out = fake.ipsec;
+}
+
+const char *esp_suite_name(const struct esp_suite *s, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", s->cipher == ESP_AES_GCM ? "aes256gcm16" : "aes128-sha256");
+	return buf;
 }
 
 void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
@@ -52,7 +99,9 @@ bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *
 {
 	if (*cursor >= 2)
 		return false;
-	*out = (struct ctl_pool_view){.name = *cursor ? "small" : "big",
+	*out = (struct ctl_pool_view){.name = *cursor     ? "small"
+	                                      : fake.pool ? fake.pool
+	                                                  : "big",
 	                              .first = 0x0a010000,
 	                              .last = 0x0a01ffff,
 	                              .size = 65536,
