@@ -97,11 +97,11 @@ void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
 
 bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *out)
 {
-	if (*cursor >= 2)
+	static const char *const names[] = {"big", "small"};
+
+	if (*cursor >= (fake.n_pools ? fake.n_pools : 2))
 		return false;
-	*out = (struct ctl_pool_view){.name = *cursor     ? "small"
-	                                      : fake.pool ? fake.pool
-	                                                  : "big",
+	*out = (struct ctl_pool_view){.name = fake.pool ? fake.pool : names[*cursor % 2],
 	                              .first = 0x0a010000,
 	                              .last = 0x0a01ffff,
 	                              .size = 65536,
@@ -161,7 +161,13 @@ const char *ctl_session_reason_name(const struct ctl_session_view *v)
 
 const char *ss_reason_name(enum ss_reason r)
 {
-	return "session-cdn-received";
+	static const char *const names[SS_REASON_MAX] = {
+	        [SS_SESSION_CDN_RX] = "session-cdn-received",
+	};
+	static const char *const others[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+	                                     "j", "k", "l", "m", "n", "o", "p", "q"};
+
+	return names[r] ? names[r] : others[r];
 }
 
 const char *l2tp_reason_name(enum l2tp_reason r)
@@ -222,7 +228,10 @@ const char *dp_drop_help(enum dp_drop d)
 
 const char *dp_punt_name(enum dp_punt_class c)
 {
-	return "class";
+	static const char *const names[DP_PUNT_MAX] = {"l2tp", "ppp",  "l2tp-new", "twin",
+	                                               "sub",  "icmp", "neigh",    "sa"};
+
+	return names[c];
 }
 
 int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)

@@ -15,7 +15,8 @@ extern struct fake {
 	struct ctl_stats stats;
 	struct ctl_ipsec_stats ipsec;
 	struct dp_stats dp;
-	const char *pool; /* the first one's name; NULL: "big" */
+	const char *pool; /* the name of every pool; NULL: "big", "small" */
+	uint32_t n_pools; /* 0: 2 */
 	struct ports_info port; /* the only one */
 	struct ports_twin_info twin; /* .. */
 	struct ports_kernel_info kernel;

@@ -82,6 +82,7 @@ static void test_tunnel(void)
 	fake.tunnel.reason = L2TP_R_TUNNEL_RX_STOPCCN;
 	fake.tunnel.conn = fake.n_conns = 12;
 	fake.conn.fired = true;
+	fake.conn.fired_reason = SS_SESSION_CDN_RX;
 	fake.conn.state = CTL_CONN_DISCONNECTING;
 	run("show l2tp tunnel detail");
 	CU_ASSERT(has("tunnel boston/1 is Down with"));
