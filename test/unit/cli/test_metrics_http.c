@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -292,7 +293,7 @@ static void test_garbage(void)
 static void test_slow(void)
 {
 	int silent[MAX - 1], slow, waiting;
-	uint64_t begin, closed = 0;
+	uint64_t begin, closed = 0, served = 0;
 	unsigned int sent = 0;
 
 	start();
@@ -313,10 +314,13 @@ static void test_slow(void)
 		if (send(slow, sent < 5 ? &"GET /"[sent] : "a", 1, MSG_NOSIGNAL) < 0)
 			closed = now_ms();
 		sent++;
+		if (!served && recv(waiting, got, 1, MSG_PEEK) == 1)
+			served = now_ms();
 	}
 	CU_ASSERT(sent > 30);
+	CU_ASSERT(served > begin && served < begin + 3500); /* when the silent ones were gone */
 	CU_ASSERT(closed >= begin + 4000 && closed < begin + 7000);
-	CU_ASSERT(read_all(waiting, 1000)); /* it had its turn when the silent ones were gone */
+	CU_ASSERT(read_all(waiting, 1000));
 	CU_ASSERT(status_is("200 "));
 	for (int i = 0; i < MAX - 1; i++) {
 		CU_ASSERT(read_all(silent[i], 100));
@@ -386,6 +390,32 @@ static void test_life(void)
 	metrics_free(NULL);
 }
 
+/* Without descriptors nothing is accepted, and nothing spins; then it goes on. */
+static void test_no_descriptors(void)
+{
+	struct rlimit had, none;
+	unsigned int turns = 0;
+	uint64_t end;
+	int fd;
+
+	start();
+	fd = dial();
+	CU_ASSERT(send(fd, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 35, MSG_NOSIGNAL) == 35);
+	getrlimit(RLIMIT_NOFILE, &had);
+	none = had;
+	none.rlim_cur = (rlim_t)fd + 1;
+	CU_ASSERT(setrlimit(RLIMIT_NOFILE, &none) == 0);
+	for (end = now_ms() + 500; now_ms() < end; turns++)
+		event_base_loop(base, EVLOOP_ONCE); /* sleeps until something happens */
+	CU_ASSERT(turns < 50);
+	CU_ASSERT_EQUAL(metrics_connections(m), 0);
+	setrlimit(RLIMIT_NOFILE, &had);
+	CU_ASSERT(read_all(fd, 2000));
+	CU_ASSERT(status_is("200 "));
+	close(fd);
+	stop();
+}
+
 /* A client a moment, for long: no descriptor and no slot is lost. */
 static void test_many(void)
 {
@@ -408,9 +438,16 @@ static void test_many(void)
 int main(void)
 {
 	CU_TestInfo tests[] = {
-	        {"get", test_get},   {"refusals", test_refusals},   {"oversized", test_oversized},
-	        {"slow", test_slow}, {"no reader", test_no_reader}, {"garbage", test_garbage},
-	        {"life", test_life}, {"many", test_many},           CU_TEST_INFO_NULL,
+	        {"get", test_get},
+	        {"refusals", test_refusals},
+	        {"oversized", test_oversized},
+	        {"slow", test_slow},
+	        {"no reader", test_no_reader},
+	        {"garbage", test_garbage},
+	        {"life", test_life},
+	        {"many", test_many},
+	        {"no descriptors", test_no_descriptors},
+	        CU_TEST_INFO_NULL,
 	};
 
 	signal(SIGPIPE, SIG_IGN);
