@@ -17,11 +17,11 @@
 #define VLAN_LEN 4
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
-#define IKE_PORT      500
-#define NAT_PORT      4500
-#define NON_ESP_LEN   4
-#define KEEPALIVE     0xff
-#define ESP_HDR_LEN   8
+#define IKE_PORT    500
+#define NAT_PORT    4500
+#define NON_ESP_LEN 4
+#define KEEPALIVE   0xff
+#define ESP_HDR_LEN 8
 
 /* RFC 2661 3.1: flag bits of the first word. */
 #define L2TP_T    0x8000

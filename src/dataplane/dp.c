@@ -153,7 +153,8 @@ static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
 	w->reass = rte_ip_frag_table_create(entries / REASSEMBLY_BUCKET + 1, REASSEMBLY_BUCKET,
 	                                    entries, dp->tsc_hz * REASSEMBLY_MS / 1000, socket);
 	if (w->tx == NULL || w->handoff == NULL || w->rxq == NULL || w->holds == NULL ||
-	    w->esp_holds == NULL || w->dead_frags == NULL || w->reass == NULL || worker_limits(w, seed) != 0)
+	    w->esp_holds == NULL || w->dead_frags == NULL || w->reass == NULL ||
+	    worker_limits(w, seed) != 0)
 		return -ENOMEM;
 	return worker_rings(w);
 }
@@ -238,10 +239,9 @@ static int pools_new(struct dp *dp)
 	dp->pool = rte_pktmbuf_pool_create(name, c->n_mbufs, MBUF_CACHE, sizeof(struct pkt_meta),
 	                                   RTE_MBUF_DEFAULT_BUF_SIZE, c->socket);
 	snprintf(name, sizeof(name), "dp_large_%x", tag);
-	dp->large = rte_pktmbuf_pool_create(name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0,
-	                                    sizeof(struct pkt_meta),
-	                                    RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND,
-	                                    c->socket);
+	dp->large = rte_pktmbuf_pool_create(
+	        name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0, sizeof(struct pkt_meta),
+	        RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND, c->socket);
 	return dp->pool == NULL || dp->large == NULL ? -ENOMEM : 0;
 }
 

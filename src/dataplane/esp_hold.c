@@ -9,8 +9,7 @@
 
 static struct esp_hold *find(struct worker *w, uint32_t spi)
 {
-	struct esp_hold *set =
-	        &w->esp_holds[spi_slot(spi) % ESP_HOLD_SETS * ESP_HOLD_WAYS];
+	struct esp_hold *set = &w->esp_holds[spi_slot(spi) % ESP_HOLD_SETS * ESP_HOLD_WAYS];
 
 	for (uint32_t i = 0; i < ESP_HOLD_WAYS; i++) {
 		if (set[i].spi == spi)
@@ -21,8 +20,7 @@ static struct esp_hold *find(struct worker *w, uint32_t spi)
 
 static struct esp_hold *make(struct worker *w, uint32_t spi)
 {
-	struct esp_hold *set =
-	        &w->esp_holds[spi_slot(spi) % ESP_HOLD_SETS * ESP_HOLD_WAYS];
+	struct esp_hold *set = &w->esp_holds[spi_slot(spi) % ESP_HOLD_SETS * ESP_HOLD_WAYS];
 
 	for (uint32_t i = 0; i < ESP_HOLD_WAYS; i++) {
 		if (set[i].spi != 0)
@@ -90,7 +88,8 @@ void dp_esp_hold_timer(struct worker *w)
 {
 	for (uint32_t i = 0; w->n_esp_holds > 0 && i < ESP_HOLD_SETS * ESP_HOLD_WAYS; i++) {
 		struct esp_hold *h = &w->esp_holds[i];
-		uint32_t now_spi = __atomic_load_n(&w->dp->spi[spi_slot(h->spi)].spi, __ATOMIC_RELAXED);
+		uint32_t now_spi =
+		        __atomic_load_n(&w->dp->spi[spi_slot(h->spi)].spi, __ATOMIC_RELAXED);
 
 		if (h->spi == 0)
 			continue;

@@ -15,9 +15,9 @@
 
 static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 
-#define L2TP_T     0x8000
-#define L2TP_TID   4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
-#define NEXT_IPV4  4 /* next header of tunnel mode: IPv4 in IP */
+#define L2TP_T    0x8000
+#define L2TP_TID  4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
+#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
 
 /* ---- before ---- */
 

@@ -112,8 +112,7 @@ static bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 
 static bool protect_one(struct worker *w, struct rte_mbuf *m, struct esp_pkt *p)
 {
-	enum dp_drop bad =
-	        prepare(w, m, w->dp->child[pkt_meta(m)->out_child].out, p);
+	enum dp_drop bad = prepare(w, m, w->dp->child[pkt_meta(m)->out_child].out, p);
 
 	if (likely(bad == DP_DROP_NONE))
 		return true;

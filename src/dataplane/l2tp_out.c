@@ -76,7 +76,8 @@ static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint
 /* To the peer: past the SA's other end, when there is an SA (E7), whatever the inner addresses are. */
 static enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
 {
-	uint32_t dst = rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
+	uint32_t dst =
+	        rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
 
 	if (unlikely((t->flags & SESS_BOUND) != 0)) {
 		const struct sa *sa = w->dp->child[t->child].out;

@@ -188,7 +188,8 @@ struct worker {
 	uint64_t timer_at, turn_started;
 	uint32_t n_rxq;
 	struct rxq *rxq;
-	uint16_t n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
+	uint16_t
+	        n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
 	struct esp *esp_engine; /* made by the worker's own thread */
 	struct vec esp; /* classify: ESP packets whose SA is there */
 	struct vec transit; /* classify: IPv4 packets that are not for us */

@@ -153,8 +153,8 @@ static void event_settle(struct dp *dp)
 		dp->events_due -= n;
 }
 
-static uint32_t take(struct dp *dp, struct rte_ring *r, enum dp_punt_class class, uint32_t most, dp_punt_fn fn,
-                     void *ctx)
+static uint32_t take(struct dp *dp, struct rte_ring *r, enum dp_punt_class class, uint32_t most,
+                     dp_punt_fn fn, void *ctx)
 {
 	uint32_t n = 0;
 	void *item;

@@ -91,7 +91,8 @@ struct sa {
 	uint64_t last; /* TSC of the last packet */
 	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets, soft_seq; /* ro; UINT64_MAX */
-	uint64_t mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+	uint64_t
+	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
 	dp_sa_id id, pair; /* ro */
 	struct sa *next; /* in its child's list */
 	struct sa *next_event;

@@ -55,7 +55,7 @@ void dp_sa_timer(struct worker *w)
 		for (uint8_t e = 0; e <= DP_SA_FIRST; e++) {
 			if ((sa->pending & 1u << e) == 0)
 				continue;
-			sa->pending &= (uint8_t)~(1u << e);
+			sa->pending &= (uint8_t) ~(1u << e);
 			raise_event(w, sa, (enum dp_sa_event)e);
 		}
 	}
