@@ -74,6 +74,7 @@ uint32_t events(dp_sa_id id, enum dp_sa_event e);
 struct dp_sa_stats sa_stats(dp_sa_id id);
 
 CU_TestInfo *esp_up_tests(void);
+CU_TestInfo *esp_bad_tests(void);
 CU_TestInfo *esp_hold_tests(void);
 CU_TestInfo *esp_down_tests(void);
 CU_TestInfo *esp_control_tests(void);
