@@ -76,6 +76,13 @@ static const char *auth_name(enum sslink_auth a)
 	return "-";
 }
 
+static const char *link_state(const struct ctl_ipsec_stats *st)
+{
+	if (!st->link_up)
+		return "down";
+	return st->syncing ? "up, replaying its SAs" : "up";
+}
+
 static enum cli_step ike_start(struct cli *cli, void *ctx, const struct cli_args *args)
 {
 	cli_printf(cli, "%-10s %-3s %-6s %-21s %-5s %7s %-9s %s\n", "IKE_SA", "Ver", "Auth", "Peer",
@@ -92,10 +99,7 @@ static void print_ike_totals(struct cli *cli)
 	           "IKE_SAs now %" PRIu32 ", in all %" PRIu64 ", authenticated %" PRIu64
 	           ", rekeyed %" PRIu64 "\n",
 	           st.ike_now, st.ike_sas, st.ike_auths, st.ike_rekeys);
-	cli_printf(cli, "Link to charon is %s\n",
-	           !st.link_up  ? "down"
-	           : st.syncing ? "up, replaying its SAs"
-	                        : "up");
+	cli_printf(cli, "Link to charon is %s\n", link_state(&st));
 }
 
 /* An IKE_SA without a connection has no row: it is counted. */
@@ -126,10 +130,7 @@ static void print_number(struct cli *cli, const char *name, uint64_t n)
 static void print_now(struct cli *cli, const struct ctl_ipsec_stats *st)
 {
 	cli_printf(cli, "Link to charon\n");
-	cli_printf(cli, "  State is %s\n",
-	           !st->link_up  ? "down"
-	           : st->syncing ? "up, replaying its SAs"
-	                         : "up");
+	cli_printf(cli, "  State is %s\n", link_state(st));
 	print_number(cli, "Links", st->links);
 	print_number(cli, "Links lost", st->link_losses);
 	print_number(cli, "Malformed messages", st->bad_messages);

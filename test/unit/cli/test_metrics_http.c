@@ -9,12 +9,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -301,9 +303,9 @@ static void test_slow(void)
 	for (int i = 0; i < MAX - 1; i++)
 		silent[i] = dial();
 	slow = dial();
+	waiting = dial(); /* all at once: the listener must stop in its stride */
 	wait_ms(50);
 	CU_ASSERT_EQUAL(metrics_connections(m), MAX);
-	waiting = dial();
 	(void)!send(waiting, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 35, MSG_NOSIGNAL);
 	wait_ms(300);
 	CU_ASSERT_EQUAL(metrics_connections(m), MAX);
@@ -384,10 +386,52 @@ static void test_life(void)
 	CU_ASSERT_PTR_NULL(metrics_new(base, &conf, NULL, NULL, &sink));
 	CU_ASSERT_EQUAL(errno, EADDRINUSE);
 	CU_ASSERT_EQUAL(errors, 1);
+	conf.listen.port = 0;
+	strcpy(conf.netns, "/nowhere/at/all");
+	CU_ASSERT_PTR_NULL(metrics_new(base, &conf, NULL, NULL, &sink));
+	CU_ASSERT_EQUAL(errno, ENOENT);
+	CU_ASSERT_EQUAL(errors, 2);
 	stop();
 	for (int i = 0; i < 3; i++)
 		close(fd[i]);
 	metrics_free(NULL);
+}
+
+/* In a child: a namespace of its own, and metrics that are read in the one it came from. */
+static int serve_elsewhere(void)
+{
+	struct cfg_metrics conf = {.max_connections = 1};
+	int origin = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	if (origin < 0 || unshare(CLONE_NEWNET) < 0)
+		return 77;
+	ipaddr_parse("127.0.0.1", &conf.listen.addr);
+	snprintf(conf.netns, sizeof(conf.netns), "/proc/self/fd/%d", origin);
+	base = event_base_new();
+	m = metrics_new(base, &conf, NULL, NULL, &sink);
+	if (m == NULL)
+		return 1;
+	if (setns(origin, CLONE_NEWNET) < 0)
+		return 2;
+	if (!works())
+		return 3;
+	stop();
+	close(origin);
+	return 0;
+}
+
+static void test_netns(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0)
+		_exit(serve_elsewhere());
+	CU_ASSERT_FATAL(waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		puts("not allowed to make a network namespace");
+	else
+		CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
 }
 
 /* Without descriptors nothing is accepted, and nothing spins; then it goes on. */
@@ -447,6 +491,7 @@ int main(void)
 	        {"life", test_life},
 	        {"many", test_many},
 	        {"no descriptors", test_no_descriptors},
+	        {"netns", test_netns},
 	        CU_TEST_INFO_NULL,
 	};
 
