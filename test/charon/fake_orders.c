@@ -113,6 +113,13 @@ static bool back(struct fake *f, char **w)
 	return true;
 }
 
+/* next-spi SPI: what GET_SPI gives from now on */
+static bool next_spi(struct fake *f, char **w)
+{
+	f->next_spi = hex(w[1]);
+	return true;
+}
+
 static bool simple(struct fake *f, char **w)
 {
 	if (strcmp(w[0], "mute") == 0)
@@ -141,6 +148,7 @@ bool fake_order(struct fake *f, char *line)
 	} orders[] = {
 	        {"answer", 2, answer},       {"expire", 4, expire},   {"delete", 3, delete_child},
 	        {"terminate", 2, terminate}, {"mapping", 5, mapping}, {"raw", 1, raw},
+	        {"next-spi", 1, next_spi},
 	};
 	char *w[WORDS_MAX] = {NULL}, *save = NULL;
 	int n = 0;

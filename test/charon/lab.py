@@ -132,12 +132,12 @@ connections {{
     unique = never
     local {{
       auth = {auth}
-      {b_id}
+      id = lns
       {remote_extra}
     }}
     remote {{
       auth = {auth}
-      id = %any
+      id = {b_peer}
       {local_extra}
     }}
     children {{
@@ -290,7 +290,7 @@ class Charon:
 
     def initiate(self, child, timeout=10):
         """True when the CHILD_SA came up."""
-        text = self.swanctl("--initiate", "--child", child, "--timeout", timeout.__str__(),
+        text = self.swanctl("--initiate", "--child", child, "--timeout", str(timeout),
                             check=False)
         return "initiate completed successfully" in text
 
@@ -337,14 +337,12 @@ class Pair:
     """What a case has: .a and .b (charons), .fa and .fb (their daemons)."""
 
     DEFAULTS = {"encap": "no", "auth": "psk", "local_extra": "", "remote_extra": "",
-                "b_id": "", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
+                "b_peer": "%any", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
 
     def __init__(self, lab, **over):
         self.dir = tempfile.mkdtemp(prefix="sc-")
         os.chmod(self.dir, 0o755)
         self.lab, self.values = lab, {**self.DEFAULTS, **over}
-        if not self.values["b_id"]:
-            self.values["b_id"] = "" if over.get("anonymous") else "id = lns"
         for n in "AB":
             os.mkdir(os.path.join(self.dir, n))
         self.a = self.b = self.fa = self.fb = None

@@ -67,10 +67,24 @@ def v1_hard_expire(p):
     ends_both(p, 1, "expire", "in-spi", "in", "hard", IP["B"])
 
 
-@case("v2-hard-expire-out")
-def v2_hard_expire_out(p):
-    """IKEv2: EXPIRE hard of the outbound SA deletes at both ends"""
-    ends_both(p, 2, "expire", "out-spi", "out", "hard", IP["A"])
+@case("v2-hard-expire")
+def v2_hard_expire(p):
+    """IKEv2: EXPIRE hard deletes at both ends; charon makes a new pair under the same IKE_SA"""
+    sa, sb = p.up(2)
+    marks = p.fa.mark(), p.fb.mark()
+    p.fb.tell("expire", sa.spi, "out", "hard", IP["A"])
+    gone(p.fb, marks[1], sa.spi, sb.spi)
+    gone(p.fa, marks[0], sa.spi, sb.spi)
+    new = p.fb.wait("add-sa", marks[1], inbound=1)
+    expect(new["ike"] == sb["ike"], "another IKE_SA")
+    p.fa.wait("add-sa", marks[0], inbound=1)
+    same_sas(p, marks)
+
+
+@case("v2-delete-child-out")
+def v2_delete_child_out(p):
+    """IKEv2: DELETE_CHILD by the outbound SPI"""
+    ends_both(p, 2, "delete", "out-spi", "out", IP["A"])
 
 
 @case("v1-delete-child")

@@ -75,7 +75,7 @@ def make_keys(p):
         sh("openssl", "pkey", "-in", key, "-pubout", "-out", os.path.join(p.dir, n + ".pub"))
 
 
-@case("v2-pubkey", started=False, auth="pubkey")
+@case("v2-pubkey", started=False, auth="pubkey", b_peer="lacclient")
 def v2_pubkey(p):
     """IKEv2 with public keys: the daemon is told so"""
     make_keys(p)
