@@ -231,10 +231,9 @@ static status_t update_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,
 		u->src.port = u->dst.port = 0;
 	if (!data->new_encap)
 		u->new_src.port = u->new_dst.port = 0;
-	if (ask(s, &m, k.spi, &a, NULL) != SUCCESS)
-		return FAILED;
+	/* charon goes on with the new addresses, whatever comes of it: so does what is replayed. */
 	table_updated(s->table, &k, u);
-	return SUCCESS;
+	return ask(s, &m, k.spi, &a, NULL);
 }
 
 static status_t query_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,

@@ -87,6 +87,7 @@ connections {{
         life_time = 60m
         rekey_time = 50m
       }}
+{more1}
     }}
   }}
   v2 {{
@@ -112,6 +113,7 @@ connections {{
         remote_ts = dynamic[udp/1701]
         esp_proposals = aes256gcm16
       }}
+{more}
     }}
   }}
 }}
@@ -154,9 +156,19 @@ connections {{
 }}
 secrets {{
   ike {{
-    secret = "trialpsk"
+    secret = "{b_secret}"
   }}
 }}
+"""
+
+
+CHILD = """
+      {name} {{
+        mode = transport
+        local_ts = dynamic[udp/{port}]
+        remote_ts = dynamic[udp/1701]
+        esp_proposals = aes256gcm16,aes128-sha1
+      }}
 """
 
 
@@ -337,12 +349,15 @@ class Pair:
     """What a case has: .a and .b (charons), .fa and .fb (their daemons)."""
 
     DEFAULTS = {"encap": "no", "auth": "psk", "local_extra": "", "remote_extra": "",
-                "b_peer": "%any", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
+                "b_peer": "%any", "b_secret": "trialpsk", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
 
     def __init__(self, lab, **over):
         self.dir = tempfile.mkdtemp(prefix="sc-")
         os.chmod(self.dir, 0o755)
         self.lab, self.values = lab, {**self.DEFAULTS, **over}
+        for key, word in (("more", "more{}"), ("more1", "more1{}")):
+            self.values[key] = "".join(CHILD.format(name=word.format(i), port=10000 + i)
+                                       for i in range(over.get("children", 0)))
         for n in "AB":
             os.mkdir(os.path.join(self.dir, n))
         self.a = self.b = self.fa = self.fb = None

@@ -3,7 +3,7 @@
 """SAs live, are renewed, and end; the daemon's orders."""
 import time
 
-from cases import IP, case, expect, gone, no_child_left, same_sas
+from cases import IP, REFUSED, case, expect, gone, no_child_left, same_sas
 from lab import until
 
 
@@ -218,6 +218,7 @@ def mapping(p):
     p.fb.tell("drop")
     again = p.fb.wait("add-sa", mark, resync=1, inbound=1)
     expect(again["src"] == f"{IP['A']}:4777", "replayed with the old port")
+    expect(again["ike_remote"] == f"{IP['A']}:4777", "replayed with the old port of IKE")
     p.fb.wait("sync-end", mark, n=2)
     p.fb.tell("terminate", sb["ike"], 1)
     gone(p.fb, mark, sa.spi, sb.spi)
@@ -232,6 +233,59 @@ def mapping_other_address(p):
     m = p.fb.wait("update-sa", mark, inbound=0)
     expect(m["new_dst"] == "10.91.0.77:4777", str(dict(m)))
     p.fb.wait("update-sa", mark, inbound=1)
+    p.fb.tell("drop")
+    p.fb.wait("sync-end", mark, n=2)
+    for m in p.fb.all("add-sa", mark, resync=1):
+        expect(m["remote_ts"] == "10.91.0.77-10.91.0.77/17/1701-1701", "the selector stayed")
+        expect(m["local_ts"] == f"{IP['B']}-{IP['B']}/17/1701-1701", "our selector moved")
     p.fb.tell("terminate", sb["ike"], 1)
     p.fb.wait("del-sa", mark, spi=sa.spi, inbound=0, dst="10.91.0.77")
     gone(p.fb, mark, sb.spi)
+
+
+@case("mapping-refused", encap="yes")
+def mapping_refused(p):
+    """The daemon refuses an update: the SA is deleted by its new address all the same"""
+    sa, sb = p.up(2)
+    mark = p.fb.mark()
+    p.fb.tell("answer", "update-sa", REFUSED)
+    p.fb.tell("mapping", sb.spi, IP["B"], 4500, "10.91.0.77", 4777)
+    p.fb.wait("update-sa", mark, inbound=0)
+    p.b.wait_log("sallyport: update-sa of SPI .* failed: the daemon refuses it")
+    p.fb.tell("terminate", sb["ike"], 1)
+    p.fb.wait("del-sa", mark, spi=sa.spi, inbound=0, dst="10.91.0.77")
+    gone(p.fb, mark, sb.spi)
+
+
+@case("five-children", children=5)
+def five_children(p):
+    """Five CHILD_SAs of one IKE_SA: all named to be its, replayed, and ended with it"""
+    p.up(2)
+    for i in range(5):
+        expect(p.a.initiate(f"more{i}"), f"child {i} did not come up")
+    adds = p.fb.all("add-sa")
+    expect(len(adds) == 12 and len({m.spi for m in adds}) == 12, f"{len(adds)} SAs")
+    expect(len({m["ike"] for m in adds}) == 1, "not all of one IKE_SA")
+    ports = {m["remote_ts"].split("/")[2] for m in adds}
+    expect(ports == {"1701-1701"} | {f"1000{i}-1000{i}" for i in range(5)}, str(ports))
+    mark = p.fb.mark()
+    p.fb.tell("drop")
+    p.fb.wait("sync-end", mark, n=12)
+    expect({m.spi for m in p.fb.all("add-sa", mark)} == {m.spi for m in adds}, "other SAs")
+    p.fb.tell("terminate", adds[0]["ike"], 1)
+    gone(p.fb, mark, *(m.spi for m in adds))
+    p.fb.wait("ike-down", mark, ike=adds[0]["ike"])
+
+
+@case("v1-reauth-children", children=3)
+def v1_reauth_children(p):
+    """IKEv1: the adopted children are all named, in one message"""
+    p.up(1)
+    for i in range(3):
+        expect(p.a.initiate(f"more1{i}"), f"child {i} did not come up")
+    spis = {m.spi for m in p.fb.all("add-sa", inbound=1)}
+    expect(len(spis) == 4, f"{len(spis)} inbound SAs")
+    mark = p.fb.mark()
+    p.a.swanctl("--rekey", "--ike", "v1")
+    m = p.fb.wait("children-migrate", mark)
+    expect(set(m["spis"].split(",")) == spis, f"{m['spis']}, not {spis}")

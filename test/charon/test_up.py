@@ -165,3 +165,18 @@ def ike_down_without_child(p):
     until("end of the IKE_SA", lambda: "road" not in p.b.sas())
     time.sleep(0.2)
     expect(len(p.fb.all("ike-down", mark)) == 1, "told more than once")
+
+
+@case("ike-down-without-up", b_secret="another")
+def ike_down_without_up(p):
+    """IKE_SA that asked for an SPI and never came up: its end is told, the SPI given back"""
+    mark = p.fa.mark()
+    expect(not p.a.initiate("two"), "it came up with another secret")
+    spi = p.fa.wait("get-spi", mark)
+    p.fa.wait("ike-down", mark, ike=spi["ike"])
+    gone(p.fa, mark, "ca000001")
+    p.fa.none("ike-up", mark)
+    p.fa.none("add-sa", mark)
+    # The other end never asked for anything, so there is nothing to tell.
+    time.sleep(0.2)
+    p.fb.none("ike-down")
