@@ -136,10 +136,8 @@ const char *ike_objection(struct ctl *c, const struct ike *e)
 
 	if (c->closing)
 		return "shutting down";
-	if (e->retired)
-		return "its children were adopted by another IKE_SA";
 	if (k == NULL || (!k->fired && !k->disconnecting && !k->down && !k->ending))
-		return NULL;
+		return e->retired ? "adopted by another IKE_SA, or terminated" : NULL;
 	c->ipsec->st.refused_latched++;
 	k->refused_sas++;
 	return k->fired ? "single-shot tunnel already fired" : "disconnecting";
