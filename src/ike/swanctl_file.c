@@ -152,3 +152,10 @@ int swanctl_write(const struct config *c, const char **what)
 	swanctl_text_free(text, len);
 	return ret;
 }
+
+void swanctl_remove(const struct config *c)
+{
+	char file[PATH_SIZE / 2];
+
+	unlink(swanctl_file(c, file, sizeof(file)));
+}
