@@ -5,7 +5,10 @@
 #include "console/console.h"
 #include "console/metrics.h"
 #include "control/ctl.h"
+#include "control/ipsec.h"
 #include "dataplane/dp.h"
+#include "ike/charon.h"
+#include "ike/swanctl.h"
 #include "loop.h"
 #include "ports/ports.h"
 
@@ -20,6 +23,8 @@
 #include <sys/random.h>
 #include <syslog.h>
 
+#define NAT_T_PORT 4500 /* RFC 3948 */
+
 enum exit_code { EXIT_OK, EXIT_USAGE = 1, EXIT_CONFIG = 2, EXIT_START = 3 };
 
 struct app {
@@ -29,6 +34,7 @@ struct app {
 	struct dp *dp;
 	struct ports *ports;
 	struct ctl *ctl;
+	struct charon *charon; /* NULL without transport profiles */
 	struct console *console;
 	struct metrics *metrics; /* NULL: off */
 	struct dp_worker_arg worker[DP_MAX_WORKERS];
@@ -61,16 +67,38 @@ static void wake(void *ctx)
 	loop_wake(&((struct app *)ctx)->loop);
 }
 
-/* Only connections over IPsec are ever disconnected, and this build makes none of them yet. */
-static void no_ipsec(void *ctx, uint64_t conn)
+static int to_charon(void *ctx, const struct sslink_msg *m)
 {
-	log_error(&((struct app *)ctx)->log, "event=ipsec-disconnect conn=%lu but no IPsec", conn);
+	struct app *a = ctx;
+
+	return a->charon != NULL ? charon_send(a->charon, m) : -ENOTCONN;
 }
 
 static const struct ctl_ops ctl_ops = {
-        .ipsec_disconnect = no_ipsec,
+        .ike_send = to_charon,
         .wake = wake,
         .random = get_random,
+};
+
+static void on_charon_up(void *ctx)
+{
+	ctl_ike_link_up(((struct app *)ctx)->ctl, loop_now_ms());
+}
+
+static void on_charon(void *ctx, const struct sslink_msg *m)
+{
+	ctl_ike_rx(((struct app *)ctx)->ctl, m, loop_now_ms());
+}
+
+static void on_charon_down(void *ctx)
+{
+	ctl_ike_link_down(((struct app *)ctx)->ctl, loop_now_ms());
+}
+
+static const struct charon_ops charon_ops = {
+        .link_up = on_charon_up,
+        .rx = on_charon,
+        .link_down = on_charon_down,
 };
 
 static int fail(struct app *a, const char *what, int err)
@@ -172,6 +200,46 @@ static int launch_workers(struct app *a)
 	return 0;
 }
 
+static int add_static_sas(struct app *a)
+{
+	for (uint32_t i = 0; i < a->conf->n_static_sas; i++) {
+		const struct cfg_static_sa *s = &a->conf->static_sas[i];
+		struct ctl_static_sa o = {
+		        .name = s->name,
+		        .spi_in = s->spi_in,
+		        .spi_out = s->spi_out,
+		        .local = {s->local, s->encapsulation ? NAT_T_PORT : 0},
+		        .peer = {s->peer, s->encapsulation ? s->peer_port : 0},
+		        .suite = s->suite,
+		        .enc_key_in = s->enc_key_in,
+		        .auth_key_in = s->auth_key_in,
+		        .enc_key_out = s->enc_key_out,
+		        .auth_key_out = s->auth_key_out,
+		        .encap = s->encapsulation,
+		        .replay_window = s->replay_window,
+		};
+		int ret = ctl_static_sa_add(a->ctl, &o, loop_now_ms());
+
+		if (ret < 0) {
+			log_error(&a->log, "event=static-sa-failed name=\"%s\" error=\"%s\"",
+			          s->name, strerror(-ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* Workers run: what charon or the configuration asks for is answered when they have done it. */
+static int start_ipsec(struct app *a)
+{
+	int ret = add_static_sas(a);
+
+	if (ret < 0 || a->conf->n_ipsec_profiles == 0)
+		return ret;
+	a->charon = charon_new(a->loop.base, a->conf, &charon_ops, a, &a->log);
+	return a->charon != NULL ? 0 : -errno;
+}
+
 static int start(struct app *a)
 {
 	int ret = loop_init(&a->loop, &a->log);
@@ -199,13 +267,17 @@ static int start(struct app *a)
 		if (a->metrics == NULL)
 			return -errno;
 	}
-	return launch_workers(a);
+	ret = launch_workers(a);
+	return ret < 0 ? ret : start_ipsec(a);
 }
 
 static void stop(struct app *a)
 {
 	metrics_free(a->metrics);
 	console_free(a->console);
+	/* Charon's plugin holds out for the next daemon, which has it end what is left. */
+	charon_free(a->charon);
+	a->charon = NULL;
 	if (a->workers) {
 		dp_stop(a->dp);
 		rte_eal_mp_wait_lcore();
@@ -248,7 +320,8 @@ static int run(struct config *conf)
 static int usage(FILE *to, int code)
 {
 	fprintf(to,
-	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system]\n"
+	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system |\n"
+	        "                 --print-ipsec | --print-swanctl]\n"
 	        "       sallyport --describe | --version | --help\n"
 	        "  -c FILE        configuration\n"
 	        "  -t             check the configuration and exit\n"
@@ -256,6 +329,10 @@ static int usage(FILE *to, int code)
 	        "path)\n"
 	        "  --print-ports  print the name and device of each configured port and exit\n"
 	        "  --print-system print workers, hugepages (yes or no) and memory in MB, and exit\n"
+	        "  --print-ipsec  print charon's settings and the paths of its files, one "
+	        "KEY=VALUE a line,\n"
+	        "                 and exit; nothing without transport profiles\n"
+	        "  --print-swanctl print charon's configuration without its keys, and exit\n"
 	        "  --describe     print every stanza and key of the configuration\n");
 	return code;
 }
@@ -280,13 +357,49 @@ static int print_system(struct config *conf)
 	return EXIT_OK;
 }
 
-enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_DESCRIBE };
+/* For scripts/charon. The values are what the schema lets through: paths and numbers. */
+static int print_ipsec(struct config *conf)
+{
+	const struct cfg_ipsec *ip = &conf->ipsec;
+
+	if (conf->n_ipsec_profiles == 0)
+		return EXIT_OK;
+	printf("run_directory=%s\nsocket=%s\nvici_socket=%s\n", ip->run_directory, ip->socket,
+	       ip->vici_socket);
+	printf("charon=%s\nswanctl=%s\n", ip->charon, ip->swanctl);
+	printf("charon_log=%s\ncharon_log_level=%u\n", ip->charon_log, ip->charon_log_level);
+	printf("charon_threads=%u\nnat_keepalive=%u\n", ip->charon_threads, ip->nat_keepalive_s);
+	printf("retransmit_timeout_ms=%u\nretransmit_tries=%u\n", ip->retransmit_timeout_ms,
+	       ip->retransmit_tries);
+	printf("cookie_threshold=%u\nhalf_open_per_peer=%u\nhalf_open_max=%u\n",
+	       ip->cookie_threshold, ip->half_open_per_peer, ip->half_open_max);
+	return EXIT_OK;
+}
+
+static int print_swanctl(struct config *conf)
+{
+	char *text;
+	size_t len;
+	int ret = swanctl_render(conf, true, &text, &len);
+
+	if (ret < 0) {
+		fprintf(stderr, "sallyport: swanctl.conf cannot be made: %s\n", strerror(-ret));
+		return EXIT_START;
+	}
+	fwrite(text, 1, len, stdout);
+	swanctl_text_free(text, len);
+	return EXIT_OK;
+}
+
+enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_PRINT_IPSEC, OPT_PRINT_SWANCTL, OPT_DESCRIBE };
 
 static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {"print-ports", no_argument, NULL, OPT_PRINT_PORTS},
         {"print-system", no_argument, NULL, OPT_PRINT_SYSTEM},
+        {"print-ipsec", no_argument, NULL, OPT_PRINT_IPSEC},
+        {"print-swanctl", no_argument, NULL, OPT_PRINT_SWANCTL},
         {"describe", no_argument, NULL, OPT_DESCRIBE},
         {0},
 };
@@ -319,6 +432,12 @@ int main(int argc, char **argv)
 			break;
 		case OPT_PRINT_SYSTEM:
 			act = print_system;
+			break;
+		case OPT_PRINT_IPSEC:
+			act = print_ipsec;
+			break;
+		case OPT_PRINT_SWANCTL:
+			act = print_swanctl;
 			break;
 		case OPT_DESCRIBE:
 			config_describe(stdout);
