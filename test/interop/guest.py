@@ -149,7 +149,10 @@ class Guest(IpsecClient):
         return join
 
     def write(self, path, text, mode=0o644):
-        self._order({"op": "write", "path": path, "data": text, "mode": mode}, 10)
+        # The guest's terminal holds 4096 bytes and loses what is more.
+        for at in range(0, max(len(text), 1), 2000):
+            self._order({"op": "write", "path": path, "data": text[at:at + 2000], "mode": mode,
+                         "append": at > 0}, 10)
 
     def wait(self, cmd, timeout):
         """Waits in the guest until a shell command succeeds; True if it did in time."""

@@ -2,9 +2,13 @@
 # Copyright (c) 2026 Sallyport contributors
 """strongSwan in a guest: the ESP of the guest's own kernel, charon-systemd and swanctl of Debian. All
 that it reads and writes is under /run/ipsec, a tmpfs of the guest."""
+import os
 import re
 
 from lab import LabError
+
+RELAY = os.path.join(os.path.dirname(os.path.realpath(__file__)), "guest", "relay.py")
+RELAY_PORT = 20000  # the first on which a relay listens
 
 PSK = "interop-psk"
 # In this order and nothing else: what a client of each proposal of the cases needs.
@@ -27,6 +31,23 @@ class Sa(dict):
     @property
     def spi(self):
         return self["spi"]
+
+
+TSHARK = {"cbc(aes)": "AES-CBC [RFC3602]", "cbc(des3_ede)": "TripleDES-CBC [RFC2451]",
+          "hmac(sha1)": "HMAC-SHA-1-96 [RFC2404]", "hmac(sha256)": "HMAC-SHA-256-128 [RFC4868]",
+          "rfc4106(gcm(aes))": "AES-GCM with 16 octet ICV [RFC4106]"}
+
+
+def tshark_keys(sas):
+    """The arguments that let tshark decrypt and verify what these SAs carry."""
+    out = ["-o", "esp.enable_encryption_decode:TRUE", "-o", "esp.enable_authentication_check:TRUE"]
+    for sa in sas:
+        cipher, key = sa.get("enc") or sa["aead"]
+        name, auth_key = sa.get("auth", ("NULL", ""))  # GCM checks by itself
+        fields = ("IPv4", "*", "*", f"0x{sa.spi:08x}", TSHARK[cipher], "0x" + key,
+                  TSHARK.get(name, name), "0x" + auth_key if auth_key else "")
+        out += ["-o", "uat:esp_sa:" + ",".join(f'"{f}"' for f in fields)]
+    return out
 
 
 def parse_xfrm(text):
@@ -54,8 +75,8 @@ class IpsecClient:
 
     def ipsec_client(self, peer, version=2, ike=V2_GCM["ike"], esp=V2_GCM["esp"], psk=PSK,
                      cert=None, local_id=None, remote_id=None, encap=False, rekey_ike=0, rekey=0,
-                     life=0, dpd=0, children=((1701, 1701),), lport=True):
-        """Configures and starts charon; nothing is initiated. cert is (certificate, key, CA, all PEM)
+                     life=0, dpd=0, children=((1701, 1701),), start=False):
+        """Configures and starts charon; nothing is initiated unless start is set. cert is (certificate, key, CA, all PEM)
         in place of a PSK. rekey, life and rekey_ike are seconds, 0: charon's defaults. children are
         the pairs of UDP ports (ours, the peer's), each a CHILD_SA named l2tp, l2tp1, .."""
         self.run(f"mkdir -p {RUN}/x509 {RUN}/x509ca {RUN}/private {RUN}/pkcs8")
@@ -87,7 +108,7 @@ class IpsecClient:
             conf += [f"l2tp{i or ''} {{", "mode = transport", f"local_ts = dynamic[udp/{ours}]",
                      f"remote_ts = dynamic[udp/{theirs}]", f"esp_proposals = {esp}",
                      f"rekey_time = {rekey}s" if rekey else "", "rand_time = 0s" if rekey else "",
-                     f"life_time = {life}s" if life else "", "start_action = none", "}"]
+                     f"life_time = {life}s" if life else "", "start_action = " + ("start" if start else "none"), "}"]
         conf += ["}", "}", "}", f'secrets {{ ike {{ secret = "{psk}" }} }}', ""]
         self.write(f"{RUN}/swanctl.conf", "\n".join(conf), 0o600)
         self.ipsec_start()
@@ -126,6 +147,16 @@ class IpsecClient:
         """kill -9 of charon. A machine that starts anew has no SAs, either: flush."""
         self.run("pkill -KILL charon-systemd; "
                  + ("ip xfrm state flush; ip xfrm policy flush" if flush else ""))
+
+    def relay(self, to, sources=(1701,)):
+        """Starts guest/relay.py: what the host sends to RELAY_PORT + i goes on from sources[i]."""
+        pairs = " ".join(f"{RELAY_PORT + i}:{s}" for i, s in enumerate(sources))
+        self.run(f"mkdir -p {RUN}; [ -f {RUN}/relay.pid ] && kill $(cat {RUN}/relay.pid); "
+                 f"rm -f {RUN}/relay; "
+                 f"python3 -S -E {RELAY} {self.ip} {to} {pairs} > {RUN}/relay 2>&1 & "
+                 f"echo $! > {RUN}/relay.pid; "
+                 f"for i in $(seq 100); do grep -qs ready {RUN}/relay && exit 0; sleep .05; done; "
+                 f"cat {RUN}/relay; exit 1", check=True)
 
     # ---- what it knows ----
 
