@@ -34,12 +34,12 @@ class Runner:
 
     # ---- what cases share ----
 
-    def guest(self, i):
-        g = self.guests.get(i)
+    def guest(self, i, nat=False):
+        g = self.guests.get((i, nat))
         if g is not None and g.dir is None:
             g = None  # a case killed it
         if g is None:
-            g = self.guests[i] = harness.new_guest(self.lab, i)
+            g = self.guests[i, nat] = harness.new_guest(self.lab, i, nat)
         g.wait_boot()
         return g
 
@@ -52,7 +52,9 @@ class Runner:
                 g.link(True)
                 g.run("pkill -KILL 'xl2tpd|pppd|iperf3'; for i in $(seq 30); do "
                       "pgrep 'xl2tpd|pppd' > /dev/null || break; sleep .1; done; "
-                      "rm -rf /run/l2tp; ip route flush cache", timeout=10)
+                      "pkill -KILL charon-systemd; [ -f /run/ipsec/relay.pid ] && "
+                      "kill $(cat /run/ipsec/relay.pid); ip xfrm state flush; ip xfrm policy flush; "
+                      "rm -rf /run/l2tp /run/ipsec; ip route flush cache", timeout=10)
             except Exception:
                 g.kill()
                 del self.guests[i]
@@ -91,7 +93,7 @@ class Runner:
         problems, trace, status = [], "", "pass"
         try:
             if c.daemon:
-                test.daemon.start()
+                test.start()
             c.fn(test)
         except harness.Skip as e:
             status, problems = "skip", [str(e)]
