@@ -12,8 +12,8 @@ RELAY_PORT = 20000  # the first on which a relay listens
 
 PSK = "interop-psk"
 # In this order and nothing else: what a client of each proposal of the cases needs.
-PLUGINS = "random nonce openssl aes sha1 sha2 md5 hmac kdf gmp curve25519 cmac ctr gcm xcbc pem " \
-    "pkcs1 pkcs8 x509 constraints revocation pubkey kernel-netlink socket-default vici updown"
+PLUGINS = "random nonce openssl aes sha1 sha2 md5 hmac kdf gmp gcm pem pkcs1 pkcs8 x509 constraints " \
+    "revocation pubkey kernel-netlink socket-default vici updown"
 RUN = "/run/ipsec"
 ENV = f"export STRONGSWAN_CONF={RUN}/strongswan.conf SWANCTL_DIR={RUN}; "
 

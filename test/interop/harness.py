@@ -119,7 +119,7 @@ class Test(IpsecTest):
         """Starts the daemon, and charon when the case has IPsec."""
         self.daemon.start()
         if self.case.ipsec is not None:
-            self.charon = Charon(self.lab, self.folder, self.daemon.config_path)
+            self.charon = Charon(self.lab, self.daemon.config_path)
             self.lab.on_close.append(self.charon.stop)
             self.charon.start()
 

@@ -35,8 +35,12 @@ def add_ipsec(config, folder, profile):
 class Charon:
     """charon of the appliance, as scripts/charon runs it."""
 
-    def __init__(self, lab, folder, config_path):
-        self.lab, self.run_dir, self.config = lab, os.path.join(folder, "run"), config_path
+    def __init__(self, lab, config_path):
+        self.lab, self.config = lab, config_path
+        with open(config_path, encoding="utf-8") as f:
+            m = re.search(r'^\s*run-directory = "([^"]+)"', f.read(), re.M)
+        self.run_dir = m[1] if m else "/run/sallyport"
+        self.log_path = os.path.join(self.run_dir, "charon.log")
 
     def _script(self, verb, **kw):
         return self.lab.app.run(os.path.join(ROOT, "scripts", "charon"), verb, "-c", self.config,
@@ -71,8 +75,7 @@ class Charon:
 
     def log(self):
         try:
-            with open(os.path.join(self.run_dir, "charon.log"), encoding="utf-8",
-                      errors="replace") as f:
+            with open(self.log_path, encoding="utf-8", errors="replace") as f:
                 return f.read()
         except OSError:
             return ""
