@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "esp/esp_int.h"
+
+/* Takes as long wherever the first difference is. */
+static bool same(const uint8_t *a, const uint8_t *b, uint32_t n)
+{
+	uint32_t diff = 0;
+
+	for (uint32_t i = 0; i < n; i += 4) { /* every ICV is of whole words */
+		uint32_t x, y;
+
+		memcpy(&x, a + i, 4);
+		memcpy(&y, b + i, 4);
+		diff |= x ^ y;
+	}
+	return diff == 0;
+}
+
+/* Lengths and the number; fills the slot. Nothing is authentic yet. */
+static enum esp_status open_packet(struct esp_slot *s, const struct esp_pkt *p)
+{
+	const struct esp_sa *sa = p->sa;
+	uint32_t around = (uint32_t)sa->head + sa->icv_len, inner = p->len - around;
+	uint8_t *icv;
+
+	if (p->len <= around || inner % sa->block != 0)
+		return ESP_SHORT;
+	if (!esp_replay_check(sa, esp_get32(p->data + 4), &s->seq))
+		return ESP_REPLAY;
+	icv = p->data + p->len - sa->icv_len;
+	s->sa = sa;
+	s->pkt = p->data;
+	s->text = p->data + sa->head;
+	s->text_len = inner;
+	s->hash_len = sa->head + inner;
+	s->icv = icv;
+	s->tag = s->computed;
+	s->iv = p->data + ESP_HDR;
+	if (sa->group >= ESP_G_CTR128) {
+		memcpy(s->nonce, sa->salt, ESP_SALT);
+		memcpy(s->nonce + ESP_SALT, p->data + ESP_HDR, 8);
+		esp_put32(s->nonce + 12, 1);
+		s->iv = s->nonce;
+	}
+	if (sa->esn && sa->auth == ESP_AUTH_AEAD) {
+		memcpy(s->aad, s->pkt, 4);
+		esp_put32(s->aad + 4, (uint32_t)(s->seq >> 32));
+		memcpy(s->aad + 8, s->pkt + 4, 4);
+	} else if (
+	        sa->esn) { /* the high half goes where the ICV stands: nothing behind is touched */
+		memcpy(s->came, icv, sa->icv_len);
+		s->icv = s->came;
+		esp_put32(icv, (uint32_t)(s->seq >> 32));
+		s->hash_len += 4;
+	}
+	return ESP_OK;
+}
+
+/* After the ICV of all: in the order of the burst, for one packet may be there twice. */
+static enum esp_status admit(const struct esp_slot *s, struct esp_pkt *p)
+{
+	if (!same(s->icv, s->computed, s->sa->icv_len)) {
+		/* An AEAD has deciphered already: nobody shall see what of. */
+		if (s->sa->auth == ESP_AUTH_AEAD)
+			memset(s->text, 0, s->text_len);
+		return ESP_AUTH;
+	}
+	return esp_replay_take(p->sa, s->seq, &p->newest) ? ESP_OK : ESP_REPLAY;
+}
+
+static enum esp_status close_packet(const struct esp_slot *s, struct esp_pkt *p)
+{
+	const uint8_t *end = s->text + s->text_len - ESP_TRAILER;
+	uint32_t pad = end[0], room = s->text_len - ESP_TRAILER;
+	uint8_t diff = 0;
+
+	if (end[1] == ESP_NH_DUMMY) /* the rest need not be well-formed (RFC 4303 2.6) */
+		return ESP_DUMMY;
+	if (pad > room)
+		return ESP_PAD;
+	for (uint32_t i = 0; i < pad; i++)
+		diff |= (uint8_t)(end[(int32_t)i - (int32_t)pad] ^ (i + 1));
+	if (diff != 0)
+		return ESP_PAD;
+	p->data = s->text;
+	p->len = (uint16_t)(room - pad);
+	p->next_header = end[1];
+	return ESP_OK;
+}
+
+/* Computes the ICVs; AEADs decipher with it, in one pass. */
+static void authenticate(struct esp *e, const struct esp_pkt *v, uint64_t live)
+{
+	struct esp_sets sets = {0};
+
+	for (uint64_t m = live; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
+		if (v[i].sa->auth == ESP_AUTH_AEAD)
+			sets.cipher[v[i].sa->group] |= 1ull << i;
+		else
+			sets.auth[v[i].sa->auth] |= 1ull << i;
+	}
+	for (int a = ESP_AUTH_AEAD + 1; a < ESP_AUTH_MAX; a++) {
+		if (sets.auth[a] != 0)
+			esp_hash_burst(e, sets.auth[a], (enum esp_auth)a);
+	}
+	for (int g = ESP_G_GCM128; g < ESP_G_MAX; g++) {
+		if (sets.cipher[g] != 0)
+			esp_aead_burst(e, sets.cipher[g], (enum esp_group)g, false);
+	}
+}
+
+static void decipher(struct esp *e, const struct esp_pkt *v, uint64_t live)
+{
+	struct esp_sets sets = {0};
+
+	for (uint64_t m = live; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
+		sets.cipher[v[i].sa->group] |= 1ull << i;
+	}
+	for (int g = ESP_G_NULL + 1; g < ESP_G_GCM128; g++) {
+		if (sets.cipher[g] != 0)
+			esp_cipher_burst(e, sets.cipher[g], (enum esp_group)g, false);
+	}
+}
+
+void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+{
+	uint64_t live = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		v[i].newest = false;
+		v[i].status = (uint8_t)open_packet(&e->slot[i], &v[i]);
+		if (v[i].status == ESP_OK)
+			live |= 1ull << i;
+	}
+	authenticate(e, v, live);
+	for (uint64_t m = live; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
+		v[i].status = (uint8_t)admit(&e->slot[i], &v[i]);
+		if (v[i].status != ESP_OK)
+			live &= ~(1ull << i);
+	}
+	decipher(e, v, live);
+	for (uint64_t m = live; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
+		v[i].status = (uint8_t)close_packet(&e->slot[i], &v[i]);
+	}
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "esp/esp_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#define AES_SCHEDULE (15 * 16) /* 14 rounds and the key */
+
+/* 3DES: the multi-buffer library wants the three schedules by pointers. */
+struct des3_keys {
+	const void *by_pass[3];
+	_Alignas(16) uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / 8];
+};
+_Static_assert(sizeof(struct des3_keys) >= ESP_DES3_SCHEDULE, "room for either schedule");
+
+static size_t lines(size_t bytes)
+{
+	return (bytes + ESP_CACHE_LINE - 1) & ~(size_t)(ESP_CACHE_LINE - 1);
+}
+
+static size_t schedule_size(const struct esp_suite *s)
+{
+	switch (s->cipher) {
+	case ESP_AES_CBC:
+	case ESP_AES_CTR:
+		return AES_SCHEDULE;
+	case ESP_3DES_CBC:
+		return sizeof(struct des3_keys);
+	case ESP_AES_GCM:
+		return sizeof(struct gcm_key_data);
+	default:
+		return s->key_len;
+	}
+}
+
+static enum esp_group group_of(const struct esp *e, const struct esp_suite *s)
+{
+	int size = (s->key_len - 16) / 8;
+
+	switch (s->cipher) {
+	case ESP_AES_CBC:
+		return (enum esp_group)(ESP_G_CBC128 + size);
+	case ESP_3DES_CBC:
+		return e->des3_lanes ? ESP_G_3DES : ESP_G_3DES_LIBCRYPTO;
+	case ESP_AES_CTR:
+		return (enum esp_group)(ESP_G_CTR128 + size);
+	case ESP_AES_GCM:
+		return (enum esp_group)(ESP_G_GCM128 + size);
+	case ESP_CHACHA20_POLY1305:
+		return ESP_G_CHACHA;
+	default:
+		return ESP_G_NULL;
+	}
+}
+
+/* Only the schedule of the SA's direction is kept; counter mode always enciphers. */
+static void expand_aes(IMB_MGR *m, const struct esp_sa_conf *c, uint8_t *out)
+{
+	_Alignas(16) uint8_t other[AES_SCHEDULE];
+	bool decrypt = c->inbound && c->suite.cipher == ESP_AES_CBC;
+	uint8_t *enc = decrypt ? other : out, *dec = decrypt ? out : other;
+
+	if (c->suite.key_len == 16)
+		IMB_AES_KEYEXP_128(m, c->enc_key, enc, dec);
+	else if (c->suite.key_len == 24)
+		IMB_AES_KEYEXP_192(m, c->enc_key, enc, dec);
+	else
+		IMB_AES_KEYEXP_256(m, c->enc_key, enc, dec);
+	explicit_bzero(other, sizeof(other));
+}
+
+static void expand_gcm(IMB_MGR *m, const struct esp_sa_conf *c, void *out)
+{
+	if (c->suite.key_len == 16)
+		IMB_AES128_GCM_PRE(m, c->enc_key, out);
+	else if (c->suite.key_len == 24)
+		IMB_AES192_GCM_PRE(m, c->enc_key, out);
+	else
+		IMB_AES256_GCM_PRE(m, c->enc_key, out);
+}
+
+static void expand_des3(IMB_MGR *m, const struct esp_sa_conf *c, struct des3_keys *out)
+{
+	for (int i = 0; i < 3; i++) {
+		IMB_DES_KEYSCHED(m, out->schedule[i], c->enc_key + i * IMB_DES_BLOCK_SIZE);
+		out->by_pass[i] = out->schedule[i];
+	}
+}
+
+static void expand_cipher(const struct esp *e, const struct esp_sa_conf *c, void *out)
+{
+	IMB_MGR *m = e->mgr;
+
+	switch (c->suite.cipher) {
+	case ESP_AES_CBC:
+	case ESP_AES_CTR:
+		expand_aes(m, c, out);
+		break;
+	case ESP_3DES_CBC:
+		if (e->des3_lanes)
+			expand_des3(m, c, out);
+		else
+			esp_des3_expand(c->enc_key, out);
+		break;
+	case ESP_AES_GCM:
+		expand_gcm(m, c, out);
+		break;
+	case ESP_CHACHA20_POLY1305:
+		memcpy(out, c->enc_key, c->suite.key_len);
+		break;
+	default:
+		break;
+	}
+}
+
+/* The state after one block of the key xored with a pad (RFC 2104): half of each HMAC is done. */
+static void hash_pad(IMB_MGR *m, const struct esp_sa_conf *c, uint8_t pad, uint8_t *out)
+{
+	const struct esp_auth_def *a = esp_auth_def(c->suite.auth);
+	_Alignas(16) uint8_t block[IMB_SHA_512_BLOCK_SIZE];
+
+	memset(block, pad, a->block);
+	for (int i = 0; i < a->key_len; i++)
+		block[i] ^= c->auth_key[i];
+	switch (c->suite.auth) {
+	case ESP_HMAC_SHA1_96:
+		IMB_SHA1_ONE_BLOCK(m, block, out);
+		break;
+	case ESP_HMAC_SHA256_128:
+		IMB_SHA256_ONE_BLOCK(m, block, out);
+		break;
+	case ESP_HMAC_SHA384_192:
+		IMB_SHA384_ONE_BLOCK(m, block, out);
+		break;
+	default:
+		IMB_SHA512_ONE_BLOCK(m, block, out);
+		break;
+	}
+	explicit_bzero(block, sizeof(block));
+}
+
+static bool conf_ok(const struct esp_sa_conf *c)
+{
+	if (c->spi < ESP_SPI_MIN || !esp_suite_ok(&c->suite))
+		return false;
+	if (c->enc_key_len != esp_suite_enc_key_len(&c->suite) ||
+	    c->auth_key_len != esp_suite_auth_key_len(&c->suite))
+		return false;
+	if ((c->enc_key_len > 0 && c->enc_key == NULL) ||
+	    (c->auth_key_len > 0 && c->auth_key == NULL))
+		return false;
+	return !c->inbound || c->replay_window == 0 ||
+	       (c->replay_window >= ESP_WINDOW_MIN && c->replay_window <= ESP_WINDOW_MAX);
+}
+
+static uint16_t window_of(const struct esp_sa_conf *c)
+{
+	uint32_t w = c->replay_window;
+
+	if (!c->inbound || w == 0)
+		return 0;
+	return (uint16_t)((w & (w - 1)) == 0 ? w : 1u << (32 - __builtin_clz(w)));
+}
+
+static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_conf *c)
+{
+	const struct esp_cipher_def *d = esp_cipher_def(c->suite.cipher);
+
+	sa->spi_be = __builtin_bswap32(c->spi);
+	sa->window = window_of(c);
+	sa->group = (uint8_t)group_of(e, &c->suite);
+	sa->auth = (uint8_t)c->suite.auth;
+	sa->iv_len = d->iv_len;
+	sa->head = (uint8_t)(ESP_HDR + d->iv_len);
+	sa->block = d->block;
+	sa->esn = c->esn;
+	sa->inbound = c->inbound;
+	sa->suite = c->suite;
+	if (c->suite.cipher == ESP_CHACHA20_POLY1305)
+		sa->suite.icv_len = 16;
+	else if (c->suite.auth != ESP_AUTH_AEAD)
+		sa->suite.icv_len = esp_auth_def(c->suite.auth)->icv_len;
+	sa->icv_len = (uint8_t)sa->suite.icv_len;
+	if (d->salt > 0)
+		memcpy(sa->salt, c->enc_key + c->suite.key_len, ESP_SALT);
+}
+
+struct esp_sa *esp_sa_new(struct esp *e, const struct esp_sa_conf *c)
+{
+	size_t map, keys, hmac, size;
+	struct esp_sa *sa;
+	int rc;
+
+	if (!conf_ok(c)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	map = lines(window_of(c) / 8u);
+	keys = lines(schedule_size(&c->suite));
+	hmac = c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0;
+	size = sizeof(*sa) + map + keys + hmac;
+	rc = posix_memalign((void **)&sa, ESP_CACHE_LINE, size);
+	if (rc != 0) {
+		errno = rc;
+		return NULL;
+	}
+	memset(sa, 0, size);
+	sa->size = (uint16_t)size;
+	fill(e, sa, c);
+	if (getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
+		esp_sa_free(sa);
+		return NULL;
+	}
+	sa->key = sa->room + map;
+	expand_cipher(e, c, sa->room + map);
+	if (hmac > 0) {
+		sa->hmac = sa->room + map + keys;
+		hash_pad(e->mgr, c, 0x36, sa->room + map + keys);
+		hash_pad(e->mgr, c, 0x5c, sa->room + map + keys + ESP_HMAC_STATE);
+	}
+	return sa;
+}
+
+void esp_sa_wipe(struct esp_sa *sa)
+{
+	explicit_bzero(sa, sa->size);
+}
+
+void esp_sa_free(struct esp_sa *sa)
+{
+	if (sa == NULL)
+		return;
+	esp_sa_wipe(sa);
+	free(sa);
+}
+
+uint32_t esp_sa_spi(const struct esp_sa *sa)
+{
+	return __builtin_bswap32(sa->spi_be);
+}
+
+const struct esp_suite *esp_sa_suite(const struct esp_sa *sa)
+{
+	return &sa->suite;
+}
+
+uint64_t esp_sa_seq(const struct esp_sa *sa)
+{
+	return __atomic_load_n(&sa->seq, __ATOMIC_RELAXED);
+}
+
+uint16_t esp_sa_head(const struct esp_sa *sa)
+{
+	return sa->head;
+}
+
+/* The high half of an ESN is hashed where the ICV comes to stand, which is never shorter. */
+uint16_t esp_sa_tail_max(const struct esp_sa *sa)
+{
+	return (uint16_t)(sa->block - 1 + ESP_TRAILER + sa->icv_len);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Known answers of every suite: 17 packets with fixed keys, numbers and texts are enciphered as one
+ * burst, and one number over all their ICVs is compared. The numbers were made by another
+ * implementation of ESP over OpenSSL, which stands in test/unit/esp and makes them again there.
+ */
+#include "esp/esp_int.h"
+
+#include <stdio.h>
+
+#define ROOM 256 /* head, the longest text, padding, ICV */
+
+const struct esp_kat esp_kats[] = {
+        {{ESP_AES_CBC, ESP_HMAC_SHA1_96, 16, 0}, 0x850b0d509b0bb205ull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA256_128, 16, 0}, 0xf501e0497692f7e6ull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA384_192, 16, 0}, 0x04dc5d12c1485719ull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA512_256, 16, 0}, 0xec35ec0f1d2e1d0cull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA1_96, 24, 0}, 0x80de8e972a68bf4dull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA256_128, 24, 0}, 0x59139db76f63ed6dull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA384_192, 24, 0}, 0x80fc0f93a7ce4bc0ull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA512_256, 24, 0}, 0xbbf922023d162c0bull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA1_96, 32, 0}, 0xec4c1e5a4baaf93cull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA256_128, 32, 0}, 0xfa08882778f79d8eull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA384_192, 32, 0}, 0x1b31f84fbd0e61aeull},
+        {{ESP_AES_CBC, ESP_HMAC_SHA512_256, 32, 0}, 0x87122efb7835f33cull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA1_96, 16, 0}, 0x5a48c97abb64b351ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA256_128, 16, 0}, 0x16b0ddb0e628ec30ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA384_192, 16, 0}, 0x9c0275ce243a4e41ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA512_256, 16, 0}, 0x499cc0c6f0481c1dull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA1_96, 24, 0}, 0xe6cc09d662c97393ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA256_128, 24, 0}, 0xcf5d4b767e78b0e2ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA384_192, 24, 0}, 0x38ec4a5b3be44b8full},
+        {{ESP_AES_CTR, ESP_HMAC_SHA512_256, 24, 0}, 0x6af2c62ad64322e3ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA1_96, 32, 0}, 0x00860850e5faaa59ull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA256_128, 32, 0}, 0xa7475a6ea159535aull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA384_192, 32, 0}, 0x3429c1ae5d8e7f3eull},
+        {{ESP_AES_CTR, ESP_HMAC_SHA512_256, 32, 0}, 0x98bf0796a81352b7ull},
+        {{ESP_3DES_CBC, ESP_HMAC_SHA1_96, 24, 0}, 0xfefd28e81e03f45dull},
+        {{ESP_3DES_CBC, ESP_HMAC_SHA256_128, 24, 0}, 0x47725f8514d1a017ull},
+        {{ESP_3DES_CBC, ESP_HMAC_SHA384_192, 24, 0}, 0x7772f61a90ff0566ull},
+        {{ESP_3DES_CBC, ESP_HMAC_SHA512_256, 24, 0}, 0xd73b90f8cff631d1ull},
+        {{ESP_NULL, ESP_HMAC_SHA1_96, 0, 0}, 0xa20499331c127333ull},
+        {{ESP_NULL, ESP_HMAC_SHA256_128, 0, 0}, 0x4fd4cd1129f2cfd3ull},
+        {{ESP_NULL, ESP_HMAC_SHA384_192, 0, 0}, 0x3f406855cd05797cull},
+        {{ESP_NULL, ESP_HMAC_SHA512_256, 0, 0}, 0x5648b838ac19ec4cull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 16, 8}, 0x4820da8705876a1dull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 16, 12}, 0x198fa533d53c0efdull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 16, 16}, 0x258ac87ffb263d07ull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 24, 8}, 0xaaa84509fe91cd5dull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 24, 12}, 0xf70ae6fb552f06a7ull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 24, 16}, 0x1b8c494791a87d02ull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 32, 8}, 0x9d847bf733b18b65ull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 32, 12}, 0xf49a6e201e334477ull},
+        {{ESP_AES_GCM, ESP_AUTH_AEAD, 32, 16}, 0x1721f7733f23833bull},
+        {{ESP_CHACHA20_POLY1305, ESP_AUTH_AEAD, 32, 16}, 0x11ae6735ed3d4e9dull},
+};
+const size_t esp_n_kats = sizeof(esp_kats) / sizeof(esp_kats[0]);
+
+static struct esp_sa *make(struct esp *e, const struct esp_suite *s, bool inbound)
+{
+	uint8_t keys[64];
+	struct esp_sa_conf c = {
+	        .spi = ESP_KAT_SPI,
+	        .inbound = inbound,
+	        .suite = *s,
+	        .enc_key = keys,
+	        .auth_key = keys,
+	        .enc_key_len = esp_suite_enc_key_len(s),
+	        .auth_key_len = esp_suite_auth_key_len(s),
+	        .esn = true,
+	        .replay_window = 64,
+	};
+	struct esp_sa *sa;
+
+	for (unsigned int i = 0; i < sizeof(keys); i++)
+		keys[i] = (uint8_t)(i * 3 + 1);
+	sa = esp_sa_new(e, &c);
+	if (sa != NULL) {
+		sa->iv_seed = ESP_KAT_SEED;
+		sa->seq = ESP_KAT_SEQ;
+	}
+	return sa;
+}
+
+/* Every text must come back, but for the packet that is spoilt. */
+static bool returns(struct esp *e, struct esp_pkt *v, struct esp_sa *in, unsigned int spoilt)
+{
+	for (unsigned int k = 0; k < ESP_KAT_PACKETS; k++)
+		v[k].sa = in;
+	v[spoilt].data[v[spoilt].len - 1] ^= 0x80;
+	esp_decrypt(e, v, ESP_KAT_PACKETS);
+	if (v[spoilt].status != ESP_AUTH)
+		return false;
+	for (unsigned int k = 0; k < ESP_KAT_PACKETS; k++) {
+		if (k == spoilt)
+			continue;
+		if (v[k].status != ESP_OK || v[k].len != esp_kat_len(k))
+			return false;
+		for (unsigned int i = 0; i < v[k].len; i++) {
+			if (v[k].data[i] != esp_kat_byte(k, i))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool answers(struct esp *e, const struct esp_kat *kat, struct esp_sa *out, struct esp_sa *in)
+{
+	uint8_t buf[ESP_KAT_PACKETS][ROOM];
+	struct esp_pkt v[ESP_KAT_PACKETS];
+	uint64_t sum = 0;
+
+	for (unsigned int k = 0; k < ESP_KAT_PACKETS; k++) {
+		v[k] = (struct esp_pkt){
+		        .sa = out,
+		        .data = buf[k] + out->head,
+		        .len = esp_kat_len(k),
+		        .next_header = 17,
+		};
+		for (unsigned int i = 0; i < v[k].len; i++)
+			v[k].data[i] = esp_kat_byte(k, i);
+	}
+	esp_encrypt(e, v, ESP_KAT_PACKETS);
+	for (unsigned int k = 0; k < ESP_KAT_PACKETS; k++)
+		sum = esp_kat_add(sum, v[k].data, v[k].len);
+	return sum == kat->answer && returns(e, v, in, kat->suite.key_len % ESP_KAT_PACKETS);
+}
+
+const char *esp_selftest(struct esp *e, char *buf, size_t size)
+{
+	for (size_t i = 0; i < esp_n_kats; i++) {
+		const struct esp_kat *kat = &esp_kats[i];
+		struct esp_sa *out = make(e, &kat->suite, false), *in = make(e, &kat->suite, true);
+		bool ok = out != NULL && in != NULL && answers(e, kat, out, in);
+
+		esp_sa_free(out);
+		esp_sa_free(in);
+		if (!ok)
+			return esp_suite_name(&kat->suite, buf, size);
+	}
+	return NULL;
+}
