@@ -3,15 +3,19 @@
 """What IPsec adds to a case: the transport profile, charon beside the daemon, ways to dial and to ask."""
 import os
 import re
+import signal
 import time
 import urllib.request
 
-from guest_ipsec import PSK, RELAY_PORT, V2_GCM
+from daemon import BINARY
 from guest import ping_command, Ping
+from guest_ipsec import PSK, RELAY_PORT, V2_GCM
 from lab import APPLIANCE_IP, LabError, ROOT, sh, wait_until
 from rawclient import Peer
 
 PROFILE = "access"
+PLUGIN = os.environ.get("SALLYPORT_PLUGIN", os.path.join(ROOT, "build-charon",
+                                                         "libstrongswan-sallyport.so"))
 MTU = 1360  # of PPP: what L2TP, ESP of any suite and UDP encapsulation leave of 1500
 RAW_IP = "192.0.2.90"  # where the raw clients of relays are
 
@@ -41,34 +45,45 @@ class Charon:
             m = re.search(r'^\s*run-directory = "([^"]+)"', f.read(), re.M)
         self.run_dir = m[1] if m else "/run/sallyport"
         self.log_path = os.path.join(self.run_dir, "charon.log")
+        self.dead = None
 
     def _script(self, verb, **kw):
+        env = {**os.environ, "SALLYPORT": BINARY, "SALLYPORT_PLUGIN": PLUGIN}
         return self.lab.app.run(os.path.join(ROOT, "scripts", "charon"), verb, "-c", self.config,
-                                timeout=60, **kw)
+                                timeout=60, env=env, **kw)
 
     def start(self):
         self._script("start")
 
     def stop(self):
+        supervisor = self._pid("charon-supervisor.pid")
+        if supervisor:
+            os.kill(supervisor, signal.SIGCONT)  # a case may have failed between kill and back
         self._script("stop", check=False)
 
-    @property
-    def pid(self):
+    def _pid(self, file):
+        """The process of a pid file, if it lives."""
         try:
-            with open(os.path.join(self.run_dir, "charon.pid"), encoding="ascii") as f:
-                return int(f.read())
+            with open(os.path.join(self.run_dir, file), encoding="ascii") as f:
+                pid = int(f.read())
+            with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+                return pid if f.read().rsplit(")", 1)[1].split()[0] != "Z" else None
         except (OSError, ValueError):
             return None
 
-    def alive(self):
-        return self.pid is not None and os.path.exists(f"/proc/{self.pid}")
-
     def kill(self):
-        """kill -9, as a crash."""
-        pid = self.pid
-        os.kill(pid, 9)
-        if not wait_until(lambda: not os.path.exists(f"/proc/{pid}"), 5):
+        """kill -9, as a crash; its supervisor is held until back()."""
+        os.kill(self._pid("charon-supervisor.pid"), signal.SIGSTOP)
+        self.dead = self._pid("charon.pid")
+        os.kill(self.dead, signal.SIGKILL)
+        if not wait_until(lambda: self._pid("charon.pid") is None, 5):
             raise LabError("charon does not die")
+
+    def back(self):
+        """Waits until the supervisor has started it again."""
+        os.kill(self._pid("charon-supervisor.pid"), signal.SIGCONT)
+        if not wait_until(lambda: self._pid("charon.pid") not in (None, self.dead), 15):
+            raise LabError("charon does not come back")
 
     def swanctl(self, *args):
         return sh("swanctl", *args, "--uri", f"unix://{self.run_dir}/charon.vici", check=False)

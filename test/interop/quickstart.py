@@ -20,7 +20,7 @@ from lab import APPLIANCE_IP, CORE_HOST, Lab, LabError, POOL_LOCAL, ROOT, wait_u
 PREFIX = "spquick"
 PID_FILE = "/run/sallyport-quickstart.pid"
 PORT = 2300
-HOST = "lac-ss"  # whose tunnels are single-shot
+HOST = "lac-ipsec-ss"  # of conf/lab.cfg: in IPsec only, and single-shot
 
 
 class Failed(Exception):

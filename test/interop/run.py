@@ -19,6 +19,7 @@ import traceback
 
 import harness
 from daemon import BINARY
+from ipsec_lab import PLUGIN
 from lab import APPLIANCE_IP, Lab, ROOT
 
 KEPT = os.path.join(ROOT, "build-logs", "interop")
@@ -241,6 +242,8 @@ def main():
         sys.exit("the interop cases need root for network namespaces; run them with sudo")
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"{BINARY} is not built; run scripts/test interop")
+    if any(c.ipsec is not None for c in cases) and not os.access(PLUGIN, os.R_OK):
+        sys.exit(f"{PLUGIN} is not built; run scripts/charon-plugin")
     signal.signal(signal.SIGTERM, terminated)
     runner = Runner(args)
     cases = [c for c in cases if args.long or not c.long]
