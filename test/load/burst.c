@@ -17,12 +17,13 @@ struct call {
 	uint16_t id, peer_id;
 	uint32_t guess;
 	struct ppp *ppp;
-	bool over, judged;
+	bool answered, over, judged;
 };
 
 struct tunnel {
 	uint16_t id, peer_id, ns, nr, acked;
 	uint32_t path;
+	uint32_t asked, answered; /* ICRQs */
 	bool replied, stopped;
 	/* Everything sent, by Ns: SCCRQ, SCCCN, then an ICRQ and an ICCN a call. */
 	uint8_t (*sent)[MSG_BYTES];
@@ -253,9 +254,27 @@ static void link_start(struct call *c)
 
 /* ---- what comes back ---- */
 
+static void ask(struct burst *b, struct tunnel *t)
+{
+	const struct call *c = &b->call[(size_t)(t - b->tunnel) * b->conf.calls];
+	uint32_t at_once = b->conf.at_once > 0 ? b->conf.at_once : b->conf.calls;
+	uint8_t msg[MSG_BYTES];
+
+	for (; t->asked < b->conf.calls && t->asked - t->answered < at_once; t->asked++)
+		say(b, t, msg, burst_icrq(msg, t->peer_id, c[t->asked].id));
+}
+
+static void answered(struct call *c)
+{
+	if (c->answered)
+		return;
+	c->answered = true;
+	c->tunnel->answered++;
+	ask(c->burst, c->tunnel);
+}
+
 static void on_sccrp(struct burst *b, struct tunnel *t, const struct l2tp_msg *m)
 {
-	struct call *c = &b->call[(size_t)(t - b->tunnel) * b->conf.calls];
 	uint8_t msg[MSG_BYTES];
 	struct l2tp_build build;
 
@@ -266,8 +285,7 @@ static void on_sccrp(struct burst *b, struct tunnel *t, const struct l2tp_msg *m
 	b->stats.sccrp++;
 	l2tp_build_begin(&build, msg, sizeof(msg), L2TP_SCCCN, t->peer_id, 0);
 	say(b, t, msg, l2tp_build_end(&build));
-	for (uint32_t i = 0; i < b->conf.calls; i++)
-		say(b, t, msg, burst_icrq(msg, t->peer_id, c[i].id));
+	ask(b, t);
 }
 
 static void on_icrp(struct burst *b, struct call *c, const struct l2tp_msg *m)
@@ -284,6 +302,7 @@ static void on_icrp(struct burst *b, struct call *c, const struct l2tp_msg *m)
 	l2tp_build_u32(&build, L2TP_AVP_FRAMING_TYPE, 1);
 	say(b, c->tunnel, msg, l2tp_build_end(&build));
 	link_start(c);
+	answered(c);
 }
 
 static struct call *call_of(struct burst *b, const struct tunnel *t, uint16_t id)
@@ -327,6 +346,7 @@ static void on_control(struct burst *b, struct tunnel *t, const struct l2tp_msg 
 			break;
 		b->stats.cdn++;
 		c->over = true;
+		answered(c);
 		break;
 	default:
 		break;

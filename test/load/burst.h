@@ -29,6 +29,7 @@ struct burst_ops {
 struct burst_conf {
 	const char *host_name, *user;
 	uint32_t tunnels, calls; /* calls in each tunnel: tunnels * calls guesses */
+	uint32_t at_once; /* unanswered ICRQs in a tunnel; 0: all */
 	uint32_t paths; /* tunnel i goes along path i % paths */
 	uint32_t auth_methods;
 };

@@ -176,7 +176,7 @@ static int usage(void)
 	        "last guess)]\n"
 	        "  [-a pap|chap|mschapv2] [-W CONNECTIONS AT A TIME] [-K CHILDREN (CHILD0, CHILD1, "
 	        "..)]\n"
-	        "  [-s CALLS A TUNNEL] [-T SECONDS] [-d]\n");
+	        "  [-s CALLS A TUNNEL] [-b UNANSWERED AT ONCE] [-T SECONDS] [-d]\n");
 	return 2;
 }
 
@@ -202,7 +202,7 @@ static int parse(struct guess *g, int argc, char **argv, bool *serial)
 	        .timeout_s = 120,
 	        .auth = PPP_AUTH_CHAP_MD5,
 	};
-	while ((opt = getopt(argc, argv, "v:k:l:r:c:C:m:n:H:S:u:w:a:W:K:s:T:d")) != -1) {
+	while ((opt = getopt(argc, argv, "v:k:l:r:c:C:m:n:H:S:u:w:a:W:K:s:b:T:d")) != -1) {
 		switch (opt) {
 		case 'v':
 			o->vici = optarg;
@@ -253,6 +253,9 @@ static int parse(struct guess *g, int argc, char **argv, bool *serial)
 			break;
 		case 's':
 			o->calls = (uint32_t)atoi(optarg);
+			break;
+		case 'b':
+			o->at_once = (uint32_t)atoi(optarg);
 			break;
 		case 'T':
 			o->timeout_s = (uint32_t)atoi(optarg);

@@ -17,7 +17,7 @@ struct guess_opts {
 	const char *connection, *child; /* names in the client's swanctl.conf */
 	const char *host, *secret, *user,
 	        *password; /* password: the last guess is right; or NULL */
-	uint32_t guesses, window, children, calls, auth, timeout_s;
+	uint32_t guesses, window, children, calls, at_once, auth, timeout_s;
 };
 
 struct guess {

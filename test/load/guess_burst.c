@@ -153,6 +153,7 @@ static bool run(struct many *m)
 	        .user = g->o.user,
 	        .tunnels = g->o.guesses / g->o.calls,
 	        .calls = g->o.calls,
+	        .at_once = g->o.at_once,
 	        .auth_methods = g->o.auth,
 	};
 	struct burst_stats st;
