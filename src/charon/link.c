@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "charon/link.h"
+
+#include <daemon.h>
+#include <processing/jobs/callback_job.h>
+#include <threading/condvar.h>
+#include <threading/mutex.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define RECONNECT_MS 300
+/* So many requests in a row without an answer, and the daemon counts as gone. */
+#define LATE_MAX 3
+
+enum link_state {
+	LINK_DOWN, /* no socket, or HELLO is not settled */
+	LINK_SYNC, /* being replayed to */
+	LINK_UP,
+};
+
+/* A thread that waits for its answer; on that thread's stack. */
+struct waiting {
+	LIST_ENTRY(waiting) entry;
+	uint32_t seq;
+	bool done, lost;
+	struct sslink_answer answer;
+};
+
+struct link {
+	const struct link_ops *ops;
+	void *ctx;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	unsigned int answer_ms;
+	bool complained; /* reader's: of a daemon that is not there */
+
+	mutex_t *tx; /* one message at a time; the socket is closed with it held. Before lock. */
+	mutex_t *lock; /* of all below */
+	condvar_t *changed;
+	enum link_state state;
+	bool stop;
+	int fd;
+	uint32_t seq;
+	unsigned int late;
+	LIST_HEAD(, waiting) waiters;
+};
+
+struct link *link_create(const struct link_ops *ops, void *ctx, const char *path,
+                         unsigned int answer_ms)
+{
+	struct link *l;
+
+	INIT(l, .ops = ops, .ctx = ctx, .answer_ms = answer_ms,
+	     .tx = mutex_create(MUTEX_TYPE_DEFAULT), .lock = mutex_create(MUTEX_TYPE_DEFAULT),
+	     .changed = condvar_create(CONDVAR_TYPE_DEFAULT), .fd = -1);
+	snprintf(l->path, sizeof(l->path), "%s", path);
+	LIST_INIT(&l->waiters);
+	return l;
+}
+
+void link_destroy(struct link *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->changed->destroy(l->changed);
+	l->lock->destroy(l->lock);
+	l->tx->destroy(l->tx);
+	free(l);
+}
+
+static void deadline(timeval_t *end, unsigned int ms)
+{
+	time_monotonic(end);
+	timeval_add_ms(end, ms);
+}
+
+/* Called locked. The reader sees the end of the socket and closes it. */
+static void hang_up(struct link *l)
+{
+	if (l->fd >= 0)
+		shutdown(l->fd, SHUT_RDWR);
+}
+
+/* ---- sending ---- */
+
+static uint32_t next_seq(struct link *l)
+{
+	if (++l->seq == 0)
+		l->seq = 1;
+	return l->seq;
+}
+
+/* A send that finds the daemon's queue full waits as long as an answer may take (SO_SNDTIMEO). */
+static int transmit(struct link *l, const struct sslink_msg *m)
+{
+	uint8_t buf[SSLINK_MSG_MAX];
+	int fd, n, r = 0;
+
+	n = sslink_encode(m, buf, sizeof(buf));
+	if (n < 0)
+		return n;
+	l->tx->lock(l->tx);
+	l->lock->lock(l->lock);
+	fd = l->fd;
+	l->lock->unlock(l->lock);
+	if (fd < 0 || send(fd, buf, (size_t)n, MSG_NOSIGNAL) != n)
+		r = -ENOTCONN;
+	l->tx->unlock(l->tx);
+	sslink_wipe(buf, sizeof(buf));
+	if (r < 0) {
+		l->lock->lock(l->lock);
+		hang_up(l);
+		l->lock->unlock(l->lock);
+	}
+	return r;
+}
+
+/* Called locked. */
+static bool wait_until_up(struct link *l)
+{
+	timeval_t end;
+
+	deadline(&end, l->answer_ms);
+	while (l->state == LINK_SYNC && !l->stop) {
+		if (l->changed->timed_wait_abs(l->changed, l->lock, end))
+			break;
+	}
+	return l->state == LINK_UP;
+}
+
+/* Called locked. */
+static int wait_for_answer(struct link *l, struct waiting *w)
+{
+	timeval_t end;
+
+	deadline(&end, l->answer_ms);
+	while (!w->done && !w->lost) {
+		if (l->changed->timed_wait_abs(l->changed, l->lock, end))
+			break;
+	}
+	if (w->done) {
+		l->late = 0;
+		return 0;
+	}
+	if (w->lost)
+		return -ENOTCONN;
+	if (++l->late >= LATE_MAX) {
+		DBG1(DBG_KNL, "sallyport: the daemon does not answer, dropping the link");
+		hang_up(l);
+	}
+	return -ETIMEDOUT;
+}
+
+int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
+{
+	struct waiting w = {0};
+	int r;
+
+	l->lock->lock(l->lock);
+	if (!wait_until_up(l)) {
+		l->lock->unlock(l->lock);
+		return -ENOTCONN;
+	}
+	w.seq = m->seq = next_seq(l);
+	LIST_INSERT_HEAD(&l->waiters, &w, entry);
+	l->lock->unlock(l->lock);
+	r = transmit(l, m);
+	l->lock->lock(l->lock);
+	if (r == 0)
+		r = wait_for_answer(l, &w);
+	LIST_REMOVE(&w, entry);
+	l->lock->unlock(l->lock);
+	*a = w.answer;
+	return r;
+}
+
+void link_event(struct link *l, struct sslink_msg *m)
+{
+	bool up;
+
+	m->seq = 0;
+	l->lock->lock(l->lock);
+	up = wait_until_up(l);
+	l->lock->unlock(l->lock);
+	if (up && transmit(l, m) < 0)
+		DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
+}
+
+/* ---- receiving: the reader's thread ---- */
+
+static void answered(struct link *l, const struct sslink_msg *m)
+{
+	struct waiting *w;
+
+	l->lock->lock(l->lock);
+	LIST_FOREACH (w, &l->waiters, entry) {
+		if (w->seq == m->seq) {
+			w->answer = m->answer;
+			w->done = true;
+			l->changed->broadcast(l->changed);
+			break;
+		}
+	}
+	/* Else its request has given up: late, but not wrong. */
+	l->lock->unlock(l->lock);
+}
+
+/* One message, within ms (-1: whenever). 1, 0 when none came, or -errno: the link is lost. */
+static int receive(struct link *l, int ms, struct sslink_msg *m)
+{
+	uint8_t buf[SSLINK_MSG_MAX];
+	struct pollfd p = {.fd = l->fd, .events = POLLIN};
+	ssize_t n;
+	int r;
+
+	r = poll(&p, 1, ms);
+	if (r <= 0)
+		return r < 0 && errno != EINTR ? -errno : 0;
+	/* MSG_TRUNC gives the true length, so that one too long is seen as such. */
+	n = recv(p.fd, buf, sizeof(buf), MSG_TRUNC | MSG_DONTWAIT);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	if (n == 0)
+		return -EPIPE;
+	if ((size_t)n > sizeof(buf))
+		return -EMSGSIZE;
+	r = sslink_decode(buf, (size_t)n, m);
+	return r < 0 ? r : 1;
+}
+
+static bool is_order(enum sslink_type t)
+{
+	return t == SSLINK_EXPIRE || t == SSLINK_DELETE_CHILD || t == SSLINK_TERMINATE_IKE ||
+	       t == SSLINK_MAPPING;
+}
+
+/* -EPROTO when a daemon does not send such a message. */
+static int handle(struct link *l, const struct sslink_msg *m)
+{
+	if (m->type == SSLINK_ANSWER)
+		answered(l, m);
+	else if (is_order(m->type))
+		l->ops->order(l->ctx, m);
+	else
+		return -EPROTO;
+	return 0;
+}
+
+int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
+{
+	struct sslink_msg in;
+	timeval_t now, end;
+	int r, left;
+
+	l->lock->lock(l->lock);
+	m->seq = next_seq(l);
+	l->lock->unlock(l->lock);
+	r = transmit(l, m);
+	deadline(&end, l->answer_ms);
+	while (r >= 0) {
+		time_monotonic(&now);
+		left = (int)((end.tv_sec - now.tv_sec) * 1000 + (end.tv_usec - now.tv_usec) / 1000);
+		if (left <= 0)
+			return -ETIMEDOUT;
+		r = receive(l, left, &in);
+		if (r == 1 && in.type == SSLINK_ANSWER && in.seq == m->seq) {
+			*a = in.answer;
+			return 0;
+		}
+		if (r == 1)
+			r = handle(l, &in);
+	}
+	return r;
+}
+
+static void set_state(struct link *l, enum link_state state)
+{
+	l->lock->lock(l->lock);
+	l->state = state;
+	l->late = 0;
+	l->changed->broadcast(l->changed);
+	l->lock->unlock(l->lock);
+}
+
+void link_opened(struct link *l)
+{
+	set_state(l, LINK_SYNC);
+}
+
+bool link_pause(struct link *l, unsigned int ms)
+{
+	timeval_t end;
+	bool stop;
+
+	deadline(&end, ms);
+	l->lock->lock(l->lock);
+	while (!l->stop) {
+		if (l->changed->timed_wait_abs(l->changed, l->lock, end))
+			break;
+	}
+	stop = l->stop;
+	l->lock->unlock(l->lock);
+	return stop;
+}
+
+/* Keys go over this socket: only to root, or to whom charon itself runs as. */
+static bool trusted(int fd)
+{
+	struct ucred c;
+	socklen_t len = sizeof(c);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &len) < 0)
+		return false;
+	if (c.uid == 0 || c.uid == geteuid())
+		return true;
+	DBG1(DBG_KNL, "sallyport: the socket belongs to a process of user %u, refusing it", c.uid);
+	return false;
+}
+
+/* A connected socket, or -errno. */
+static int dial(struct link *l)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct timeval tv = {l->answer_ms / 1000, l->answer_ms % 1000 * 1000};
+	int fd, r = 0;
+
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	memcpy(sun.sun_path, l->path, sizeof(sun.sun_path));
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ||
+	    connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
+		r = -errno;
+	else if (!trusted(fd))
+		r = -EPERM;
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+/* False when charon ends meanwhile: then fd is closed. */
+static bool take_socket(struct link *l, int fd)
+{
+	bool stop;
+
+	l->lock->lock(l->lock);
+	stop = l->stop;
+	if (!stop)
+		l->fd = fd;
+	l->lock->unlock(l->lock);
+	if (stop)
+		close(fd);
+	return !stop;
+}
+
+static void drop_socket(struct link *l)
+{
+	struct waiting *w;
+
+	l->tx->lock(l->tx);
+	l->lock->lock(l->lock);
+	LIST_FOREACH (w, &l->waiters, entry)
+		w->lost = !w->done;
+	l->state = LINK_DOWN;
+	close(l->fd);
+	l->fd = -1;
+	l->changed->broadcast(l->changed);
+	l->lock->unlock(l->lock);
+	l->tx->unlock(l->tx);
+}
+
+/* From connecting to the end of the socket. */
+static void one_link(struct link *l)
+{
+	struct sslink_msg m;
+	int r = dial(l);
+
+	if (r < 0) {
+		if (!l->complained)
+			DBG1(DBG_KNL, "sallyport: no daemon at %s (%s); all SAs are refused",
+			     l->path, strerror(-r));
+		l->complained = true;
+		return;
+	}
+	if (!take_socket(l, r))
+		return;
+	l->complained = false;
+	DBG1(DBG_KNL, "sallyport: connected to %s", l->path);
+	r = l->ops->sync(l->ctx, l);
+	if (r == 0) {
+		set_state(l, LINK_UP);
+		DBG1(DBG_KNL, "sallyport: the link is up");
+	}
+	while (r >= 0) {
+		r = receive(l, -1, &m);
+		if (r == 1)
+			r = handle(l, &m);
+	}
+	drop_socket(l);
+	DBG1(DBG_KNL, "sallyport: the link is lost (%s)", strerror(-r));
+}
+
+static job_requeue_t reader(void *data)
+{
+	struct link *l = data;
+
+	do
+		one_link(l);
+	while (!link_pause(l, RECONNECT_MS));
+	return JOB_REQUEUE_NONE;
+}
+
+/* charon waits for the job's end, so everything the reader may wait for has to wake. */
+static bool reader_cancel(void *data)
+{
+	struct link *l = data;
+
+	l->lock->lock(l->lock);
+	l->stop = true;
+	hang_up(l);
+	l->changed->broadcast(l->changed);
+	l->lock->unlock(l->lock);
+	return TRUE;
+}
+
+void link_start(struct link *l)
+{
+	lib->processor->queue_job(lib->processor,
+	                          (job_t *)callback_job_create_with_prio(
+	                                  reader, l, NULL, reader_cancel, JOB_PRIO_CRITICAL));
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "charon/table.h"
+
+#include <collections/hashtable.h>
+#include <library.h>
+#include <threading/mutex.h>
+
+#include <string.h>
+#include <sys/queue.h>
+
+struct sa {
+	struct sa_key key;
+	enum sa_state state;
+	bool inbound;
+	struct sslink_add_sa add; /* its ike is that of the struct ike */
+	struct ike *ike; /* never NULL */
+	LIST_ENTRY(sa) of_ike;
+};
+
+struct ike {
+	struct sslink_ike info;
+	bool down; /* told */
+	bool gone; /* waits for its SAs */
+	LIST_HEAD(, sa) sas;
+};
+
+struct table {
+	mutex_t *lock; /* of all below */
+	hashtable_t *sas; /* by struct sa_key */
+	hashtable_t *ikes; /* by id; 0 is the owner of what no IKE_SA was named for */
+};
+
+static u_int key_hash(const void *key)
+{
+	const struct sa_key *k = key;
+	struct endpoint e = {.addr = k->dst};
+
+	return (u_int)endpoint_hash(&e, k->spi);
+}
+
+static bool key_equals(const void *a, const void *b)
+{
+	const struct sa_key *x = a, *y = b;
+
+	return x->spi == y->spi && ipaddr_eq(&x->dst, &y->dst);
+}
+
+static u_int id_hash(const void *key)
+{
+	return *(const uint32_t *)key * 2654435761u;
+}
+
+static bool id_equals(const void *a, const void *b)
+{
+	return *(const uint32_t *)a == *(const uint32_t *)b;
+}
+
+struct table *table_create(void)
+{
+	struct table *t;
+
+	INIT(t, .lock = mutex_create(MUTEX_TYPE_DEFAULT),
+	     .sas = hashtable_create(key_hash, key_equals, 64),
+	     .ikes = hashtable_create(id_hash, id_equals, 64));
+	return t;
+}
+
+static struct ike *ike_get(struct table *t, uint32_t id)
+{
+	return t->ikes->get(t->ikes, &id);
+}
+
+static struct ike *ike_note(struct table *t, const struct sslink_ike *info)
+{
+	struct ike *i = ike_get(t, info->id);
+
+	if (i != NULL) {
+		i->info = *info;
+		return i;
+	}
+	INIT(i, .info = *info);
+	LIST_INIT(&i->sas);
+	t->ikes->put(t->ikes, &i->info.id, i);
+	return i;
+}
+
+static void ike_free(struct table *t, struct ike *i)
+{
+	t->ikes->remove(t->ikes, &i->info.id);
+	free(i);
+}
+
+static struct sa *sa_get(struct table *t, const struct sa_key *k)
+{
+	return t->sas->get(t->sas, k);
+}
+
+static void sa_give(struct sa *s, struct ike *i)
+{
+	if (s->ike != NULL)
+		LIST_REMOVE(s, of_ike);
+	s->ike = i;
+	LIST_INSERT_HEAD(&i->sas, s, of_ike);
+}
+
+static struct sa *sa_new(struct table *t, const struct sa_key *k, const struct sslink_ike *ike)
+{
+	struct sa *s;
+
+	INIT(s, .key = *k);
+	t->sas->put(t->sas, &s->key, s);
+	sa_give(s, ike_note(t, ike));
+	return s;
+}
+
+static void sa_free(struct table *t, struct sa *s)
+{
+	struct ike *i = s->ike;
+
+	t->sas->remove(t->sas, &s->key);
+	LIST_REMOVE(s, of_ike);
+	sslink_wipe(s, sizeof(*s));
+	free(s);
+	if (LIST_EMPTY(&i->sas) && (i->gone || i->info.id == 0))
+		ike_free(t, i);
+}
+
+void table_ike_seen(struct table *t, const struct sslink_ike *ike)
+{
+	if (ike->id == 0)
+		return;
+	t->lock->lock(t->lock);
+	ike_note(t, ike);
+	t->lock->unlock(t->lock);
+}
+
+bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now)
+{
+	struct ike *i, *to;
+	struct sa *s;
+	bool noted;
+
+	t->lock->lock(t->lock);
+	i = ike_get(t, old_id);
+	noted = i != NULL;
+	if (noted && old_id != now->id) {
+		/* The new one may have asked for an SPI before. */
+		to = ike_note(t, now);
+		while ((s = LIST_FIRST(&i->sas)) != NULL)
+			sa_give(s, to);
+		ike_free(t, i);
+	}
+	t->lock->unlock(t->lock);
+	return noted;
+}
+
+static bool among(uint32_t spi, const uint32_t *spis, unsigned int n)
+{
+	while (n-- > 0) {
+		if (spis[n] == spi)
+			return true;
+	}
+	return false;
+}
+
+void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *spis,
+                        unsigned int n)
+{
+	struct sslink_ike info;
+	struct ike *from, *to;
+	struct sa *s, *next;
+
+	t->lock->lock(t->lock);
+	from = ike_get(t, old_id);
+	to = ike_get(t, new_id);
+	if (from != NULL && to == NULL) {
+		/* Not up yet: the same peer, which has yet to authenticate again. */
+		info = from->info;
+		info.id = new_id;
+		info.auth = SSLINK_AUTH_UNKNOWN;
+		to = ike_note(t, &info);
+	}
+	for (s = from != NULL ? LIST_FIRST(&from->sas) : NULL; s != NULL; s = next) {
+		next = LIST_NEXT(s, of_ike);
+		if (among(s->key.spi, spis, n))
+			sa_give(s, to);
+	}
+	t->lock->unlock(t->lock);
+}
+
+bool table_ike_down(struct table *t, uint32_t id, bool gone)
+{
+	struct ike *i;
+	bool tell;
+
+	t->lock->lock(t->lock);
+	i = id != 0 ? ike_get(t, id) : NULL;
+	tell = i != NULL && !i->down;
+	if (i != NULL) {
+		i->down = true;
+		i->gone = gone;
+		if (gone && LIST_EMPTY(&i->sas))
+			ike_free(t, i);
+	}
+	t->lock->unlock(t->lock);
+	return tell;
+}
+
+bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike)
+{
+	struct sa *s = NULL;
+
+	t->lock->lock(t->lock);
+	if (sa_get(t, k) == NULL) {
+		s = sa_new(t, k, ike);
+		s->state = SA_ALLOCATED;
+		s->inbound = true;
+	}
+	t->lock->unlock(t->lock);
+	return s != NULL;
+}
+
+bool table_asked(struct table *t, const struct sslink_add_sa *a)
+{
+	struct sa_key k = {.spi = a->spi, .dst = a->dst.addr};
+	struct sa *s;
+
+	t->lock->lock(t->lock);
+	s = sa_get(t, &k);
+	if (s != NULL && s->state != SA_ALLOCATED) {
+		t->lock->unlock(t->lock);
+		return false;
+	}
+	if (s == NULL)
+		s = sa_new(t, &k, &a->ike);
+	else
+		sa_give(s, ike_note(t, &a->ike)); /* a task may have moved since the SPI */
+	s->add = *a;
+	s->inbound = a->inbound;
+	s->state = SA_ASKED;
+	t->lock->unlock(t->lock);
+	return true;
+}
+
+void table_answered(struct table *t, const struct sa_key *k, bool installed)
+{
+	struct sa *s;
+
+	t->lock->lock(t->lock);
+	s = sa_get(t, k);
+	if (s != NULL && s->state == SA_ASKED) {
+		if (installed) {
+			s->state = SA_INSTALLED;
+		} else if (s->add.update) {
+			sslink_wipe(&s->add, sizeof(s->add));
+			s->state = SA_ALLOCATED;
+		} else {
+			sa_free(t, s);
+		}
+	}
+	t->lock->unlock(t->lock);
+}
+
+void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u)
+{
+	struct sa_key now = {.spi = k->spi, .dst = u->new_dst.addr};
+	struct sa *s;
+
+	t->lock->lock(t->lock);
+	s = sa_get(t, k);
+	if (s != NULL && (key_equals(k, &now) || sa_get(t, &now) == NULL)) {
+		t->sas->remove(t->sas, k);
+		s->key = now;
+		s->add.src = u->new_src;
+		s->add.dst = u->new_dst;
+		s->add.encap = u->encap;
+		t->sas->put(t->sas, &s->key, s);
+	}
+	t->lock->unlock(t->lock);
+}
+
+static enum sa_state find(struct table *t, const struct sa_key *k, bool *inbound, bool forget)
+{
+	enum sa_state state = SA_NONE;
+	struct sa *s;
+
+	t->lock->lock(t->lock);
+	s = sa_get(t, k);
+	if (s != NULL) {
+		state = s->state;
+		*inbound = s->inbound;
+		if (forget)
+			sa_free(t, s);
+	}
+	t->lock->unlock(t->lock);
+	return state;
+}
+
+enum sa_state table_find(struct table *t, const struct sa_key *k, bool *inbound)
+{
+	return find(t, k, inbound, false);
+}
+
+enum sa_state table_remove(struct table *t, const struct sa_key *k, bool *inbound)
+{
+	return find(t, k, inbound, true);
+}
+
+unsigned int table_count(struct table *t)
+{
+	unsigned int n;
+
+	t->lock->lock(t->lock);
+	n = t->sas->get_count(t->sas);
+	t->lock->unlock(t->lock);
+	return n;
+}
+
+/* All of one kind, or any kind (SA_NONE); called locked. */
+static struct sa_key *keys(struct table *t, enum sa_state state, unsigned int *n)
+{
+	unsigned int room = t->sas->get_count(t->sas);
+	struct sa_key *k = room > 0 ? calloc(room, sizeof(*k)) : NULL;
+	enumerator_t *e;
+	struct sa *s;
+
+	*n = 0;
+	if (k == NULL)
+		return NULL;
+	e = t->sas->create_enumerator(t->sas);
+	while (e->enumerate(e, NULL, &s)) {
+		if (state == SA_NONE || s->state == state)
+			k[(*n)++] = s->key;
+	}
+	e->destroy(e);
+	return k;
+}
+
+struct sa_key *table_installed(struct table *t, unsigned int *n)
+{
+	struct sa_key *k;
+
+	t->lock->lock(t->lock);
+	k = keys(t, SA_INSTALLED, n);
+	t->lock->unlock(t->lock);
+	return k;
+}
+
+bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa *out)
+{
+	struct sa *s;
+	bool there;
+
+	t->lock->lock(t->lock);
+	s = sa_get(t, k);
+	there = s != NULL && s->state == SA_INSTALLED;
+	if (there) {
+		*out = s->add;
+		out->ike = s->ike->info;
+		out->resync = true;
+	}
+	t->lock->unlock(t->lock);
+	return there;
+}
+
+void table_clear(struct table *t)
+{
+	struct sa_key *k;
+	unsigned int n, i;
+
+	t->lock->lock(t->lock);
+	k = keys(t, SA_NONE, &n);
+	for (i = 0; i < n; i++)
+		sa_free(t, sa_get(t, &k[i]));
+	free(k);
+	t->lock->unlock(t->lock);
+}
+
+void table_destroy(struct table *t)
+{
+	enumerator_t *e;
+	struct ike *i;
+
+	table_clear(t);
+	e = t->ikes->create_enumerator(t->ikes);
+	while (e->enumerate(e, NULL, &i))
+		free(i);
+	e->destroy(e);
+	t->ikes->destroy(t->ikes);
+	t->sas->destroy(t->sas);
+	t->lock->destroy(t->lock);
+	free(t);
+}

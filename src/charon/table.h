@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * The SAs that charon has installed in the daemon, with the IKE_SAs they belong to: what is replayed
+ * after the link was lost. Any thread may call; nothing here calls out. Keys are wiped with their SA.
+ */
+#pragma once
+
+#include "sslink/sslink.h"
+
+struct table;
+
+enum sa_state {
+	SA_NONE, /* not in the table */
+	SA_ALLOCATED, /* an SPI that the daemon has given */
+	SA_ASKED, /* ADD_SA is under way, or was never answered: the daemon may have it */
+	SA_INSTALLED,
+};
+
+/* SPIs are in host order; dst is the destination that charon names the SA by. */
+struct sa_key {
+	uint32_t spi;
+	struct ipaddr dst;
+};
+
+struct table *table_create(void);
+void table_destroy(struct table *t);
+
+/* Notes the IKE_SA, or what is now known of it. An id of 0 is none. */
+void table_ike_seen(struct table *t, const struct sslink_ike *ike);
+
+/* The IKE_SA goes on under another id; what is known of it now. False when it was never noted. */
+bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now);
+
+/* The SAs of these children of old_id, inbound or outbound, belong to new_id from now on. */
+void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *spis,
+                        unsigned int n);
+
+/*
+ * The IKE_SA is down; gone: it has no id any more. True when this is to be told, which is once and
+ * only of noted ones.
+ */
+bool table_ike_down(struct table *t, uint32_t id, bool gone);
+
+/* An SPI was given. False when it is in use: the daemon contradicts itself. */
+bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike);
+
+/* ADD_SA is about to be sent. Copies the keys. False when an installed SA has that name. */
+bool table_asked(struct table *t, const struct sslink_add_sa *a);
+/* Its answer: installed; or refused, when an inbound SA falls back to its SPI, an outbound one goes. */
+void table_answered(struct table *t, const struct sa_key *k, bool installed);
+
+/* New addresses, once the daemon has them. */
+void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u);
+
+/* The state of an SA; *inbound only when there is one. */
+enum sa_state table_find(struct table *t, const struct sa_key *k, bool *inbound);
+/* The same, and forgets it. */
+enum sa_state table_remove(struct table *t, const struct sa_key *k, bool *inbound);
+void table_clear(struct table *t);
+
+/* How many SAs are in the table, allocated SPIs included. */
+unsigned int table_count(struct table *t);
+
+/* Names of the installed SAs now, an array that the caller frees. NULL when there are none. */
+struct sa_key *table_installed(struct table *t, unsigned int *n);
+/* The SA as it would be added now (resync set); false when it is not installed any more. Wipe it. */
+bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa *out);
