@@ -32,7 +32,7 @@ struct serial {
 	struct guess_result *res;
 	struct lac *lac;
 	struct client *client; /* by number */
-	uint32_t begun, done, under_way;
+	uint32_t begun, done;
 	uint64_t *dialled_ms; /* of dials without a child yet, oldest first */
 	uint32_t n_dialled;
 };
@@ -62,7 +62,6 @@ static void end_client(struct serial *s, struct client *c, struct lac_tunnel *t)
 	c->probe_id = c->id ^ 0x8000;
 	c->over = true;
 	c->over_ms = s->g->now_ms;
-	s->under_way--;
 }
 
 static void on_event(void *ctx, enum lac_event ev, struct lac_tunnel *t, struct lac_session *ses)
@@ -142,7 +141,6 @@ static void on_child_up(struct guess *g, struct ike_child *child)
 	d.password = password;
 	d.user_data = c;
 	s->begun++;
-	s->under_way++;
 	s->res->tried++;
 	c->tunnel = lac_dial(s->lac, &path, &d, g->now_ms);
 	if (c->tunnel == NULL)
@@ -221,16 +219,27 @@ static void look_after(struct serial *s)
 	}
 }
 
+/* Connections that are up or not yet through. */
+static uint32_t under_way(const struct serial *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->begun; i++)
+		n += !s->client[i].over || guess_ike_up(s->g, s->client[i].child->ike_id);
+	return n;
+}
+
 static void dial(struct serial *s)
 {
 	struct guess *g = s->g;
+	uint32_t n;
 
 	while (s->n_dialled > 0 && g->now_ms >= s->dialled_ms[0] + DIAL_MS) {
 		memmove(s->dialled_ms, s->dialled_ms + 1, --s->n_dialled * sizeof(*s->dialled_ms));
 		s->res->dials_failed++;
 	}
-	while (s->n_dialled + s->under_way < g->o.window &&
-	       s->begun + s->n_dialled < g->o.guesses) {
+	for (n = under_way(s);
+	     s->n_dialled + n < g->o.window && s->begun + s->n_dialled < g->o.guesses;) {
 		if (vici_initiate(&g->vici, g->o.connection, g->o.child) < 0)
 			return;
 		s->dialled_ms[s->n_dialled++] = g->now_ms;
