@@ -3,6 +3,7 @@
 /* Start, supervise, stop. */
 #include "config/config.h"
 #include "console/console.h"
+#include "console/metrics.h"
 #include "control/ctl.h"
 #include "dataplane/dp.h"
 #include "loop.h"
@@ -29,6 +30,7 @@ struct app {
 	struct ports *ports;
 	struct ctl *ctl;
 	struct console *console;
+	struct metrics *metrics; /* NULL: off */
 	struct dp_worker_arg worker[DP_MAX_WORKERS];
 	bool eal, workers;
 };
@@ -192,11 +194,17 @@ static int start(struct app *a)
 	a->console = console_new(a->loop.base, a->conf, a->ctl, a->dp, a->ports, &a->log);
 	if (a->console == NULL)
 		return -errno;
+	if (a->conf->metrics.listen.addr.family != 0) {
+		a->metrics = metrics_new(a->loop.base, &a->conf->metrics, a->ctl, a->dp, &a->log);
+		if (a->metrics == NULL)
+			return -errno;
+	}
 	return launch_workers(a);
 }
 
 static void stop(struct app *a)
 {
+	metrics_free(a->metrics);
 	console_free(a->console);
 	if (a->workers) {
 		dp_stop(a->dp);
@@ -244,7 +252,8 @@ static int usage(FILE *to, int code)
 	        "       sallyport --describe | --version | --help\n"
 	        "  -c FILE        configuration\n"
 	        "  -t             check the configuration and exit\n"
-	        "  -N NETNS       listen for the console in this network namespace (a path)\n"
+	        "  -N NETNS       listen for console and metrics in this network namespace (a "
+	        "path)\n"
 	        "  --print-ports  print the name and device of each configured port and exit\n"
 	        "  --print-system print workers, hugepages (yes or no) and memory in MB, and exit\n"
 	        "  --describe     print every stanza and key of the configuration\n");
@@ -323,8 +332,10 @@ int main(int argc, char **argv)
 	conf = config_load(file, report, NULL);
 	if (conf == NULL)
 		return EXIT_CONFIG;
-	if (netns != NULL)
+	if (netns != NULL) {
 		snprintf(conf->console.netns, sizeof(conf->console.netns), "%s", netns);
+		snprintf(conf->metrics.netns, sizeof(conf->metrics.netns), "%s", netns);
+	}
 	ret = act(conf);
 	config_free(conf);
 	return ret;

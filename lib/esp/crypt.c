@@ -3,7 +3,7 @@
 /*
  * The calls into the multi-buffer library. Version 1.3 has synchronous bursts for AES-CBC, AES-CTR
  * and the HMACs, whose mode, direction and size of key are the same for all jobs of a call; GCM is
- * fastest packet by packet; 3DES and ChaCha20-Poly1305 go through the job queue, which is empty
+ * fastest packet by packet; 3DES (where it has lanes) and ChaCha20-Poly1305 go through the job queue, which is empty
  * before and after. The calls that check nothing are used: all that they would check is made here.
  */
 #include "esp/esp_int.h"
@@ -79,6 +79,10 @@ void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encryp
 		break;
 	case ESP_G_3DES:
 		queue_des3(e, set, dir);
+		break;
+	case ESP_G_3DES_LIBCRYPTO:
+		for (; set != 0; set &= set - 1)
+			esp_des3_cbc(&e->slot[__builtin_ctzll(set)], encrypt);
 		break;
 	default: /* NULL has nothing to do, AEAD has its own burst */
 		break;

@@ -61,6 +61,7 @@ struct esp *esp_new(char *why, size_t size)
 		esp_free(e);
 		return NULL;
 	}
+	e->des3_lanes = e->mgr->used_arch == IMB_ARCH_AVX512;
 	if (esp_selftest(e, name, sizeof(name)) != NULL) {
 		snprintf(why, size, "The self test of ESP failed: %s.", name);
 		esp_free(e);

@@ -118,7 +118,8 @@ struct esp_pkt {
  * Decrypts a burst in place (RFC 4303 3.4): replay check, ICV compared in constant time before
  * anything is decrypted, replay check once more and the window moved, padding checked. n up to
  * ESP_BURST_MAX packets, of any SAs in any order (inbound ones, all this thread's). A packet that
- * fails keeps data and len; what its bytes are then is undefined. It harms no other one.
+ * fails keeps data and len; what its bytes are then is undefined. It harms no other one. An AEAD
+ * deciphers in the pass that computes its ICV; what it made of a forged packet is zeroed.
  *
  * With ESN and a separate hash up to 4 bytes behind the packet's ICV are not touched: the high half
  * is hashed in a place of the library's own or in the ICV's, which is consumed.
@@ -128,6 +129,7 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
 /*
  * Encrypts a burst in place (RFC 4303 3.3). The caller has esp_sa_head bytes before data and
  * esp_sa_tail_max bytes behind it. Sequence numbers follow the order of v within each SA. IVs: an
- * encrypted counter for CBC (NIST SP 800-38A appendix C), the sequence number for the others.
+ * encrypted counter for CBC (NIST SP 800-38A appendix C), the sequence number for the others. What
+ * would grow past 65535 bytes is ESP_SHORT; it and ESP_SEQ_END leave packet and SA alone.
  */
 void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n);

@@ -27,7 +27,8 @@ enum esp_group {
 	ESP_G_CBC128,
 	ESP_G_CBC192,
 	ESP_G_CBC256,
-	ESP_G_3DES,
+	ESP_G_3DES, /* by the multi-buffer library, 16 lanes of AVX512 */
+	ESP_G_3DES_LIBCRYPTO, /* on other CPUs: des3.c */
 	ESP_G_CTR128,
 	ESP_G_CTR192,
 	ESP_G_CTR256,
@@ -86,6 +87,7 @@ _Static_assert(ESP_BURST_MAX <= 64, "a burst fits a word of bits");
 
 struct esp {
 	IMB_MGR *mgr;
+	bool des3_lanes; /* 3DES by the multi-buffer library */
 	struct esp_slot slot[ESP_BURST_MAX];
 	IMB_JOB jobs[ESP_BURST_MAX];
 	struct gcm_context_data gcm;
@@ -108,6 +110,11 @@ const struct esp_auth_def *esp_auth_def(enum esp_auth a);
 void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encrypt);
 void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a);
 void esp_aead_burst(struct esp *e, uint64_t set, enum esp_group g, bool encrypt);
+
+/* 3DES by libcrypto: three keys become a schedule, which ciphers the text of a slot. */
+#define ESP_DES3_SCHEDULE (3 * 128)
+void esp_des3_expand(const uint8_t *key, void *schedule);
+void esp_des3_cbc(const struct esp_slot *s, bool encrypt);
 
 /*
  * The number that low means (RFC 4303 appendix A), and whether it may come in: neither seen nor too

@@ -8,11 +8,12 @@
 
 #define AES_SCHEDULE (15 * 16) /* 14 rounds and the key */
 
-/* 3DES: the library wants the three schedules by pointers. */
+/* 3DES: the multi-buffer library wants the three schedules by pointers. */
 struct des3_keys {
 	const void *by_pass[3];
 	_Alignas(16) uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / 8];
 };
+_Static_assert(sizeof(struct des3_keys) >= ESP_DES3_SCHEDULE, "room for either schedule");
 
 static size_t lines(size_t bytes)
 {
@@ -34,7 +35,7 @@ static size_t schedule_size(const struct esp_suite *s)
 	}
 }
 
-static enum esp_group group_of(const struct esp_suite *s)
+static enum esp_group group_of(const struct esp *e, const struct esp_suite *s)
 {
 	int size = (s->key_len - 16) / 8;
 
@@ -42,7 +43,7 @@ static enum esp_group group_of(const struct esp_suite *s)
 	case ESP_AES_CBC:
 		return (enum esp_group)(ESP_G_CBC128 + size);
 	case ESP_3DES_CBC:
-		return ESP_G_3DES;
+		return e->des3_lanes ? ESP_G_3DES : ESP_G_3DES_LIBCRYPTO;
 	case ESP_AES_CTR:
 		return (enum esp_group)(ESP_G_CTR128 + size);
 	case ESP_AES_GCM:
@@ -88,15 +89,20 @@ static void expand_des3(IMB_MGR *m, const struct esp_sa_conf *c, struct des3_key
 	}
 }
 
-static void expand_cipher(IMB_MGR *m, const struct esp_sa_conf *c, void *out)
+static void expand_cipher(const struct esp *e, const struct esp_sa_conf *c, void *out)
 {
+	IMB_MGR *m = e->mgr;
+
 	switch (c->suite.cipher) {
 	case ESP_AES_CBC:
 	case ESP_AES_CTR:
 		expand_aes(m, c, out);
 		break;
 	case ESP_3DES_CBC:
-		expand_des3(m, c, out);
+		if (e->des3_lanes)
+			expand_des3(m, c, out);
+		else
+			esp_des3_expand(c->enc_key, out);
 		break;
 	case ESP_AES_GCM:
 		expand_gcm(m, c, out);
@@ -158,13 +164,13 @@ static uint16_t window_of(const struct esp_sa_conf *c)
 	return (uint16_t)((w & (w - 1)) == 0 ? w : 1u << (32 - __builtin_clz(w)));
 }
 
-static void fill(struct esp_sa *sa, const struct esp_sa_conf *c)
+static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_conf *c)
 {
 	const struct esp_cipher_def *d = esp_cipher_def(c->suite.cipher);
 
 	sa->spi_be = __builtin_bswap32(c->spi);
 	sa->window = window_of(c);
-	sa->group = (uint8_t)group_of(&c->suite);
+	sa->group = (uint8_t)group_of(e, &c->suite);
 	sa->auth = (uint8_t)c->suite.auth;
 	sa->iv_len = d->iv_len;
 	sa->head = (uint8_t)(ESP_HDR + d->iv_len);
@@ -202,13 +208,13 @@ struct esp_sa *esp_sa_new(struct esp *e, const struct esp_sa_conf *c)
 	}
 	memset(sa, 0, size);
 	sa->size = (uint16_t)size;
-	fill(sa, c);
+	fill(e, sa, c);
 	if (getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
 		esp_sa_free(sa);
 		return NULL;
 	}
 	sa->key = sa->room + map;
-	expand_cipher(e->mgr, c, sa->room + map);
+	expand_cipher(e, c, sa->room + map);
 	if (hmac > 0) {
 		sa->hmac = sa->room + map + keys;
 		hash_pad(e->mgr, c, 0x36, sa->room + map + keys);

@@ -43,6 +43,12 @@ struct cfg_console {
 	char netns[128]; /* path of the network namespace to listen in; empty: the daemon's */
 };
 
+struct cfg_metrics {
+	struct endpoint listen; /* family 0: off, the default */
+	uint16_t max_connections; /* 1-16, default 4 */
+	char netns[128]; /* as the console's */
+};
+
 struct cfg_subif {
 	uint16_t vlan; /* 1-4094 */
 	uint16_t mtu;
@@ -159,6 +165,7 @@ struct config {
 	struct cfg_system system;
 	struct cfg_log log;
 	struct cfg_console console;
+	struct cfg_metrics metrics;
 	struct cfg_l2tp l2tp;
 	struct cfg_port *ports;
 	uint32_t n_ports;

@@ -72,6 +72,16 @@ static const struct cfg_key console_keys[] = {
          .help = "Path of the network namespace to listen in."},
         {.name = NULL}};
 
+static const struct cfg_key metrics_keys[] = {
+        {"listen", CFG_ENDPOINT, F(cfg_metrics, listen), .deflt_note = "off",
+         .help = "Address and port of the metrics for Prometheus (HTTP, in clear): GET /metrics."},
+        {"max-connections", CFG_INT, F(cfg_metrics, max_connections), .min = 1, .max = 16,
+         .deflt = "4", .help = "Scrapes at once; further ones wait."},
+        {"netns", CFG_STRING, F(cfg_metrics, netns), .form = form_path,
+         .deflt_note = "the network namespace of the daemon",
+         .help = "Path of the network namespace to listen in."},
+        {.name = NULL}};
+
 static const struct cfg_key l2tp_keys[] = {
         {"tunnel-idle-timeout", CFG_INT, F(cfg_l2tp, idle_timeout_s), .max = 86400, .unit = "s",
          .deflt = "60",
@@ -313,6 +323,8 @@ static const struct cfg_stanza system_stanza = {"system", sizeof(struct cfg_syst
 static const struct cfg_stanza log_stanza = {"log", sizeof(struct cfg_log), log_keys};
 static const struct cfg_stanza console_stanza = {"console", sizeof(struct cfg_console),
                                                  console_keys};
+static const struct cfg_stanza metrics_stanza = {"metrics", sizeof(struct cfg_metrics),
+                                                 metrics_keys};
 static const struct cfg_stanza l2tp_stanza = {"l2tp", sizeof(struct cfg_l2tp), l2tp_keys};
 
 static const struct cfg_key root_keys[] = {
@@ -321,6 +333,8 @@ static const struct cfg_key root_keys[] = {
         {"log", CFG_GROUP, F(config, log), .stanza = &log_stanza, .help = "Log lines."},
         {"console", CFG_GROUP, F(config, console), .stanza = &console_stanza,
          .help = "The operator console."},
+        {"metrics", CFG_GROUP, F(config, metrics), .stanza = &metrics_stanza,
+         .help = "Counters for Prometheus."},
         {"l2tp", CFG_GROUP, F(config, l2tp), .stanza = &l2tp_stanza,
          .help = "What holds for all tunnels."},
         {"ports", CFG_LIST, FN(config, ports, n_ports), .stanza = &port_stanza,

@@ -172,18 +172,26 @@ static void warn_empty(struct loader *ld)
 		              "configuration: no destination-profiles: no tunnel gets in");
 }
 
+static bool is_loopback(const struct ipaddr *a)
+{
+	static const uint8_t loopback6[16] = {[15] = 1};
+
+	return a->family == AF_INET ? a->b[0] == 127 : memcmp(a->b, loopback6, 16) == 0;
+}
+
 static void warn_system(struct loader *ld)
 {
 	const struct config *c = ld->c;
-	const struct ipaddr *a = &c->console.listen.addr;
-	static const uint8_t loopback6[16] = {[15] = 1};
-	bool loopback = a->family == AF_INET ? a->b[0] == 127 : memcmp(a->b, loopback6, 16) == 0;
 	unsigned int cpus = c->system.cpus[0] != '\0' ? form_cpus_count(c->system.cpus) : 0;
 
-	if (!loopback)
+	if (!is_loopback(&c->console.listen.addr))
 		found_warning(
 		        &ld->found, load_pos_key(ld, "console", "listen"),
 		        "console: listen is not a loopback address, and telnet goes in clear");
+	if (c->metrics.listen.addr.family != 0 && !is_loopback(&c->metrics.listen.addr))
+		found_warning(&ld->found, load_pos_key(ld, "metrics", "listen"),
+		              "metrics: listen is not a loopback address, and whoever reaches it "
+		              "reads all counters");
 	if (cpus > c->system.workers + 1u)
 		found_warning(&ld->found, load_pos_key(ld, "system", "cpus"),
 		              "system: cpus names %u, of which %u are used", cpus,

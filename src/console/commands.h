@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 struct ctl;
+struct ctl_conn_view;
 struct dp;
 struct ports;
 
@@ -27,6 +28,8 @@ extern const struct cli_table console_clear;
 extern const struct cli_table console_session; /* the command line's own session */
 extern const struct cli_table console_show_dataplane;
 extern const struct cli_table console_show_ip;
+extern const struct cli_table console_show_ipsec;
+extern const struct cli_table console_show_ipsec_sa;
 extern const struct cli_table console_show_l2tp;
 extern const struct cli_table console_show_l2tp_profile;
 extern const struct cli_table console_show_l2tp_session;
@@ -39,12 +42,15 @@ extern const struct cli_table console_show_version;
 	const struct cli_table name = {commands, sizeof(commands) / sizeof(commands[0])}
 
 /* Words that stand in several tables, so that their help is the same everywhere. */
-#define KW_CLEAR   CLI_KW("clear", "End tunnels or sessions")
-#define KW_SHOW    CLI_KW("show", "Show configuration, state and counters")
-#define KW_L2TP    CLI_KW("l2tp", "L2TP destinations, tunnels and sessions")
-#define KW_TUNNEL  CLI_KW("tunnel", "L2TP tunnels")
-#define KW_SESSION CLI_KW("session", "L2TP sessions")
-#define KW_DETAIL  CLI_OPT_KW("detail", "All that is known of each")
+#define KW_CLEAR     CLI_KW("clear", "End tunnels, sessions or IPsec transport interfaces")
+#define KW_SHOW      CLI_KW("show", "Show configuration, state and counters")
+#define KW_L2TP      CLI_KW("l2tp", "L2TP destinations, tunnels and sessions")
+#define KW_TUNNEL    CLI_KW("tunnel", "L2TP tunnels")
+#define KW_SESSION   CLI_KW("session", "L2TP sessions")
+#define KW_IPSEC     CLI_KW("ipsec", "IPsec transport interfaces and their security associations")
+#define KW_TRANSPORT CLI_KW("transport", "IPsec that carries L2TP")
+#define KW_INTERFACE CLI_KW("interface", "One authentication of a peer, and what is under it")
+#define KW_DETAIL    CLI_OPT_KW("detail", "All that is known of each")
 
 /* The monotonic clock, which is the time of all engines. */
 uint64_t console_now_ms(void);
@@ -57,6 +63,9 @@ const char *console_time(char *buf, uint64_t seconds);
 
 /* "" for one, "s" for any other number. */
 const char *console_s(uint64_t n);
+
+/* "unused", "in use (tunnel 7)", "fired (ppp-auth-failed, 3 s ago)": an IPsec connection's latch. */
+const char *console_single_shot(char *buf, size_t size, const struct ctl_conn_view *v);
 
 /* An IPv4 address in host order; "-" for 0. */
 const char *console_ip(char *buf, size_t size, uint32_t ip);

@@ -387,7 +387,7 @@ static void note_port(struct server *srv, int fd)
 static int start_listening(struct server *srv, const struct cfg_console *conf)
 {
 	char text[ENDPOINT_STRLEN];
-	int fd = console_listen(&conf->listen, conf->netns, BACKLOG, srv->log);
+	int fd = console_listen(&conf->listen, conf->netns, BACKLOG, "console", srv->log);
 
 	if (fd < 0)
 		return fd;

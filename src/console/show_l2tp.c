@@ -3,6 +3,7 @@
 /* show l2tp: what is configured for all, and the counters. */
 #include "console/commands.h"
 #include "control/ctl.h"
+#include "dataplane/dp.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -69,12 +70,15 @@ static void print_number(struct cli *cli, const char *name, uint64_t n)
 static void print_single_shot(struct cli *cli, const struct ctl_stats *st)
 {
 	char name[64];
+	struct dp_stats packets;
 	unsigned int i;
 
+	dp_stats_get(console_env(cli)->dp, -1, &packets);
 	cli_printf(cli, "Single-shot\n");
 	print_number(cli, "Tunnels accepted", st->ss_tunnels);
 	print_number(cli, "Tunnel requests refused", st->ss_refused_sccrq);
 	print_number(cli, "Session requests refused", st->ss_refused_icrq);
+	print_number(cli, "Packets dropped after firing", packets.drop[DP_DROP_SS_FIRED]);
 	print_number(cli, "IPsec connections told to disconnect", st->ipsec_disconnects);
 	for (i = SS_NONE + 1; i < SS_REASON_MAX; i++) {
 		if (!st->ss_fired[i])

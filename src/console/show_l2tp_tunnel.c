@@ -3,6 +3,7 @@
 /* show l2tp tunnel. A row is one record: a live tunnel, or one in its destruct period. */
 #include "console/commands.h"
 #include "control/ctl.h"
+#include "control/ipsec.h"
 
 #include <inttypes.h>
 
@@ -67,9 +68,10 @@ static void print_settings(struct cli *cli, const struct ctl_tunnel_view *v)
 		           single_shot_name(v->single_shot));
 }
 
-static void print_address(struct cli *cli, const struct ctl_tunnel_view *v)
+static void print_address(struct cli *cli, const struct ctl_tunnel_view *v,
+                          const struct ctl_conn_view *k)
 {
-	char addr[IPADDR_STRLEN];
+	char addr[IPADDR_STRLEN], text[96];
 
 	cli_printf(cli, "  Tunnel address\n");
 	cli_printf(cli, "    Transport ipUdp\n");
@@ -79,21 +81,24 @@ static void print_address(struct cli *cli, const struct ctl_tunnel_view *v)
 	           ipaddr_str(&v->path.remote.addr, addr, sizeof(addr)), v->path.remote.port);
 	if (v->conn)
 		cli_printf(cli, "    IPsec transport connection %" PRIu64 "\n", v->conn);
+	if (k)
+		cli_printf(cli, "    IPsec transport connection is %s, single-shot %s\n",
+		           ctl_conn_state_name(k->state),
+		           k->fired ? "fired" : console_single_shot(text, sizeof(text), k));
 }
 
 /* The latch of the connection below, which outlives the tunnel's own record. */
-static void print_latch(struct cli *cli, const struct ctl_tunnel_view *v, uint64_t now_ms)
+static void print_latch(struct cli *cli, const struct ctl_conn_view *k)
 {
-	const struct conn *k = v->conn ? ctl_conn(console_env(cli)->ctl, v->conn) : NULL;
 	char ago[CONSOLE_TIME_MAX];
 
 	if (k && k->fired)
 		cli_printf(cli, "    IPsec transport connection fired %s ago: %s\n",
-		           console_time(ago, (now_ms - k->fired_at_ms) / 1000),
-		           ss_reason_name(k->fired_reason));
+		           console_time(ago, k->fired_ago_s), ss_reason_name(k->fired_reason));
 }
 
-static void print_status(struct cli *cli, const struct ctl_tunnel_view *v)
+static void print_status(struct cli *cli, const struct ctl_tunnel_view *v,
+                         const struct ctl_conn_view *k)
 {
 	const struct l2tp_tunnel_info *i = &v->info;
 	char text[sizeof(v->message)], up[CONSOLE_TIME_MAX];
@@ -113,7 +118,7 @@ static void print_status(struct cli *cli, const struct ctl_tunnel_view *v)
 	}
 	if (v->destructing)
 		cli_printf(cli, "    Destruct time remaining %u seconds\n", v->destruct_left_s);
-	print_latch(cli, v, console_now_ms());
+	print_latch(cli, k);
 }
 
 static void print_peer(struct cli *cli, const struct l2tp_tunnel_info *i)
@@ -152,13 +157,19 @@ static void print_channel(struct cli *cli, const struct l2tp_tunnel_info *i)
 
 static void print_tunnel(struct cli *cli, struct cursor *c, const struct ctl_tunnel_view *v)
 {
+	const struct ctl *ctl = console_env(cli)->ctl;
+	const struct ctl_conn_view *k = NULL;
+	struct ctl_conn_view conn;
+
 	c->found++;
 	print_line(cli, v);
 	if (!c->detail)
 		return;
+	if (v->conn && ctl_conn_get(ctl, v->conn, console_now_ms(), &conn))
+		k = &conn;
 	print_settings(cli, v);
-	print_address(cli, v);
-	print_status(cli, v);
+	print_address(cli, v, k);
+	print_status(cli, v, k);
 	print_peer(cli, &v->info);
 	print_channel(cli, &v->info);
 }

@@ -22,7 +22,7 @@ static int plain_socket(int family)
  * A socket belongs for good to the namespace its thread was in when it was made, so the thread goes
  * there for that one call only.
  */
-static int socket_in_netns(const char *netns, int family, struct log *log)
+static int socket_in_netns(const char *netns, int family, const char *who, struct log *log)
 {
 	int self = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	int there = open(netns, O_RDONLY | O_CLOEXEC);
@@ -34,7 +34,7 @@ static int socket_in_netns(const char *netns, int family, struct log *log)
 		fd = plain_socket(family);
 		if (setns(self, CLONE_NEWNET) < 0) {
 			/* Every socket made from now on would be in the wrong place. */
-			log_error(log, "event=console-failed error=\"cannot leave %s: %s\"", netns,
+			log_error(log, "event=%s-failed error=\"cannot leave %s: %s\"", who, netns,
 			          strerror(errno));
 			abort();
 		}
@@ -78,17 +78,18 @@ static int bind_and_listen(int fd, const struct endpoint *at, int backlog)
 	return 0;
 }
 
-int console_listen(const struct endpoint *at, const char *netns, int backlog, struct log *log)
+int console_listen(const struct endpoint *at, const char *netns, int backlog, const char *who,
+                   struct log *log)
 {
 	int family = at->addr.family == AF_INET6 ? AF_INET6 : AF_INET;
 	char text[ENDPOINT_STRLEN];
 	int fd, ret;
 
-	fd = netns[0] ? socket_in_netns(netns, family, log) : plain_socket(family);
+	fd = netns[0] ? socket_in_netns(netns, family, who, log) : plain_socket(family);
 	ret = fd < 0 ? fd : bind_and_listen(fd, at, backlog);
 	if (ret >= 0)
 		return fd;
-	log_error(log, "event=console-failed listen=%s netns=%s error=\"%s\"",
+	log_error(log, "event=%s-failed listen=%s netns=%s error=\"%s\"", who,
 	          endpoint_str(at, text, sizeof(text)), netns[0] ? netns : "-", strerror(-ret));
 	if (fd >= 0)
 		close(fd);

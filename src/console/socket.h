@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* The console's listening socket. */
+/* The listening sockets of the console and of the metrics. */
 #pragma once
 
 #include "base/addr.h"
@@ -8,7 +8,7 @@
 
 /*
  * A bound, listening, non-blocking TCP socket in the network namespace at a path ("": the caller's).
- * Logs what fails and returns
- * a negative errno.
+ * Logs what fails as event=WHO-failed and returns a negative errno.
  */
-int console_listen(const struct endpoint *at, const char *netns, int backlog, struct log *log);
+int console_listen(const struct endpoint *at, const char *netns, int backlog, const char *who,
+                   struct log *log);

@@ -4,8 +4,9 @@
  * Stage: what is this frame?
  *
  * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages, at the L2TP
- * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; other
- * workers' sessions to their owner; ours and the unknown to control.
+ * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; ESP
+ * packets of this worker's SAs to w->esp, at the ESP header; other workers' sessions and SAs to their
+ * owner; ours and the unknown to control.
  */
 #include "dataplane/ip4.h"
 
@@ -14,6 +15,13 @@
 
 #define ETH_LEN  RTE_ETHER_HDR_LEN
 #define VLAN_LEN 4
+
+/* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
+#define IKE_PORT    500
+#define NAT_PORT    4500
+#define NON_ESP_LEN 4
+#define KEEPALIVE   0xff
+#define ESP_HDR_LEN 8
 
 /* RFC 2661 3.1: flag bits of the first word. */
 #define L2TP_T    0x8000
@@ -25,7 +33,7 @@
 #define L2TP_CTRL 12 /* header of a control message, and with it of a ZLB */
 
 /* The kernel twin knows its interface, not the tag. */
-static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
+static void untag(struct rte_mbuf *m)
 {
 	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
@@ -33,6 +41,11 @@ static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
 		memmove(p + VLAN_LEN, p, 2 * RTE_ETHER_ADDR_LEN);
 		rte_pktmbuf_adj(m, VLAN_LEN);
 	}
+}
+
+static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
+{
+	untag(m);
 	dp_punt(w, m, DP_PUNT_TWIN, DP_DROP_NONE);
 	return NULL;
 }
@@ -50,7 +63,17 @@ static struct rte_mbuf *ip_to_twin(struct worker *w, struct rte_mbuf *m)
 	                                            : drop(w, m, DP_DROP_PUNT_LIMIT);
 }
 
-/* RFC 2661 3.1: a control message has L and S, and neither O nor P. At the Ethernet header. */
+/* IKE, which is all our peers' way in: a flood of anything else must not shut it out. */
+static struct rte_mbuf *ike_to_twin(struct worker *w, struct rte_mbuf *m)
+{
+	if (!gcra_take(&w->ike_limit, w->now))
+		return drop(w, m, DP_DROP_PUNT_LIMIT);
+	untag(m);
+	dp_punt_granted(w, m, DP_PUNT_TWIN);
+	return NULL;
+}
+
+/* RFC 2661 3.1: a control message has L and S, and neither O nor P. */
 static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
@@ -75,7 +98,7 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	if (tid == 0) {
 		if (!newtun_take(w->newtun, meta->src, meta->sport, w->now))
 			return drop(w, m, DP_DROP_NEW_TUNNEL_LIMIT);
-		dp_punt(w, m, DP_PUNT_L2TP_NEW, DP_DROP_NONE);
+		dp_punt_granted(w, m, DP_PUNT_L2TP_NEW);
 		return NULL;
 	}
 	t = &w->dp->tunnels[tid];
@@ -92,10 +115,11 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	return NULL;
 }
 
-/* Data messages belong to the worker that owns their session. At the Ethernet header. */
+/* Data messages belong to the worker that owns their session. */
 static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
+	const struct pkt_meta *meta = pkt_meta(m);
 	uint16_t ids = get_be16(p) & L2TP_L ? 4 : 2, sid;
 	uint8_t owner;
 
@@ -104,6 +128,9 @@ static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off,
 	sid = get_be16(p + ids + 2);
 	owner = dp_owner(w->dp, sid);
 	if (owner != w->id && owner != SESS_NO_OWNER) {
+		/* Out of an SA: a session in it would be this worker's, like the SA. */
+		if (meta->in_child != 0)
+			return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
 		dp_handoff(w, m, owner, RESUME_CLASSIFY);
 		return NULL;
 	}
@@ -113,30 +140,100 @@ static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off,
 	return m;
 }
 
+static inline struct rte_mbuf *message(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                       uint16_t len)
+{
+	uint16_t flags;
+
+	if (unlikely(len < 2))
+		return drop(w, m, DP_DROP_L2TP_SHORT);
+	flags = get_be16(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
+	if (unlikely((flags & L2TP_VER) != 2))
+		return drop(w, m, DP_DROP_L2TP_VERSION);
+	return flags & L2TP_T ? control(w, m, off, len) : data(w, m, off, len);
+}
+
+struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	return message(w, m, off, len);
+}
+
+/* An ESP packet of len bytes: found by its SPI alone (RFC 4301 4.1), at the worker that this names. */
+static struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const struct spi_slot *slot;
+	uint32_t spi;
+
+	if (unlikely(len < ESP_HDR_LEN))
+		return drop(w, m, DP_DROP_ESP_SHORT);
+	spi = get_be32(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
+	slot = &w->dp->spi[spi_slot(spi)];
+	if (unlikely(spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi))
+		return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
+	if (spi_worker(spi) != w->id) {
+		dp_handoff(w, m, spi_worker(spi), RESUME_CLASSIFY);
+		return NULL;
+	}
+	rte_pktmbuf_adj(m, off);
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
+	if (unlikely(slot->sa == NULL)) {
+		dp_esp_hold(w, m, spi);
+		return NULL;
+	}
+	pkt_meta(m)->sa = slot->sa;
+	rte_prefetch0(slot->sa);
+	vec_push(&w->esp, m);
+	return NULL;
+}
+
+/* UDP port 4500 (RFC 3948 2): len bytes behind the UDP header. */
+static struct rte_mbuf *nat(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
+
+	if (len == 1 && *p == KEEPALIVE)
+		return drop(w, m, DP_DROP_NATT_KEEPALIVE);
+	if (unlikely(len < NON_ESP_LEN))
+		return drop(w, m, DP_DROP_ESP_SHORT);
+	if (get_be32(p) == 0)
+		return ike_to_twin(w, m);
+	pkt_meta(m)->flags |= PKT_ENCAP;
+	return esp(w, m, off, len);
+}
+
+/* Not L2TP's port. */
+static struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+{
+	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
+	uint16_t port = rte_be_to_cpu_16(u->dst_port), ulen = rte_be_to_cpu_16(u->dgram_len);
+
+	if (port == IKE_PORT)
+		return ike_to_twin(w, m);
+	if (port != NAT_PORT)
+		return ip_to_twin(w, m);
+	if (unlikely(ulen < sizeof(*u) || ulen > len))
+		return drop(w, m, DP_DROP_UDP_LENGTH);
+	pkt_meta(m)->sport = rte_be_to_cpu_16(u->src_port);
+	return nat(w, m, (uint16_t)(off + sizeof(*u)), (uint16_t)(ulen - sizeof(*u)));
+}
+
 /* A whole UDP datagram to one of our addresses; len bytes of it are there. */
 static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
 	struct pkt_meta *meta = pkt_meta(m);
-	uint16_t ulen, flags;
+	uint16_t ulen;
 
 	if (unlikely(len < sizeof(*u)))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
 	if (u->dst_port != rte_cpu_to_be_16(L2TP_PORT))
-		return ip_to_twin(w, m);
+		return udp_other(w, m, off, len);
 	ulen = rte_be_to_cpu_16(u->dgram_len);
 	if (unlikely(ulen < sizeof(*u) || ulen > len))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
 	meta->sport = rte_be_to_cpu_16(u->src_port);
 	meta->dport = L2TP_PORT;
-	off += sizeof(*u);
-	ulen -= sizeof(*u);
-	if (unlikely(ulen < 2))
-		return drop(w, m, DP_DROP_L2TP_SHORT);
-	flags = get_be16((const uint8_t *)(u + 1));
-	if (unlikely((flags & L2TP_VER) != 2))
-		return drop(w, m, DP_DROP_L2TP_VERSION);
-	return flags & L2TP_T ? control(w, m, off, ulen) : data(w, m, off, ulen);
+	return message(w, m, (uint16_t)(off + sizeof(*u)), (uint16_t)(ulen - sizeof(*u)));
 }
 
 /* A whole packet to one of our addresses. */
@@ -144,9 +241,10 @@ static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
 {
 	const uint16_t l2 = pkt_meta(m)->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
-	uint16_t hl = ip4_hdr_len(ip);
+	uint16_t hl = ip4_hdr_len(ip), off = (uint16_t)(l2 + hl);
+	uint16_t len = (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl);
 
-	return udp(w, m, (uint16_t)(l2 + hl), (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl));
+	return likely(ip->next_proto_id == IPPROTO_UDP) ? udp(w, m, off, len) : esp(w, m, off, len);
 }
 
 static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
@@ -155,7 +253,7 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, pkt_meta(m)->l2_len);
 	uint16_t at;
 
-	if (ip->next_proto_id != IPPROTO_UDP)
+	if (unlikely(ip->next_proto_id != IPPROTO_UDP && ip->next_proto_id != IPPROTO_ESP))
 		return ip_to_twin(w, m);
 	if (likely(!ip4_is_fragment(ip)))
 		return local_whole(w, m);

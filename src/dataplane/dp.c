@@ -119,6 +119,8 @@ static int worker_limits(struct worker *w, uint32_t seed)
 		          conf->punt_rate[c] / 5 + 1);
 	gcra_init(&w->twin_ip_limit, w->dp->tsc_hz, conf->punt_rate[DP_PUNT_TWIN] / 2 + 1,
 	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
+	gcra_init(&w->ike_limit, w->dp->tsc_hz, conf->punt_rate[DP_PUNT_TWIN] / 2 + 1,
+	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
 	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
 	                       conf->new_tunnel_source_rate, seed, conf->socket);
 	return w->newtun == NULL ? -ENOMEM : 0;
@@ -145,11 +147,14 @@ static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
 	                           sizeof(*w->rxq), 0, socket);
 	w->holds =
 	        rte_calloc_socket("dp_holds", HOLD_SETS * HOLD_WAYS, sizeof(*w->holds), 0, socket);
+	w->esp_holds = rte_calloc_socket("dp_esp_holds", ESP_HOLD_SETS * ESP_HOLD_WAYS,
+	                                 sizeof(*w->esp_holds), 0, socket);
 	w->dead_frags = rte_zmalloc_socket("dp_frags", sizeof(*w->dead_frags), 0, socket);
 	w->reass = rte_ip_frag_table_create(entries / REASSEMBLY_BUCKET + 1, REASSEMBLY_BUCKET,
 	                                    entries, dp->tsc_hz * REASSEMBLY_MS / 1000, socket);
 	if (w->tx == NULL || w->handoff == NULL || w->rxq == NULL || w->holds == NULL ||
-	    w->dead_frags == NULL || w->reass == NULL || worker_limits(w, seed) != 0)
+	    w->esp_holds == NULL || w->dead_frags == NULL || w->reass == NULL ||
+	    worker_limits(w, seed) != 0)
 		return -ENOMEM;
 	return worker_rings(w);
 }
@@ -180,8 +185,10 @@ static void worker_free(struct worker *w)
 		return;
 	for (uint32_t i = 0; w->holds != NULL && i < HOLD_SETS * HOLD_WAYS; i++)
 		rte_pktmbuf_free_bulk(w->holds[i].pkt, w->holds[i].n);
+	for (uint32_t i = 0; w->esp_holds != NULL && i < ESP_HOLD_SETS * ESP_HOLD_WAYS; i++)
+		rte_pktmbuf_free_bulk(w->esp_holds[i].pkt, w->esp_holds[i].n);
 	for (int c = 0; c < DP_PUNT_MAX; c++) {
-		if (c == DP_PUNT_NEIGH)
+		if (c == DP_PUNT_NEIGH || c == DP_PUNT_SA)
 			rte_free(w->punt[c]);
 		else
 			ring_free_mbufs(w->punt[c]);
@@ -192,8 +199,11 @@ static void worker_free(struct worker *w)
 	if (w->reass != NULL)
 		rte_ip_frag_table_destroy(w->reass);
 	newtun_free(w->newtun);
+	if (w->esp_engine != NULL)
+		esp_free(w->esp_engine);
 	rte_free(w->handoff_to);
 	rte_free(w->dead_frags);
+	rte_free(w->esp_holds);
 	rte_free(w->holds);
 	rte_free(w->rxq);
 	rte_free(w->handoff);
@@ -229,9 +239,9 @@ static int pools_new(struct dp *dp)
 	dp->pool = rte_pktmbuf_pool_create(name, c->n_mbufs, MBUF_CACHE, sizeof(struct pkt_meta),
 	                                   RTE_MBUF_DEFAULT_BUF_SIZE, c->socket);
 	snprintf(name, sizeof(name), "dp_large_%x", tag);
-	dp->large = rte_pktmbuf_pool_create(name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0,
-	                                    sizeof(struct pkt_meta),
-	                                    RTE_PKTMBUF_HEADROOM + LARGE_ROOM, c->socket);
+	dp->large = rte_pktmbuf_pool_create(
+	        name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0, sizeof(struct pkt_meta),
+	        RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND, c->socket);
 	return dp->pool == NULL || dp->large == NULL ? -ENOMEM : 0;
 }
 
@@ -270,6 +280,8 @@ static int dp_build(struct dp *dp)
 		rc = arrays_new(dp);
 	if (rc == 0)
 		rc = dp_tables_init(dp);
+	if (rc == 0)
+		rc = dp_sa_init(dp);
 	for (uint16_t i = 0; i < dp->conf.n_workers && rc == 0; i++)
 		rc = worker_new(dp, i, seed);
 	return rc;
@@ -310,6 +322,7 @@ void dp_free(struct dp *dp)
 		return;
 	for (int i = 0; i < DP_MAX_WORKERS; i++)
 		worker_free(dp->workers[i]);
+	dp_sa_free(dp);
 	dp_tables_free(dp);
 	for (int i = 0; i < RTE_MAX_ETHPORTS; i++)
 		rte_free(dp->ports[i].vlan_if);
@@ -344,7 +357,7 @@ struct rte_mbuf *dp_alloc(struct dp *dp, size_t len)
 
 	if (len > LARGE_ROOM)
 		return NULL;
-	m = rte_pktmbuf_alloc(len <= RTE_MBUF_DEFAULT_DATAROOM ? dp->pool : dp->large);
+	m = rte_pktmbuf_alloc(len + ESP_BEHIND <= RTE_MBUF_DEFAULT_DATAROOM ? dp->pool : dp->large);
 	if (m != NULL)
 		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
 	return m;

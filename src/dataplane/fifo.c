@@ -25,6 +25,7 @@ static void fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg)
 	/* Control is the only producer, so the room that it saw is still there. */
 	assert(rc == 0);
 	(void)rc;
+	dp->last_order[w] = msg->seq;
 }
 
 uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg)
@@ -74,6 +75,17 @@ static void session_del(struct worker *w, const struct fifo_msg *msg)
 	dp_hold_purge(w, msg->id, msg->gen);
 }
 
+static void send_ip(struct worker *w, struct rte_mbuf *m)
+{
+	w->st.injected++;
+	if (pkt_meta(m)->out_child != 0) {
+		w->n_esp_out++;
+		dp_protect(w, &m, 1);
+	} else {
+		dp_route(w, &m, 1);
+	}
+}
+
 static void send_ppp(struct worker *w, const struct fifo_msg *msg)
 {
 	const struct sess_rx *rx = &w->dp->rx[msg->id];
@@ -83,7 +95,7 @@ static void send_ppp(struct worker *w, const struct fifo_msg *msg)
 	if ((rx->flags & SESS_VALID) == 0 || rx->gen != msg->gen)
 		dp_drop(w, m, DP_DROP_SEND_STALE);
 	else if (dp_l2tp_out_ppp(w, m, msg->id))
-		dp_output(w, &m, 1);
+		dp_protect(w, &m, 1);
 }
 
 static void fifo_do(struct worker *w, const struct fifo_msg *msg)
@@ -103,12 +115,23 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 	case FIFO_NEIGH:
 		dp_hold_release(w, msg->id, msg->neigh.ip, msg->neigh.mac);
 		break;
+	case FIFO_SA_ADD:
+		dp_sa_order_add(w, msg->sa.sa);
+		break;
+	case FIFO_SA_UPDATE:
+		dp_sa_order_update(msg->sa.sa, &msg->sa.outer);
+		break;
+	case FIFO_SA_USE:
+		dp_sa_order_use(w, msg->sa.sa);
+		break;
+	case FIFO_SA_DEL:
+		dp_sa_order_del(w, msg->sa.sa);
+		break;
 	case FIFO_SEND_PPP:
 		send_ppp(w, msg);
 		break;
 	case FIFO_SEND_IP:
-		w->st.injected++;
-		dp_route(w, &m, 1);
+		send_ip(w, m);
 		break;
 	case FIFO_SEND_FRAME:
 		w->st.injected++;

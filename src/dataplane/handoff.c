@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* Packets for sessions that another worker owns: a ring for each pair of workers, filled in bulk. */
+/* Packets for sessions and SAs that another worker owns: a ring for each pair of workers, filled in bulk. */
 #include "dataplane/priv.h"
 
 static_assert(DP_MAX_WORKERS <= 64, "handoff_filled has a bit for each worker");
@@ -54,10 +54,12 @@ static uint32_t take_from(struct worker *w, struct rte_ring *r)
 
 		if (meta->resume == RESUME_CLASSIFY)
 			v[n_in++] = v[i];
-		else if (still_live(w->dp, meta))
-			down[n_down++] = v[i];
-		else
+		else if (unlikely(!still_live(w->dp, meta)))
 			dp_drop(w, v[i], DP_DROP_SESS_GONE);
+		else if (unlikely(dp_latched(w->dp, meta)))
+			dp_drop(w, v[i], DP_DROP_SS_FIRED);
+		else
+			down[n_down++] = v[i];
 	}
 	dp_input(w, v, n_in);
 	dp_down(w, down, n_down);

@@ -15,21 +15,9 @@
 #define IP_UDP_LEN (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
 #define L2TP_IDS   4 /* tunnel and session id */
 
-/* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
-static uint16_t next_ip_id(struct worker *w)
+static inline bool outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 {
-	uint32_t id = w->ip_id + (uint32_t)w->dp->conf.n_workers;
-
-	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
-	return w->ip_id;
-}
-
-/* The packet's way to the peer: false when there is none. */
-static bool outer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
-{
-	const struct rte_ipv4_hdr *ip = (const void *)t->tmpl;
 	struct pkt_meta *meta = pkt_meta(m);
-	uint32_t dst = rte_be_to_cpu_32(ip->dst_addr);
 	const struct nh *nh;
 
 	meta->nh = dp_nh_lookup(w->dp, dst);
@@ -39,6 +27,11 @@ static bool outer_route(struct worker *w, struct rte_mbuf *m, const struct sess_
 	meta->flags |= PKT_ROUTED;
 	meta->next_hop = nh->kind == DP_RT_VIA ? nh->gateway : dst;
 	return true;
+}
+
+bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
+{
+	return outer_route(w, m, dst);
 }
 
 /* Headers in front of what follows the PPP header (or of a PPP frame, with ppp_len 0). */
@@ -55,7 +48,7 @@ static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint
 		return false;
 	memcpy(p, t->tmpl, len);
 	ip->total_length = rte_cpu_to_be_16(m->data_len);
-	ip->packet_id = rte_cpu_to_be_16(next_ip_id(w));
+	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
 	if (unlikely(pkt_meta(m)->flags & PKT_NO_DF)) {
 		ip->fragment_offset = 0;
 		ip->hdr_checksum = 0;
@@ -80,27 +73,49 @@ static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint
 	return true;
 }
 
+/* To the peer: past the SA's other end, when there is an SA (E7), whatever the inner addresses are. */
+static enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
+{
+	uint32_t dst =
+	        rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
+
+	if (unlikely((t->flags & SESS_BOUND) != 0)) {
+		const struct sa *sa = w->dp->child[t->child].out;
+
+		/* What belongs into an SA never leaves in the clear: child 0 has none. */
+		if (sa == NULL)
+			return DP_DROP_L2TP_NO_SA;
+		pkt_meta(m)->out_child = t->child;
+		w->n_esp_out++;
+		dst = sa->outer.peer_ip;
+	}
+	return likely(outer_route(w, m, dst)) ? DP_DROP_NONE : DP_DROP_L2TP_NO_ROUTE;
+}
+
 /* Why the packet cannot go into its session, or DP_DROP_NONE. */
-static enum dp_drop session_check(const struct sess_tx *t, const struct rte_ipv4_hdr *ip)
+static enum dp_drop session_check(const struct worker *w, const struct sess_tx *t,
+                                  const struct rte_ipv4_hdr *ip)
 {
 	if (unlikely((t->flags & SESS_VALID) == 0 || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr)))
 		return DP_DROP_SESS_GONE;
 	if (unlikely((t->flags & SESS_OPEN) == 0))
 		return DP_DROP_SESS_CLOSED;
-	/* What belongs into an SA never leaves in the clear. */
-	if (unlikely((t->flags & SESS_BOUND) != 0 && t->sa == 0))
-		return DP_DROP_L2TP_NO_SA;
+	if ((t->flags & SESS_BOUND) != 0 && unlikely(child_fired(&w->dp->child[t->child])))
+		return DP_DROP_SS_FIRED;
 	return DP_DROP_NONE;
 }
 
-/* The largest inner packet: fragments of the outer one are for paths that allow them. */
+/*
+ * The largest inner packet: fragments of the outer one are for paths that allow them. In an SA the
+ * session's MTU alone counts: control has made it with the SA's headers in mind.
+ */
 static uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *meta,
                           const struct sess_tx *t)
 {
 	const struct nh *nh = &w->dp->nh[meta->nh];
 	uint16_t link = w->dp->ifs[nh->ifidx].conf.mtu;
 
-	if ((t->flags & SESS_DF) == 0 || t->mtu + t->tmpl_len <= link)
+	if ((t->flags & (SESS_DF | SESS_BOUND)) != SESS_DF || t->mtu + t->tmpl_len <= link)
 		return t->mtu;
 	return (uint16_t)(link - t->tmpl_len);
 }
@@ -123,10 +138,10 @@ static enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, uint16_t 
 	uint16_t sid = pkt_meta(m)->out_session, len = m->data_len;
 	const struct sess_tx *t = &w->dp->tx[sid];
 	struct sess_ctr *c = &w->dp->ctr[sid];
-	enum dp_drop bad = session_check(t, ip);
+	enum dp_drop bad = session_check(w, t, ip);
 
-	if (likely(bad == DP_DROP_NONE) && unlikely(!outer_route(w, m, t)))
-		bad = DP_DROP_L2TP_NO_ROUTE;
+	if (likely(bad == DP_DROP_NONE))
+		bad = peer_route(w, m, t);
 	if (unlikely(bad != DP_DROP_NONE))
 		goto discard;
 	*mtu = inner_mtu(w, pkt_meta(m), t);
@@ -184,7 +199,7 @@ uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 			break;
 		case OUT_FRAGMENT:
 			/* In order: those before it leave first. */
-			dp_output(w, v, k);
+			dp_protect(w, v, k);
 			k = 0;
 			out_fragments(w, v[i], mtu);
 			break;
@@ -199,15 +214,13 @@ bool dp_l2tp_out_ppp(struct worker *w, struct rte_mbuf *m, uint16_t session_id)
 {
 	const struct sess_tx *t = &w->dp->tx[session_id];
 	struct pkt_meta *meta = pkt_meta(m);
-	enum dp_drop bad = DP_DROP_NONE;
+	enum dp_drop bad;
 
 	meta->out_session = session_id;
-	meta->flags |= PKT_NO_DF; /* control frames have no sender who could use a smaller MTU */
-	if ((t->flags & SESS_BOUND) != 0 && t->sa == 0)
-		bad = DP_DROP_L2TP_NO_SA;
-	else if (!outer_route(w, m, t))
-		bad = DP_DROP_L2TP_NO_ROUTE;
-	else if (!encapsulate(w, m, session_id, 0))
+	/* Control frames have no sender who could use a smaller MTU. */
+	meta->flags |= PKT_NO_DF | PKT_CONTROL;
+	bad = peer_route(w, m, t);
+	if (bad == DP_DROP_NONE && !encapsulate(w, m, session_id, 0))
 		bad = DP_DROP_NO_HEADROOM;
 	if (bad != DP_DROP_NONE) {
 		dp_drop(w, m, bad);

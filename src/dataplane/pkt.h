@@ -4,28 +4,34 @@
  * What travels with a packet from stage to stage, in the private area of its mbuf, and where the
  * packet's data pointer stands.
  *
- * Stages: R rx, C classify, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, E ip4_out, T tx,
- * F fifo (packets of control). Who sets a field is in capitals, who reads it in small letters.
+ * Stages: R rx, C classify, D esp_in, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
+ * E ip4_out, T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small
+ * letters.
  *
  * | field        | set by | read by   | meaning                                              |
  * | ------------ | ------ | --------- | ---------------------------------------------------- |
- * | flags        | R F C I O | i o e  | PKT_*                                                |
+ * | flags        | R F C I O X | d i o x e | PKT_*                                           |
  * | in_if        | C      | punt      | interface of arrival, DP_IF_NONE from control        |
  * | l2_len       | C      | reassembly| Ethernet and 802.1Q bytes before the IPv4 header     |
- * | src .. dport | C      | l, punt   | outer addresses and ports of an L2TP message         |
- * | conn         | R C    | l, punt   | transport connection that it came through, 0: none   |
+ * | src .. dport | C D    | d l, punt | outer addresses and ports of an L2TP message; of one |
+ * |              |        |           | in an SA the inner ones, from esp_in on              |
+ * | conn         | R D    | l, punt   | transport connection that it came through, 0: none   |
+ * | in_child     | R D    | handoff, hold | child that it came through, 0: none              |
  * | in_session   | R L    | i o, punt | session it came from, 0: none                        |
  * | in_gen       | L      | handoff   | .. and its generation                                |
  * | out_session  | R I F  | o, hold   | session it leaves by, 0: none                        |
- * | nh           | C I O  | i e       | route, valid with PKT_ROUTED within one vector       |
- * | next_hop     | I O    | e, hold   | IPv4 address of the next station                     |
+ * | out_child    | R O F  | x, hold   | child that it leaves through, 0: none                |
+ * | sa           | C X    | d x       | its SA, valid within one vector                      |
+ * | nh           | C I O X | i e      | route, valid with PKT_ROUTED within one vector       |
+ * | next_hop     | I O X  | e, hold   | IPv4 address of the next station                     |
  * | out_if       | E F    | t, hold   | interface it leaves by                               |
  * | resume       | C O    | handoff   | where the other worker goes on                       |
  * | icmp, mtu    | I O E  | punt      | the error that the packet wants                      |
  *
- * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data)
- * or at the IPv4 header (transit); after l2tp_in at the PPP header; from ppp_in on at the inner IPv4
- * header; after l2tp_out at the outer one; after ip4_out at the Ethernet header again.
+ * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data),
+ * the ESP header or the IPv4 header (transit); after esp_in at the L2TP header; after l2tp_in at the PPP
+ * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one; after
+ * ip4_out at the Ethernet header again.
  */
 #pragma once
 
@@ -34,9 +40,13 @@
 
 #include <rte_mbuf.h>
 
+struct sa;
+
 #define PKT_ROUTED   0x01 /* nh is valid */
 #define PKT_INJECTED 0x02 /* control made it: the TTL is not ours to count down */
 #define PKT_NO_DF    0x04 /* encapsulate without DF whatever the session says */
+#define PKT_CONTROL  0x08 /* L2TP or PPP of control's own: no latch stops it on its way out */
+#define PKT_ENCAP    0x10 /* ESP that came in UDP */
 
 enum pkt_resume { RESUME_CLASSIFY, RESUME_L2TP_OUT };
 
@@ -51,7 +61,9 @@ struct pkt_meta {
 	uint32_t next_hop; /* host order */
 	uint16_t mtu;
 	uint8_t flags, l2_len, resume, icmp;
-	uint8_t pad[18];
+	uint8_t pad[2];
+	uint32_t in_child, out_child;
+	struct sa *sa;
 };
 static_assert(sizeof(struct pkt_meta) == 64, "one line in the mbuf's private area");
 
@@ -63,6 +75,11 @@ static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 static inline uint16_t get_be16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t get_be32(const uint8_t *p)
+{
+	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
 }
 
 static inline void put_be16(uint8_t *p, uint16_t v)

@@ -11,6 +11,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/limit.h"
 #include "dataplane/pkt.h"
+#include "dataplane/sa.h"
 #include "dataplane/sess.h"
 
 #include <rte_branch_prediction.h>
@@ -41,6 +42,12 @@
 #define ASK_MS        1000 /* a next hop is asked for again */
 #define REASSEMBLY_MS 3000
 #define TIMER_MS      10
+#define ESP_HOLD_WAYS 8
+#define ESP_HOLD_SETS 32
+#define ESP_HOLD_MAX  64 /* packets that wait for one SA */
+#define ESP_HELD_MAX  1024 /* .. for all of a worker */
+#define ESP_HOLD_MS   1000
+#define SA_EVENT_BITS 2 /* a number in the ring SA: id, event */
 
 struct vec {
 	uint16_t n;
@@ -109,7 +116,11 @@ enum fifo_op {
 	FIFO_SESSION_UPDATE,
 	FIFO_SESSION_DEL, /* to every worker */
 	FIFO_NEIGH, /* to every worker */
-	FIFO_SEND_PPP,
+	FIFO_SA_ADD,
+	FIFO_SA_UPDATE,
+	FIFO_SA_USE,
+	FIFO_SA_DEL,
+	FIFO_SEND_PPP, /* from here on with a packet */
 	FIFO_SEND_IP,
 	FIFO_SEND_FRAME,
 };
@@ -128,6 +139,10 @@ struct fifo_msg {
 			uint64_t mac;
 			uint32_t ip;
 		} neigh;
+		struct {
+			struct sa *sa;
+			struct sa_outer outer; /* UPDATE */
+		} sa;
 		uint16_t owner; /* DEL */
 		struct rte_mbuf *m;
 	};
@@ -141,6 +156,14 @@ struct hold { /* worker: rw */
 	uint32_t ip;
 	uint64_t expires, ask_at; /* TSC */
 	struct rte_mbuf *pkt[HOLD_MAX];
+};
+
+/* Packets that wait for one SA. */
+struct esp_hold { /* worker: rw */
+	uint32_t spi; /* 0: not used */
+	uint16_t n;
+	uint64_t expires; /* TSC */
+	struct rte_mbuf *pkt[ESP_HOLD_MAX];
 };
 
 /* Single writer; control reads with relaxed loads. */
@@ -165,6 +188,10 @@ struct worker {
 	uint64_t timer_at, turn_started;
 	uint32_t n_rxq;
 	struct rxq *rxq;
+	uint16_t
+	        n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
+	struct esp *esp_engine; /* made by the worker's own thread */
+	struct vec esp; /* classify: ESP packets whose SA is there */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
@@ -175,22 +202,48 @@ struct worker {
 	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
 	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
 	struct rte_ring **handoff_to; /* by worker */
-	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH holds numbers */
+	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH and SA hold numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
 	struct gcra twin_ip_limit; /* half of TWIN: the other half is ARP's and multicast's */
+	struct gcra ike_limit; /* apart from both */
 	struct newtun *newtun;
 	struct rte_ip_frag_tbl *reass;
 	struct rte_ip_frag_death_row *dead_frags;
 	uint32_t n_holds;
 	struct hold *holds; /* HOLD_SETS sets of HOLD_WAYS */
+	uint32_t n_esp_holds, n_esp_held;
+	struct esp_hold *esp_holds; /* ESP_HOLD_SETS sets of ESP_HOLD_WAYS */
+	struct sa *sa_events; /* those with events that control's ring had no room for */
 };
 
 struct ctl_session { /* control: rw */
 	uint32_t gen;
 	uint32_t sub_ip;
 	uint64_t del_ticket; /* 0: live, or never used */
+	uint32_t child;
 	uint16_t worker;
 	bool live;
+};
+
+struct ctl_child { /* control: rw */
+	struct dead grave;
+	uint32_t users; /* SAs and sessions */
+	bool live;
+};
+
+/* In the order in which they were buried. */
+struct graves { /* control: rw */
+	struct dead *first, *last;
+};
+
+struct spi_ctl { /* control: rw */
+	uint32_t *queue; /* ring of slots, the one to be used next at head */
+	uint32_t head, n;
+	uint8_t *gen; /* by slot: the last one handed out */
+	struct {
+		uint64_t token; /* of the QSBR variable, when it was given back */
+		bool queued, busy, installed;
+	} * slot;
 };
 
 struct dp {
@@ -208,6 +261,8 @@ struct dp {
 	struct sess_ctr *ctr; /* owner: wo, control: ro */
 	uint32_t *gen; /* of live sessions; control: wo, workers: ro */
 	struct tunnel *tunnels;
+	struct spi_slot *spi;
+	struct child *child;
 	struct rte_lpm *lpm;
 	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
 	struct nh *nh;
@@ -223,12 +278,21 @@ struct dp {
 
 	/* control only */
 	uint64_t seq;
+	uint64_t last_order[DP_MAX_WORKERS]; /* seq of it */
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
 	uint32_t n_routes, next_rxq_worker;
 	uint32_t *nh_refs;
 	struct slots nh_slots, neigh_slots;
+	struct esp *esp; /* control's engine: SAs are made with it */
+	struct spi_ctl spi_ctl;
+	struct ctl_child *ctl_child;
+	uint32_t *child_free, n_child_free;
+	struct sa **sas; /* by the low bits of the id */
+	uint32_t *sa_free, n_sa_free;
+	uint64_t sa_serial;
+	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
 
 	/* the event */
 	int event_fd;
@@ -240,21 +304,39 @@ struct dp {
 /* ---- stages: survivors are compacted in v, their number is returned ---- */
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n);
 
 /* ---- stages in their order (worker.c) ---- */
 
 void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from classify on */
+void dp_input_esp(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from esp_in on */
 void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_lookup on */
 void dp_down(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from l2tp_out on */
+void dp_protect(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from esp_out on */
 void dp_output(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_out on */
 
+/*
+ * Everything of the turn so far is gone from this worker, so that an order can rely on it: to the ports
+ * and into the rings of the other workers.
+ */
+void dp_flush(struct worker *w);
+
 /* ---- pieces of stages ---- */
+
+/*
+ * An L2TP message of len bytes, off bytes into m and right behind its UDP header. Returns m at the L2TP
+ * header when it is a data message that this worker can handle.
+ */
+struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
+/* The way to dst (host order) into the metadata: false when there is none. */
+bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst);
 
 /* Puts headers around a PPP frame of control. Returns false when it was dropped. */
 bool dp_l2tp_out_ppp(struct worker *w, struct rte_mbuf *m, uint16_t session_id);
@@ -283,6 +365,11 @@ void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac
 void dp_hold_purge(struct worker *w, uint16_t session_id, uint32_t gen);
 void dp_hold_timer(struct worker *w);
 
+/* Keeps an ESP packet until the SA of its SPI is there. */
+void dp_esp_hold(struct worker *w, struct rte_mbuf *m, uint32_t spi);
+void dp_esp_held_release(struct worker *w, uint32_t spi); /* it is there */
+void dp_esp_hold_timer(struct worker *w);
+
 /* Gives m to another worker. */
 void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum pkt_resume resume);
 void dp_handoff_flush(struct worker *w);
@@ -290,11 +377,25 @@ uint32_t dp_handoff_take(struct worker *w);
 
 /* Gives m to control, or drops it: over its rate for reason, with DP_DROP_NONE for PUNT_LIMIT. */
 void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason);
+/* The same for what has a limit of its own, which was asked. */
+void dp_punt_granted(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class);
 void dp_punt_icmp(struct worker *w, struct rte_mbuf *m, enum dp_icmp_error error, uint16_t mtu,
                   enum dp_drop reason);
 /* False when the rate is used up: ask later. */
 bool dp_punt_neigh(struct worker *w, uint16_t ifidx, uint32_t ip);
 void dp_punt_event(struct worker *w); /* at the end of a turn */
+
+/* ---- SAs: the worker's side ---- */
+
+void dp_sa_order_add(struct worker *w, struct sa *sa);
+void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer);
+void dp_sa_order_use(struct worker *w, struct sa *sa);
+void dp_sa_order_del(struct worker *w, struct sa *sa);
+void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
+void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
+/* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
+void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);
+void dp_sa_timer(struct worker *w); /* events that found no room */
 
 /* ---- the FIFO ---- */
 
@@ -304,6 +405,27 @@ bool dp_fifo_room(const struct dp *dp, int w);
 uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg);
 uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg);
 uint32_t dp_fifo_run(struct worker *w); /* worker: takes and does orders */
+
+/* A ticket for dp_applied: of an order to one worker. That of an order to all is its number. */
+static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)
+{
+	return (uint64_t)(w + 1) << 56 | seq;
+}
+
+/* ---- SAs and SPIs: control's side ---- */
+
+int dp_sa_init(struct dp *dp);
+void dp_sa_free(struct dp *dp);
+int dp_spi_init(struct dp *dp);
+void dp_spi_free(struct dp *dp);
+void dp_spi_close(struct dp *dp, uint32_t spi);
+void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it */
+struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
+void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
+bool dp_child_live(const struct dp *dp, uint32_t child);
+/* True when a session of that worker and connection can be in that child. */
+bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_t conn);
+void dp_child_use(struct dp *dp, uint32_t child, int n);
 
 /* ---- tables (tables.c, neigh.c, subs.c) ---- */
 
@@ -375,6 +497,27 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	            1u << (h & 7)) == 0))
 		return 0;
 	return dp_framed_lookup(dp, ip);
+}
+
+/* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
+static inline uint16_t dp_next_ip_id(struct worker *w)
+{
+	uint32_t id = w->ip_id + (uint32_t)w->dp->conf.n_workers;
+
+	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
+	return w->ip_id;
+}
+
+/*
+ * True when the latch holds the packet back, on whichever side of it the connection is that has fired:
+ * what control itself sends always leaves.
+ */
+static inline bool dp_latched(const struct dp *dp, const struct pkt_meta *meta)
+{
+	if (likely((meta->in_child | meta->out_child) == 0) || (meta->flags & PKT_CONTROL) != 0)
+		return false;
+	return (meta->in_child != 0 && child_fired(&dp->child[meta->in_child])) ||
+	       (meta->out_child != 0 && child_fired(&dp->child[meta->out_child]));
 }
 
 static inline uint8_t dp_owner(const struct dp *dp, uint16_t session_id)

@@ -14,10 +14,15 @@
 
 void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason)
 {
-	/* New tunnels have their own limits, which classify has asked. */
-	if (class != DP_PUNT_L2TP_NEW && !gcra_take(&w->punt_limit[class], w->now)) {
+	if (!gcra_take(&w->punt_limit[class], w->now))
 		dp_drop(w, m, reason != DP_DROP_NONE ? reason : DP_DROP_PUNT_LIMIT);
-	} else if (rte_ring_sp_enqueue(w->punt[class], m) != 0) {
+	else
+		dp_punt_granted(w, m, class);
+}
+
+void dp_punt_granted(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class)
+{
+	if (rte_ring_sp_enqueue(w->punt[class], m) != 0) {
 		dp_drop(w, m, DP_DROP_PUNT_FULL);
 	} else {
 		w->st.punts++;
@@ -79,7 +84,28 @@ static const enum dp_punt_class urgency[DP_PUNT_MAX] = {
         DP_PUNT_TWIN, DP_PUNT_L2TP_NEW, DP_PUNT_SUBSCRIBER, DP_PUNT_ICMP,
 };
 
-static void deliver(enum dp_punt_class class, void *item, dp_punt_fn fn, void *ctx)
+/* An event of an SA that control has not deleted since. */
+static void deliver_sa(struct dp *dp, uint64_t what, dp_punt_fn fn, void *ctx)
+{
+	const struct sa *sa = dp_sa_find(dp, what >> SA_EVENT_BITS);
+	struct dp_punt p = {.class = DP_PUNT_SA, .ifidx = DP_IF_NONE};
+	uint64_t from;
+
+	if (sa == NULL)
+		return;
+	p.sa = sa->id;
+	p.sa_event = (enum dp_sa_event)(what & ((1u << SA_EVENT_BITS) - 1));
+	if (p.sa_event == DP_SA_MAPPING) {
+		from = __atomic_load_n(&sa->mapping, __ATOMIC_ACQUIRE);
+		if (from == 0)
+			return; /* back where it was */
+		p.src = (struct endpoint){.addr = ipaddr_v4((uint32_t)(from >> 16)),
+		                          .port = (uint16_t)from};
+	}
+	fn(ctx, &p);
+}
+
+static void deliver(struct dp *dp, enum dp_punt_class class, void *item, dp_punt_fn fn, void *ctx)
 {
 	uint64_t what = (uintptr_t)item;
 	struct rte_mbuf *m = item;
@@ -90,6 +116,10 @@ static void deliver(enum dp_punt_class class, void *item, dp_punt_fn fn, void *c
 		p.ifidx = (uint16_t)(what >> 32);
 		p.next_hop = (uint32_t)what;
 		fn(ctx, &p);
+		return;
+	}
+	if (class == DP_PUNT_SA) {
+		deliver_sa(dp, what, fn, ctx);
 		return;
 	}
 	meta = pkt_meta(m);
@@ -123,14 +153,14 @@ static void event_settle(struct dp *dp)
 		dp->events_due -= n;
 }
 
-static uint32_t take(struct rte_ring *r, enum dp_punt_class class, uint32_t most, dp_punt_fn fn,
-                     void *ctx)
+static uint32_t take(struct dp *dp, struct rte_ring *r, enum dp_punt_class class, uint32_t most,
+                     dp_punt_fn fn, void *ctx)
 {
 	uint32_t n = 0;
 	void *item;
 
 	while (n < most && rte_ring_sc_dequeue(r, &item) == 0) {
-		deliver(class, item, fn, ctx);
+		deliver(dp, class, item, fn, ctx);
 		n++;
 	}
 	return n;
@@ -152,7 +182,7 @@ uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
 	}
 	for (int i = 0; i < DP_PUNT_MAX; i++) {
 		for (uint16_t w = 0; w < dp->conf.n_workers; w++)
-			n += take(dp->workers[w]->punt[urgency[i]], urgency[i],
+			n += take(dp, dp->workers[w]->punt[urgency[i]], urgency[i],
 			          RTE_MIN(there[i][w], budget - n), fn, ctx);
 	}
 	return n;
@@ -184,4 +214,5 @@ void dp_tick(struct dp *dp, uint64_t now_ms)
 	(void)now_ms;
 	dp_slots_reclaim(&dp->nh_slots, dp->qsbr);
 	dp_slots_reclaim(&dp->neigh_slots, dp->qsbr);
+	dp_sa_reclaim(dp);
 }

@@ -76,19 +76,24 @@ int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint
 {
 	const size_t hdr_len = sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr);
 	struct fifo_msg msg = {.op = FIFO_SEND_IP};
-	uint16_t w = worker_of(dp, ipaddr_to_v4(&dst->addr) ^ dst->port);
+	uint16_t w;
 	uint8_t *p;
 	int rc;
 
 	if (src->addr.family != AF_INET || dst->addr.family != AF_INET)
 		return -EAFNOSUPPORT;
-	if (child != 0)
+	if (child != 0 && !dp_child_live(dp, child))
 		return -ENOENT;
+	w = child != 0 ? dp->child[child].worker
+	               : worker_of(dp, ipaddr_to_v4(&dst->addr) ^ dst->port);
 	rc = prepare(dp, w, &msg, len > LARGE_ROOM ? len : hdr_len + len, &p);
 	if (rc != 0)
 		return rc;
 	memcpy(p + hdr_len, payload, len);
 	udp_headers(p, (uint16_t)(hdr_len + len), src, dst);
+	pkt_meta(msg.m)->out_child = child;
+	if (child != 0)
+		pkt_meta(msg.m)->flags |= PKT_CONTROL;
 	dp_fifo_put(dp, w, &msg);
 	return 0;
 }

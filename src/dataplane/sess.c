@@ -120,6 +120,7 @@ static void build_tx(const struct dp_session *s, struct sess_tx *tx)
 	        .mtu = s->mtu,
 	        .mss = s->mss_clamp,
 	        .sub_ip = s->peer_ip,
+	        .child = s->child,
 	};
 	ip.hdr_checksum = rte_raw_cksum(&ip, sizeof(ip));
 	memcpy(tx->tmpl, &ip, sizeof(ip));
@@ -136,6 +137,8 @@ static int session_check(const struct dp *dp, const struct dp_session *s)
 		return -EINVAL;
 	if (s->local.addr.family != AF_INET || s->peer.addr.family != AF_INET)
 		return -EAFNOSUPPORT;
+	if (s->child != 0 && !dp_child_fits(dp, s->child, s->worker, s->conn))
+		return -EINVAL;
 	return 0;
 }
 
@@ -174,7 +177,13 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	build_rx(s, &msg.sess.rx);
 	build_tx(s, &msg.sess.tx);
 	*c = (struct ctl_session){
-	        .gen = s->gen, .sub_ip = s->peer_ip, .worker = s->worker, .live = true};
+	        .gen = s->gen,
+	        .sub_ip = s->peer_ip,
+	        .child = s->child,
+	        .worker = s->worker,
+	        .live = true,
+	};
+	dp_child_use(dp, s->child, 1);
 	dp->n_sessions[s->worker]++;
 	__atomic_store_n(&dp->gen[s->session_id], s->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(&dp->owner[s->session_id], (uint8_t)s->worker, __ATOMIC_RELEASE);
@@ -215,6 +224,9 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 	if (c->sub_ip != 0 && c->sub_ip != s->peer_ip)
 		dp_subs_clear(dp, c->sub_ip, s->session_id);
 	c->sub_ip = s->peer_ip;
+	dp_child_use(dp, s->child, 1);
+	dp_child_use(dp, c->child, -1);
+	c->child = s->child;
 	build_rx(s, &msg.sess.rx);
 	build_tx(s, &msg.sess.tx);
 	dp_fifo_put(dp, c->worker, &msg);
@@ -237,6 +249,8 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	__atomic_store_n(&dp->owner[session_id], SESS_NO_OWNER, __ATOMIC_RELEASE);
 	__atomic_store_n(&dp->gen[session_id], 0, __ATOMIC_RELEASE);
 	dp->n_sessions[c->worker]--;
+	dp_child_use(dp, c->child, -1);
+	c->child = 0;
 	c->live = false;
 	c->sub_ip = 0;
 	c->del_ticket = dp_fifo_put_all(dp, &msg);
@@ -247,8 +261,13 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 
 bool dp_applied(struct dp *dp, uint64_t ticket)
 {
+	const uint64_t seq = ticket & (UINT64_MAX >> 8);
+	const uint32_t only = (uint32_t)(ticket >> 56); /* dp_ticket */
+
 	for (uint16_t i = 0; i < dp->conf.n_workers; i++) {
-		if (__atomic_load_n(&dp->workers[i]->applied, __ATOMIC_ACQUIRE) < ticket)
+		if (only != 0 && only != i + 1u)
+			continue;
+		if (__atomic_load_n(&dp->workers[i]->applied, __ATOMIC_ACQUIRE) < seq)
 			return false;
 	}
 	return true;

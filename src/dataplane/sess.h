@@ -58,7 +58,7 @@ struct sess_tx {
 	uint16_t ns; /* to be sent next */
 	uint16_t pad;
 	uint32_t sub_ip; /* the destination that this session answers for */
-	uint32_t sa; /* outbound SA; 0: none */
+	uint32_t child; /* that carries it; 0: none */
 };
 static_assert(sizeof(struct sess_tx) == 64, "one line a session downstream");
 

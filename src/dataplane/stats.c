@@ -11,11 +11,11 @@
  * injected          packets of control that a worker has taken from its FIFO
  * fragments_made    packets that fragmentation added: n - 1 for n fragments
  * tx                frames that ports took
- * punts             packets given to control: all of punt[] but NEIGH, which asks and carries none
+ * punts             packets given to control: all of punt[] but NEIGH and SA, which carry none
  * drops             the sum of drop[]
  * fragments_merged  packets that reassembly removed: n - 1 for n fragments
- * held              packets that wait now: for a next hop, for their other fragments, or in a ring
- *                   between two workers
+ * held              packets that wait now: for a next hop, for their other fragments, for their SA, or in
+ *                   a ring between two workers
  *
  * A hand-off moves a packet from one worker to another, so the law holds for the sum of workers.
  */

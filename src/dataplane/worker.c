@@ -3,9 +3,13 @@
 /* The worker's loop: the order of stages, timers, idling, counters. */
 #include "dataplane/priv.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_debug.h>
+#include <rte_eal.h>
 #include <rte_pause.h>
 #include <rte_prefetch.h>
 
@@ -19,10 +23,16 @@ void dp_output(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	dp_tx(w, v, n);
 }
 
+void dp_protect(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_esp_out(w, v, n);
+	dp_output(w, v, n);
+}
+
 void dp_down(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	n = dp_l2tp_out(w, v, n);
-	dp_output(w, v, n);
+	dp_protect(w, v, n);
 }
 
 void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n)
@@ -38,12 +48,37 @@ void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	}
 }
 
-void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
+/* From l2tp_in on. */
+static void input_l2tp(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	n = dp_classify(w, v, n);
 	n = dp_l2tp_in(w, v, n);
 	n = dp_ppp_in(w, v, n);
 	dp_route(w, v, n);
+}
+
+void dp_input_esp(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_esp_in(w, v, n);
+	input_l2tp(w, v, n);
+}
+
+/* The ESP packets that classify has put aside, decrypted, behind the others: v has room for them. */
+static uint16_t esp_join(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	uint16_t n_esp = w->esp.n;
+
+	w->esp.n = 0;
+	n_esp = dp_esp_in(w, w->esp.v, n_esp);
+	memcpy(v + n, w->esp.v, n_esp * sizeof(*v));
+	return n + n_esp;
+}
+
+void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_classify(w, v, n);
+	if (w->esp.n > 0)
+		n = esp_join(w, v, n);
+	input_l2tp(w, v, n);
 	if (w->transit.n > 0) {
 		n = w->transit.n;
 		w->transit.n = 0;
@@ -98,11 +133,12 @@ static void timers(struct worker *w)
 {
 	w->timer_at = w->now + w->dp->tsc_hz * TIMER_MS / 1000;
 	dp_hold_timer(w);
+	dp_esp_hold_timer(w);
 	dp_reassembly_timer(w);
+	dp_sa_timer(w);
 }
 
-/* Everything of the turn so far is gone from this worker, so that an order can rely on it. */
-static void flush(struct worker *w)
+void dp_flush(struct worker *w)
 {
 	dp_tx_flush(w);
 	dp_handoff_flush(w);
@@ -119,8 +155,14 @@ static void account(struct worker *w, uint32_t n)
 	w->turn_started = end;
 }
 
+/* Here, not in dp_new: an engine's memory is first touched by the core that uses it. */
 static void worker_online(struct worker *w)
 {
+	char why[128] = "";
+
+	w->esp_engine = esp_new(why, sizeof(why));
+	if (w->esp_engine == NULL) /* control's did not fail: this core is not to be trusted */
+		rte_exit(EXIT_FAILURE, "dataplane: worker %u: %s\n", w->id, why);
 	w->online = true;
 	rte_rcu_qsbr_thread_register(w->dp->qsbr, w->id);
 	rte_rcu_qsbr_thread_online(w->dp->qsbr, w->id);
@@ -138,10 +180,10 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 	for (uint32_t i = 0; i < w->n_rxq; i++)
 		n += rx_queue(w, &w->rxq[i]);
 	n += dp_handoff_take(w);
-	flush(w);
+	dp_flush(w);
 	if (!rte_ring_empty(w->fifo)) {
 		n += dp_fifo_run(w);
-		flush(w);
+		dp_flush(w);
 	}
 	if (w->now >= w->timer_at)
 		timers(w);
@@ -174,6 +216,8 @@ int dp_worker_main(void *dp_worker_arg)
 	if (w->online) {
 		rte_rcu_qsbr_thread_offline(dp->qsbr, w->id);
 		rte_rcu_qsbr_thread_unregister(dp->qsbr, w->id);
+		esp_free(w->esp_engine);
+		w->esp_engine = NULL;
 		w->online = false;
 	}
 	return 0;

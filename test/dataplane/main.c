@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-#include "dataplane/rig.h"
+#include "dataplane/esp_rig.h"
 
 #include <CUnit/Basic.h>
 #include <stdio.h>
@@ -51,6 +51,14 @@ int main(void)
 	        {"sessions, one worker", one_worker, NULL, NULL, NULL, session_tests()},
 	        {"sessions, two workers", two_workers, NULL, NULL, NULL, session_tests()},
 	        {"between workers", two_workers, NULL, NULL, NULL, worker_tests()},
+	        {"ESP upstream, one worker", one_worker, NULL, NULL, NULL, esp_up_tests()},
+	        {"ESP upstream, two workers", two_workers, NULL, NULL, NULL, esp_up_tests()},
+	        {"ESP refused, one worker", one_worker, NULL, NULL, NULL, esp_bad_tests()},
+	        {"ESP refused, two workers", two_workers, NULL, NULL, NULL, esp_bad_tests()},
+	        {"ESP before its SA, one worker", one_worker, NULL, NULL, NULL, esp_hold_tests()},
+	        {"ESP before its SA, two workers", two_workers, NULL, NULL, NULL, esp_hold_tests()},
+	        {"ESP downstream, one worker", one_worker, NULL, NULL, NULL, esp_down_tests()},
+	        {"ESP downstream, two workers", two_workers, NULL, NULL, NULL, esp_down_tests()},
 	        {"reasons", one_worker, NULL, NULL, NULL, last},
 	        CU_SUITE_INFO_NULL,
 	};

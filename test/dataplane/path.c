@@ -132,7 +132,7 @@ static void test_twin_ip(void)
 	        {.src = LAC, .dst = CORE_US, .proto = 89, .payload = 30},
 	        {.src = LAC,
 	         .dst = LNS,
-	         .proto = 50,
+	         .proto = 51,
 	         .payload = 30,
 	         .n_options = 4,
 	         .options = (const uint8_t *)"\x94\x04\0\0"},

@@ -4,6 +4,7 @@
 #include "fake_ctl.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 struct fake fake;
@@ -38,9 +39,55 @@ bool ctl_session_get(const struct ctl *c, uint16_t id, uint64_t now_ms,
 	return true;
 }
 
-const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
+static void fill_conn(uint64_t id, struct ctl_conn_view *out)
 {
-	return conn == fake.conn.id ? &fake.conn : NULL;
+	*out = fake.conn;
+	out->id = id;
+	if (id > fake.n_conns - fake.n_down)
+		out->state = CTL_CONN_DOWN;
+}
+
+bool ctl_conn_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
+                   struct ctl_conn_view *out)
+{
+	if (*cursor >= fake.n_conns)
+		return false;
+	fill_conn(++*cursor, out);
+	return true;
+}
+
+bool ctl_conn_get(const struct ctl *c, uint64_t id, uint64_t now_ms, struct ctl_conn_view *out)
+{
+	if (id == 0 || id > fake.n_conns)
+		return false;
+	fill_conn(id, out);
+	return true;
+}
+
+const char *ctl_conn_state_name(enum ctl_conn_state s)
+{
+	static const char *const names[] = {"up", "no-sa", "orphan", "disconnecting", "down"};
+
+	return names[s];
+}
+
+int ctl_clear_conn(struct ctl *c, uint64_t id, uint64_t now_ms)
+{
+	if (id == 0 || id > fake.n_conns)
+		return -ENOENT;
+	fake.cleared++;
+	return 0;
+}
+
+void ctl_ipsec_stats_get(const struct ctl *c, struct ctl_ipsec_stats *out)
+{
+	*out = fake.ipsec;
+}
+
+const char *esp_suite_name(const struct esp_suite *s, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", s->cipher == ESP_AES_GCM ? "aes256gcm16" : "aes128-sha256");
+	return buf;
 }
 
 void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
@@ -50,9 +97,11 @@ void ctl_stats_get(const struct ctl *c, struct ctl_stats *out)
 
 bool ctl_pool_next(const struct ctl *c, uint32_t *cursor, struct ctl_pool_view *out)
 {
-	if (*cursor >= 2)
+	static const char *const names[] = {"big", "small"};
+
+	if (*cursor >= (fake.n_pools ? fake.n_pools : 2))
 		return false;
-	*out = (struct ctl_pool_view){.name = *cursor ? "small" : "big",
+	*out = (struct ctl_pool_view){.name = fake.pool ? fake.pool : names[*cursor % 2],
 	                              .first = 0x0a010000,
 	                              .last = 0x0a01ffff,
 	                              .size = 65536,
@@ -112,7 +161,13 @@ const char *ctl_session_reason_name(const struct ctl_session_view *v)
 
 const char *ss_reason_name(enum ss_reason r)
 {
-	return "session-cdn-received";
+	static const char *const names[SS_REASON_MAX] = {
+	        [SS_SESSION_CDN_RX] = "session-cdn-received",
+	};
+	static const char *const others[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+	                                     "j", "k", "l", "m", "n", "o", "p", "q"};
+
+	return names[r] ? names[r] : others[r];
 }
 
 const char *l2tp_reason_name(enum l2tp_reason r)
@@ -173,7 +228,10 @@ const char *dp_drop_help(enum dp_drop d)
 
 const char *dp_punt_name(enum dp_punt_class c)
 {
-	return "class";
+	static const char *const names[DP_PUNT_MAX] = {"l2tp", "ppp",  "l2tp-new", "twin",
+	                                               "sub",  "icmp", "neigh",    "sa"};
+
+	return names[c];
 }
 
 int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)

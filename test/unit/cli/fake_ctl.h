@@ -3,15 +3,20 @@
 #pragma once
 
 #include "control/ctl.h"
+#include "control/ipsec.h"
 #include "ports/ports.h"
 
 extern struct fake {
-	uint32_t n_tunnels, n_sessions, profile_sessions, cleared;
+	uint32_t n_tunnels, n_sessions, n_conns, profile_sessions, cleared;
 	struct ctl_tunnel_view tunnel; /* the model of all */
 	struct ctl_session_view session;
-	struct conn conn;
+	struct ctl_conn_view conn; /* .. in slot n with id n + 1 */
+	uint32_t n_down; /* of them, the last */
 	struct ctl_stats stats;
+	struct ctl_ipsec_stats ipsec;
 	struct dp_stats dp;
+	const char *pool; /* the name of every pool; NULL: "big", "small" */
+	uint32_t n_pools; /* 0: 2 */
 	struct ports_info port; /* the only one */
 	struct ports_twin_info twin; /* .. */
 	struct ports_kernel_info kernel;

@@ -3,96 +3,11 @@
 /* The console's commands: what they print, to the letter where JunosE's lines are known. */
 #include "console/commands.h"
 #include "fake_ctl.h"
+#include "terminal.h"
 
 #include <CUnit/Basic.h>
 
 #include <string.h>
-
-static char out[65536];
-static size_t len, most;
-static unsigned int turns;
-static struct cli *cli;
-static struct console_env env;
-static struct config conf;
-
-static void out_write(void *owner, const char *bytes, size_t n)
-{
-	CU_ASSERT_FATAL(len + n < sizeof(out));
-	memcpy(out + len, bytes, n);
-	len += n;
-	out[len] = '\0';
-}
-
-static size_t out_room(void *owner)
-{
-	return len < 16384 ? 16384 - len : 0;
-}
-
-/* Runs a line; out holds what followed it, or its last part when that is very long. */
-static void run(const char *line)
-{
-	enum cli_wait w;
-
-	len = most = turns = 0;
-	cli_input(cli, line, strlen(line));
-	cli_pump(cli);
-	len = 0;
-	cli_input(cli, "\r", 1);
-	while ((w = cli_pump(cli)) == CLI_WAIT_ROOM || w == CLI_WAIT_NOTHING) {
-		turns++;
-		most = len > most ? len : most;
-		if (w == CLI_WAIT_ROOM)
-			len = 0;
-	}
-}
-
-static bool has(const char *text)
-{
-	return strstr(out, text) != NULL;
-}
-
-static struct cfg_host hosts[2];
-static struct cfg_dest_profile profiles[2];
-
-static void open_console(void)
-{
-	struct cli_conf cc = {
-	        .root = &console_root,
-	        .host = "lns",
-	        .level = CLI_LEVEL_MAX,
-	        .user = &env,
-	        .write = out_write,
-	        .room = out_room,
-	};
-
-	memset(&fake, 0, sizeof(fake));
-	memset(&conf, 0, sizeof(conf));
-	memset(hosts, 0, sizeof(hosts));
-	memset(profiles, 0, sizeof(profiles));
-	strcpy(conf.system.host_name, "lns");
-	strcpy(profiles[0].name, "boston");
-	strcpy(profiles[1].name, "any");
-	ipaddr_parse("10.10.76.12", &profiles[0].address);
-	ipaddr_parse("0.0.0.0", &profiles[1].address);
-	profiles[0].hosts = hosts;
-	profiles[0].n_hosts = 1;
-	strcpy(hosts[0].name, "LAC");
-	strcpy(hosts[0].tunnel_password, "TunnelPass");
-	strcpy(hosts[0].local_host, "LNS");
-	ipaddr_parse("46.1.1.2", &hosts[0].local_ip);
-	hosts[0].disconnect_cause = true;
-	hosts[0].single_shot_tunnel = true;
-	hosts[0].session_out_of_resource_result_code_override = true;
-	conf.dest_profiles = profiles;
-	conf.n_dest_profiles = 2;
-	fake.tunnel = (struct ctl_tunnel_view){.profile = "boston", .host = "LAC"};
-	fake.session = (struct ctl_session_view){
-	        .profile = "boston", .host = "LAC", .interface_profile = "ppp", .tunnel_id = 4};
-	env = (struct console_env){.conf = &conf, .started_ms = console_now_ms()};
-	cli = cli_new(&cc);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(cli);
-	cli_pump(cli);
-}
 
 static void test_profile(void)
 {
@@ -165,15 +80,26 @@ static void test_tunnel(void)
 	fake.tunnel.destruct_left_s = 599;
 	fake.tunnel.single_shot = CTL_SS_FIRED;
 	fake.tunnel.reason = L2TP_R_TUNNEL_RX_STOPCCN;
-	fake.tunnel.conn = fake.conn.id = 12;
+	fake.tunnel.conn = fake.n_conns = 12;
 	fake.conn.fired = true;
-	fake.conn.fired_at_ms = console_now_ms();
+	fake.conn.fired_reason = SS_SESSION_CDN_RX;
+	fake.conn.state = CTL_CONN_DISCONNECTING;
 	run("show l2tp tunnel detail");
 	CU_ASSERT(has("tunnel boston/1 is Down with"));
 	CU_ASSERT(has("    IPsec transport connection 12\r\n"));
 	CU_ASSERT(has("    Terminate reason tunnel rx stopccn\r\n"));
 	CU_ASSERT(has("    Destruct time remaining 599 seconds\r\n"));
 	CU_ASSERT(has("connection fired 00:00:00 ago: session-cdn-received\r\n"));
+	CU_ASSERT(has("    IPsec transport connection is disconnecting, single-shot fired\r\n"));
+	fake.conn = (struct ctl_conn_view){.used_by_tunnel = true, .used_by_single_shot = true};
+	fake.conn.tunnel_id = 1;
+	run("show l2tp tunnel detail");
+	CU_ASSERT(has("    IPsec transport connection is up, single-shot in use (tunnel 1)\r\n"));
+	CU_ASSERT_FALSE(has("connection fired"));
+	fake.n_conns = 11;
+	run("show l2tp tunnel detail");
+	CU_ASSERT(has("    IPsec transport connection 12\r\n"));
+	CU_ASSERT_FALSE(has("connection is"));
 	cli_free(cli);
 }
 
@@ -225,6 +151,10 @@ static void test_global(void)
 	CU_ASSERT_FALSE(has("Single-shot\r\n"));
 	run("show l2tp detail");
 	CU_ASSERT(has("  Fired: session-cdn-received                             5\r\n"));
+	fake.dp.drop[DP_DROP_SS_FIRED] = 77;
+	run("show l2tp detail");
+	CU_ASSERT(has("  Packets dropped after firing                           77\r\n"));
+	fake.dp.drop[DP_DROP_SS_FIRED] = 0;
 	run("show ip pool");
 	CU_ASSERT(has("big                  10.1.0.0        10.1.255.255       65536        6"
 	              "       30    65500\r\n"));

@@ -236,6 +236,10 @@ static void test_warnings(void)
 	         "clear\n"
 	         "t:3: warning: system: cpus names 4, of which 3 are used\n");
 	accepted(HEAD T_PORT T_DEST "\nconsole = { listen = \"[::1]:23\"; };", "");
+	accepted(HEAD T_PORT T_DEST "\nmetrics = { listen = \"127.0.0.1:9180\"; };", "");
+	accepted(HEAD T_PORT T_DEST "\nmetrics = { listen = \"192.0.2.1:9180\"; };",
+	         "t:2: warning: metrics: listen is not a loopback address, and whoever reaches it "
+	         "reads all counters\n");
 	accepted(
 	        HEAD T_PORT
 	        "\nl2tp = { disable-challenge = true; failover-resync = \"failover-protocol\"; };\n"

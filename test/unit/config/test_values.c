@@ -40,6 +40,9 @@ static void default_globals(const struct config *c)
 	EQ(c->console.max_connections, 8);
 	EQ(c->console.idle_timeout_s, 600);
 	STR(c->console.netns, "");
+	EQ(c->metrics.listen.addr.family, 0);
+	EQ(c->metrics.max_connections, 4);
+	STR(c->metrics.netns, "");
 	EQ(c->l2tp.idle_timeout_s, 60);
 	EQ(c->l2tp.destruct_timeout_s, 600);
 	EQ(c->l2tp.retransmission_established, 5);

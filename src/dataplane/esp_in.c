@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
+ *
+ * In: at the ESP header, cut to the outer length, SA and outer addresses in the metadata. Out: L2TP
+ * data messages at the L2TP header, as classify gives them, with the inner addresses and the connection
+ * in the metadata. Elsewhere: L2TP control messages to control.
+ *
+ * The UDP checksum is not looked at: the ICV covers the message, and NAT makes it wrong (RFC 3948 3.1.2).
+ */
+#include "dataplane/ip4.h"
+
+#include <rte_prefetch.h>
+
+static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
+
+#define L2TP_T    0x8000
+#define L2TP_TID  4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
+#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
+
+/* ---- before ---- */
+
+static enum dp_drop before(const struct sa *sa, const struct pkt_meta *meta)
+{
+	if (unlikely(sa->dead))
+		return DP_DROP_ESP_EXPIRED;
+	/* One form or the other, as IKE has found out: no one turns it back behind our back. */
+	if (unlikely(sa->outer.encap != ((meta->flags & PKT_ENCAP) != 0)))
+		return DP_DROP_ESP_SELECTOR;
+	return DP_DROP_NONE;
+}
+
+static void count_before(struct sa *sa, enum dp_drop bad)
+{
+	if (bad == DP_DROP_ESP_SELECTOR)
+		sa->selector_errors++;
+}
+
+/* ---- what the packet says of the SA ---- */
+
+/* The peer's NAT has given it another address or port: control decides (RFC 3948, RFC 7296 2.23). */
+static void mapping(struct worker *w, struct sa *sa, const struct pkt_meta *meta)
+{
+	uint64_t from = (uint64_t)meta->src << 16 | meta->sport;
+
+	if (likely(meta->src == sa->outer.peer_ip && meta->sport == sa->outer.peer_port))
+		from = 0;
+	if (unlikely(sa->mapping != from))
+		dp_sa_moved(w, sa, from);
+}
+
+/* An authenticated packet of len bytes. */
+static enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                            const struct pkt_meta *meta)
+{
+	/* An earlier one of the same burst may have been the last. */
+	if (unlikely(sa->dead))
+		return DP_DROP_ESP_EXPIRED;
+	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + p->len > sa->hard_bytes)) {
+		sa->dead = 1;
+		dp_sa_event_once(w, sa, DP_SA_HARD);
+		return DP_DROP_ESP_EXPIRED;
+	}
+	if (unlikely((sa->said & 1u << DP_SA_FIRST) == 0))
+		dp_sa_first(w, sa);
+	if (sa->outer.encap && p->newest)
+		mapping(w, sa, meta);
+	sa->packets++;
+	sa->bytes += p->len;
+	sa->last = w->now;
+	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes ||
+	             (p->newest && esp_sa_seq(sa->esp) >= sa->soft_seq)))
+		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	return DP_DROP_NONE;
+}
+
+static enum dp_drop status(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                           const struct pkt_meta *meta)
+{
+	enum dp_drop bad;
+
+	switch (p->status) {
+	case ESP_OK:
+		return account(w, sa, p, meta);
+	case ESP_DUMMY:
+		bad = account(w, sa, p, meta);
+		return bad != DP_DROP_NONE ? bad : DP_DROP_ESP_DUMMY;
+	case ESP_REPLAY:
+		sa->replays++;
+		return DP_DROP_ESP_REPLAY;
+	case ESP_AUTH:
+		sa->auth_errors++;
+		return DP_DROP_ESP_AUTH;
+	case ESP_PAD:
+		sa->pad_errors++;
+		return DP_DROP_ESP_PAD;
+	default:
+		return DP_DROP_ESP_SHORT;
+	}
+}
+
+/* ---- what is in it ---- */
+
+/* Tunnel mode: takes the inner IPv4 header off. False when it is not the child's. */
+static bool inner_ip4(struct rte_mbuf *m, const struct child *c)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	uint16_t total;
+
+	if (ip4_check(ip, m->data_len, false) != DP_DROP_NONE || ip4_is_fragment(ip) ||
+	    ip->next_proto_id != IPPROTO_UDP || rte_be_to_cpu_32(ip->src_addr) != c->peer_ip ||
+	    rte_be_to_cpu_32(ip->dst_addr) != c->local_ip)
+		return false;
+	total = rte_be_to_cpu_16(ip->total_length);
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
+	rte_pktmbuf_adj(m, ip4_hdr_len(ip));
+	return true;
+}
+
+/* The UDP length, when header and ports are the child's; else 0. */
+static uint16_t inner_udp(struct rte_mbuf *m, const struct child *c)
+{
+	struct rte_udp_hdr *u = rte_pktmbuf_mtod(m, struct rte_udp_hdr *);
+	struct pkt_meta *meta = pkt_meta(m);
+	uint16_t len;
+
+	if (unlikely(m->data_len < sizeof(*u)))
+		return 0;
+	len = rte_be_to_cpu_16(u->dgram_len);
+	meta->sport = rte_be_to_cpu_16(u->src_port);
+	meta->dport = rte_be_to_cpu_16(u->dst_port);
+	if (unlikely(len < sizeof(*u) || len > m->data_len || meta->dport != c->local_port ||
+	             (c->peer_port != 0 && meta->sport != c->peer_port)))
+		return 0;
+	u->dgram_cksum = 0; /* what comes later does not look at it, as if there were none */
+	return len;
+}
+
+/*
+ * E32: of a connection that has fired only the control messages of its own tunnel come through. p is
+ * at the L2TP header, len bytes are there.
+ */
+static bool passes_latch(const struct dp *dp, const struct child *c, const uint8_t *p, uint16_t len)
+{
+	const struct tunnel *t;
+	uint16_t tid;
+
+	if (len < L2TP_TID + 2 || (get_be16(p) & L2TP_T) == 0)
+		return false;
+	tid = get_be16(p + L2TP_TID);
+	t = &dp->tunnels[tid];
+	return tid != 0 && __atomic_load_n(&t->known, __ATOMIC_ACQUIRE) != 0 &&
+	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == c->conn;
+}
+
+/* Decrypted, at its payload. Returns it when it is a data message for the next stage. */
+static struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struct sa *sa, uint8_t next)
+{
+	const struct child *c = &w->dp->child[sa->child];
+	struct pkt_meta *meta = pkt_meta(m);
+	uint16_t len = 0;
+
+	if (likely(sa->tunnel_mode ? next == NEXT_IPV4 && inner_ip4(m, c) : next == IPPROTO_UDP))
+		len = inner_udp(m, c);
+	if (unlikely(len == 0)) {
+		sa->selector_errors++;
+		dp_drop(w, m, DP_DROP_ESP_SELECTOR);
+		return NULL;
+	}
+	len -= (uint16_t)sizeof(struct rte_udp_hdr);
+	meta->src = c->peer_ip;
+	meta->dst = c->local_ip;
+	meta->conn = c->conn;
+	meta->in_child = sa->child;
+	if (unlikely(child_fired(c)) &&
+	    !passes_latch(w->dp, c,
+	                  rte_pktmbuf_mtod_offset(m, const uint8_t *, sizeof(struct rte_udp_hdr)),
+	                  len)) {
+		sa->latched++;
+		dp_drop(w, m, DP_DROP_SS_FIRED);
+		return NULL;
+	}
+	return dp_l2tp_message(w, m, sizeof(struct rte_udp_hdr), len);
+}
+
+/* ---- the stage ---- */
+
+static struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+{
+	struct sa *sa = pkt_meta(m)->sa;
+	enum dp_drop bad = status(w, sa, p, pkt_meta(m));
+
+	if (unlikely(bad != DP_DROP_NONE)) {
+		dp_drop(w, m, bad);
+		return NULL;
+	}
+	rte_pktmbuf_adj(m, (uint16_t)(p->data - rte_pktmbuf_mtod(m, uint8_t *)));
+	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - p->len));
+	return inner(w, m, sa, p->next_header);
+}
+
+uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	struct esp_pkt p[VEC_MAX];
+	uint16_t k = 0, left = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct sa *sa = pkt_meta(v[i])->sa;
+		enum dp_drop bad;
+
+		assert(v[i]->nb_segs == 1);
+		if (i + 1 < n)
+			rte_prefetch0(pkt_meta(v[i + 1])->sa);
+		bad = before(sa, pkt_meta(v[i]));
+		if (unlikely(bad != DP_DROP_NONE)) {
+			count_before(sa, bad);
+			dp_drop(w, v[i], bad);
+			continue;
+		}
+		p[k] = (struct esp_pkt){.sa = sa->esp,
+		                        .data = rte_pktmbuf_mtod(v[i], uint8_t *),
+		                        .len = v[i]->data_len};
+		v[k++] = v[i];
+	}
+	if (k == 0)
+		return 0;
+	esp_decrypt(w->esp_engine, p, k);
+	for (uint16_t i = 0; i < k; i++) {
+		struct rte_mbuf *m = after(w, v[i], &p[i]);
+
+		if (m != NULL)
+			v[left++] = m;
+	}
+	return left;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Stage: packets into their child's outbound SA (RFC 4303, RFC 3948).
+ *
+ * In: at the IPv4 header that l2tp_out or control has made, those of a child with it in the metadata;
+ * all others pass. Out: at the IPv4 header of the ESP packet, routed. The order is kept. The outer header
+ * never has DF: what the link does not take is cut after encryption.
+ */
+#include "dataplane/ip4.h"
+
+#include <rte_prefetch.h>
+
+static_assert(VEC_MAX <= ESP_BURST_MAX && FRAGS_MAX <= VEC_MAX, "a vector is one burst");
+static_assert(RTE_PKTMBUF_HEADROOM >= SESS_TEMPLATE_MAX + ESP_FRONT_MAX + OUTER_MAX + 18,
+              "a packet that we make has room for all headers and 802.1Q");
+
+#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
+
+static void out_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+{
+	uint16_t sid = pkt_meta(m)->out_session;
+
+	if (sid != 0 && (pkt_meta(m)->flags & PKT_CONTROL) == 0)
+		w->dp->ctr[sid].tx_discards++;
+	dp_drop(w, m, reason);
+}
+
+static void expire(struct worker *w, struct sa *sa)
+{
+	sa->dead = 1;
+	dp_sa_event_once(w, sa, DP_SA_HARD);
+}
+
+/* Takes the packet's place in the SA's limits. */
+static bool account(struct worker *w, struct sa *sa, uint16_t len)
+{
+	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + len > sa->hard_bytes))
+		expire(w, sa);
+	if (unlikely(sa->dead))
+		return false;
+	sa->packets++;
+	sa->bytes += len;
+	sa->last = w->now;
+	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes))
+		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	return true;
+}
+
+/* Ready for encryption, or why not. */
+static enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct sa *sa, struct esp_pkt *p)
+{
+	uint16_t front;
+
+	if (unlikely(sa == NULL))
+		return DP_DROP_ESP_NO_SA;
+	if (unlikely(sa->dead))
+		return DP_DROP_ESP_EXPIRED;
+	if ((pkt_meta(m)->flags & PKT_ROUTED) == 0 && !dp_outer_route(w, m, sa->outer.peer_ip))
+		return DP_DROP_L2TP_NO_ROUTE;
+	if (!sa->tunnel_mode)
+		rte_pktmbuf_adj(m, sizeof(struct rte_ipv4_hdr));
+	front = (uint16_t)(esp_sa_head(sa->esp) + sa->outer.tmpl_len);
+	if (unlikely(rte_pktmbuf_headroom(m) < front ||
+	             rte_pktmbuf_tailroom(m) < esp_sa_tail_max(sa->esp)))
+		return DP_DROP_NO_HEADROOM;
+	if (!account(w, sa, m->data_len))
+		return DP_DROP_ESP_EXPIRED;
+	pkt_meta(m)->sa = sa;
+	*p = (struct esp_pkt){.sa = sa->esp,
+	                      .data = rte_pktmbuf_mtod(m, uint8_t *),
+	                      .len = m->data_len,
+	                      .next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP};
+	return DP_DROP_NONE;
+}
+
+/* The outer header in front of an encrypted packet. */
+static void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa, const struct esp_pkt *p)
+{
+	uint16_t front = (uint16_t)(rte_pktmbuf_mtod(m, uint8_t *) - p->data);
+	struct rte_ipv4_hdr *ip;
+	uint32_t sum;
+
+	rte_pktmbuf_append(m, (uint16_t)(p->len - front - m->data_len));
+	ip = (void *)rte_pktmbuf_prepend(m, (uint16_t)(front + sa->outer.tmpl_len));
+	memcpy(ip, sa->outer.tmpl, sa->outer.tmpl_len);
+	ip->total_length = rte_cpu_to_be_16(m->data_len);
+	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
+	sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
+	if (sa->outer.encap)
+		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
+		        rte_cpu_to_be_16((uint16_t)(m->data_len - sizeof(*ip)));
+}
+
+/* False when the packet was dropped. */
+static bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+{
+	struct sa *sa = pkt_meta(m)->sa;
+
+	if (unlikely(p->status != ESP_OK)) {
+		expire(w, sa); /* no sequence number is left */
+		out_drop(w, m, DP_DROP_ESP_EXPIRED);
+		return false;
+	}
+	if (unlikely(esp_sa_seq(sa->esp) >= sa->soft_seq))
+		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	wrap(w, m, sa, p);
+	return true;
+}
+
+static bool protect_one(struct worker *w, struct rte_mbuf *m, struct esp_pkt *p)
+{
+	enum dp_drop bad = prepare(w, m, w->dp->child[pkt_meta(m)->out_child].out, p);
+
+	if (likely(bad == DP_DROP_NONE))
+		return true;
+	out_drop(w, m, bad);
+	return false;
+}
+
+uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	struct esp_pkt p[VEC_MAX];
+	uint16_t k = 0, n_esp = 0, left = 0, at = 0;
+
+	if (likely(w->n_esp_out == 0))
+		return n;
+	w->n_esp_out = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		assert(v[i]->nb_segs == 1);
+		if (pkt_meta(v[i])->out_child != 0) {
+			if (!protect_one(w, v[i], &p[n_esp]))
+				continue;
+			n_esp++;
+		}
+		v[k++] = v[i];
+	}
+	if (n_esp == 0)
+		return k;
+	esp_encrypt(w->esp_engine, p, n_esp);
+	for (uint16_t i = 0; i < k; i++) {
+		if (pkt_meta(v[i])->out_child == 0 || after(w, v[i], &p[at++]))
+			v[left++] = v[i];
+	}
+	return left;
+}

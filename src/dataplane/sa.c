@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Children and security associations: control's side. They are made here and sent to their worker. */
+#include "dataplane/ip4.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <rte_cycles.h>
+#include <rte_malloc.h>
+
+/*
+ * Where the soft limit of a 32-bit sequence number stands: at 10 Mpps the rest lasts for 27 seconds,
+ * time enough for a rekey and its retransmissions.
+ */
+#define SEQ_SOFT (UINT64_C(0x100000000) - UINT64_C(0x10000000))
+#define NAT_PORT 4500 /* RFC 3948 */
+
+/* ---- what has been freed and may still be seen by a worker ---- */
+
+static void grave_put(struct dp *dp, uint16_t w, struct graves *g, struct dead *d)
+{
+	d->next = NULL;
+	d->seq = dp->last_order[w];
+	if (g->last != NULL)
+		g->last->next = d;
+	else
+		g->first = d;
+	g->last = d;
+}
+
+/* The longest dead, once its worker has done all that was ordered before. */
+static struct dead *grave_take(struct dp *dp, uint16_t w, struct graves *g)
+{
+	struct dead *d = g->first;
+
+	if (d == NULL || __atomic_load_n(&dp->workers[w]->applied, __ATOMIC_ACQUIRE) < d->seq)
+		return NULL;
+	g->first = d->next;
+	if (g->first == NULL)
+		g->last = NULL;
+	return d;
+}
+
+static void sa_bury(struct dp *dp, struct sa *sa)
+{
+	if (sa->inbound)
+		dp_spi_release(dp, esp_sa_spi(sa->esp));
+	esp_sa_free(sa->esp);
+	free(sa);
+}
+
+void dp_sa_reclaim(struct dp *dp)
+{
+	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+		struct dead *d;
+
+		while ((d = grave_take(dp, w, &dp->dead_sas[w])) != NULL)
+			sa_bury(dp, (struct sa *)((char *)d - offsetof(struct sa, grave)));
+		while ((d = grave_take(dp, w, &dp->dead_children[w])) != NULL)
+			dp->child_free[dp->n_child_free++] =
+			        (uint32_t)((struct ctl_child *)d - dp->ctl_child);
+	}
+}
+
+/* ---- children ---- */
+
+bool dp_child_live(const struct dp *dp, uint32_t child)
+{
+	return child != 0 && child < CHILD_MAX && dp->ctl_child[child].live;
+}
+
+bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_t conn)
+{
+	return dp_child_live(dp, child) && dp->child[child].worker == worker &&
+	       dp->child[child].conn == conn;
+}
+
+int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child)
+{
+	uint32_t i;
+
+	if (c->conn == 0 || c->worker >= dp->conf.n_workers || c->local.port == 0)
+		return -EINVAL;
+	if (c->local.addr.family != AF_INET || c->peer.addr.family != AF_INET)
+		return -EAFNOSUPPORT;
+	if (dp->n_child_free == 0)
+		dp_sa_reclaim(dp);
+	if (dp->n_child_free == 0)
+		return -ENOSPC;
+	i = dp->child_free[--dp->n_child_free];
+	/* Orders that name it lead its worker here. */
+	dp->child[i] = (struct child){
+	        .conn = c->conn,
+	        .local_ip = ipaddr_to_v4(&c->local.addr),
+	        .peer_ip = ipaddr_to_v4(&c->peer.addr),
+	        .local_port = c->local.port,
+	        .peer_port = c->peer.port,
+	        .worker = c->worker,
+	};
+	dp->ctl_child[i].live = true;
+	dp->ctl_child[i].users = 0;
+	*child = i;
+	return 0;
+}
+
+int dp_child_del(struct dp *dp, uint32_t child)
+{
+	struct ctl_child *c = &dp->ctl_child[child < CHILD_MAX ? child : 0];
+	uint16_t w;
+
+	if (!dp_child_live(dp, child))
+		return -ENOENT;
+	if (c->users > 0)
+		return -EBUSY;
+	w = dp->child[child].worker;
+	c->live = false;
+	grave_put(dp, w, &dp->dead_children[w], &c->grave);
+	return 0;
+}
+
+void dp_child_latch(struct dp *dp, uint32_t child)
+{
+	if (dp_child_live(dp, child))
+		__atomic_store_n(&dp->child[child].fired, 1, __ATOMIC_RELEASE);
+}
+
+void dp_child_use(struct dp *dp, uint32_t child, int n)
+{
+	if (child != 0)
+		dp->ctl_child[child].users += (uint32_t)n;
+}
+
+/* ---- security associations ---- */
+
+static struct sa *sa_find(const struct dp *dp, dp_sa_id id)
+{
+	struct sa *sa = dp->sas[id & (SA_MAX - 1)];
+
+	return sa != NULL && sa->id == id ? sa : NULL;
+}
+
+struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id)
+{
+	return sa_find(dp, id);
+}
+
+static int outer_make(struct sa_outer *o, const struct endpoint *local, const struct endpoint *peer,
+                      bool encap)
+{
+	struct rte_ipv4_hdr ip = {
+	        .version_ihl = RTE_IPV4_VHL_DEF,
+	        .time_to_live = 64, /* RFC 1700: the recommended default */
+	        .next_proto_id = encap ? IPPROTO_UDP : IPPROTO_ESP,
+	};
+	struct rte_udp_hdr udp = {
+	        .src_port = rte_cpu_to_be_16(local->port != 0 ? local->port : NAT_PORT),
+	        .dst_port = rte_cpu_to_be_16(peer->port != 0 ? peer->port : NAT_PORT),
+	};
+
+	if (local->addr.family != AF_INET || peer->addr.family != AF_INET)
+		return -EAFNOSUPPORT;
+	*o = (struct sa_outer){
+	        .local_ip = ipaddr_to_v4(&local->addr),
+	        .peer_ip = ipaddr_to_v4(&peer->addr),
+	        .peer_port = rte_be_to_cpu_16(udp.dst_port),
+	        .encap = encap,
+	        .tmpl_len = sizeof(ip) + (encap ? sizeof(udp) : 0),
+	};
+	ip.src_addr = rte_cpu_to_be_32(o->local_ip);
+	ip.dst_addr = rte_cpu_to_be_32(o->peer_ip);
+	ip.hdr_checksum = rte_raw_cksum(&ip, sizeof(ip));
+	memcpy(o->tmpl, &ip, sizeof(ip));
+	if (encap)
+		memcpy(o->tmpl + sizeof(ip), &udp, sizeof(udp));
+	return 0;
+}
+
+static uint64_t limit(uint64_t n)
+{
+	return n != 0 ? n : UINT64_MAX;
+}
+
+static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
+{
+	struct sa *sa = aligned_alloc(_Alignof(struct sa), sizeof(*sa));
+
+	if (sa == NULL)
+		return NULL;
+	*sa = (struct sa){
+	        .child = s->child,
+	        .inbound = s->inbound,
+	        .tunnel_mode = s->tunnel_mode,
+	        .soft_bytes = limit(s->soft_bytes),
+	        .hard_bytes = limit(s->hard_bytes),
+	        .soft_packets = limit(s->soft_packets),
+	        .hard_packets = limit(s->hard_packets),
+	        .soft_seq = s->esn ? UINT64_MAX : SEQ_SOFT,
+	        .pair = s->inbound ? 0 : s->pair,
+	        .worker = dp->child[s->child].worker,
+	};
+	sa->esp = esp_sa_new(dp->esp, &(struct esp_sa_conf){.spi = s->spi,
+	                                                    .inbound = s->inbound,
+	                                                    .suite = s->suite,
+	                                                    .enc_key = s->enc_key,
+	                                                    .auth_key = s->auth_key,
+	                                                    .enc_key_len = s->enc_key_len,
+	                                                    .auth_key_len = s->auth_key_len,
+	                                                    .esn = s->esn,
+	                                                    .replay_window = s->replay_window});
+	if (sa->esp == NULL) {
+		free(sa);
+		return NULL;
+	}
+	return sa;
+}
+
+/* An inbound SPI has been handed out to the child's worker, and has no SA yet. */
+static int spi_check(const struct dp *dp, const struct dp_sa *s)
+{
+	const uint32_t slot = spi_slot(s->spi);
+
+	if (!s->inbound)
+		return 0;
+	if (s->spi < SPI_MIN || dp->spi[slot].spi != s->spi)
+		return -ENOENT;
+	if (dp->spi_ctl.slot[slot].installed)
+		return -EEXIST;
+	return spi_worker(s->spi) == dp->child[s->child].worker ? 0 : -EINVAL;
+}
+
+static uint64_t order(struct dp *dp, enum fifo_op op, struct sa *sa)
+{
+	struct fifo_msg msg = {.op = (uint16_t)op, .sa.sa = sa};
+
+	return dp_ticket(sa->worker, dp_fifo_put(dp, sa->worker, &msg));
+}
+
+int dp_sa_add(struct dp *dp, const struct dp_sa *s, dp_sa_id *id, uint64_t *ticket)
+{
+	struct sa_outer outer;
+	struct sa *sa;
+	uint32_t i;
+	uint64_t t;
+	int rc;
+
+	dp_sa_reclaim(dp);
+	if (!dp_child_live(dp, s->child))
+		return -ENOENT;
+	rc = outer_make(&outer, &s->local, &s->peer, s->encap);
+	if (rc == 0)
+		rc = spi_check(dp, s);
+	if (rc != 0)
+		return rc;
+	if (!dp_fifo_room(dp, dp->child[s->child].worker))
+		return -EAGAIN;
+	if (dp->n_sa_free == 0)
+		return -ENOSPC;
+	sa = sa_make(dp, s);
+	if (sa == NULL)
+		return errno == EINVAL ? -EINVAL : -ENOMEM;
+	sa->outer = outer;
+	i = dp->sa_free[--dp->n_sa_free];
+	sa->id = ++dp->sa_serial << SA_IDX_BITS | i;
+	dp->sas[i] = sa;
+	dp_child_use(dp, s->child, 1);
+	if (s->inbound)
+		dp->spi_ctl.slot[spi_slot(s->spi)].installed = true;
+	*id = sa->id;
+	t = order(dp, FIFO_SA_ADD, sa);
+	if (ticket != NULL)
+		*ticket = t;
+	return 0;
+}
+
+int dp_sa_update(struct dp *dp, dp_sa_id id, const struct endpoint *local,
+                 const struct endpoint *peer, bool encap)
+{
+	struct fifo_msg msg = {.op = FIFO_SA_UPDATE};
+	struct sa *sa = sa_find(dp, id);
+	int rc;
+
+	if (sa == NULL)
+		return -ENOENT;
+	rc = outer_make(&msg.sa.outer, local, peer, encap);
+	if (rc != 0)
+		return rc;
+	if (!dp_fifo_room(dp, sa->worker))
+		return -EAGAIN;
+	msg.sa.sa = sa;
+	dp_fifo_put(dp, sa->worker, &msg);
+	return 0;
+}
+
+int dp_sa_use(struct dp *dp, dp_sa_id id)
+{
+	struct sa *sa = sa_find(dp, id);
+
+	if (sa == NULL || sa->inbound)
+		return -ENOENT;
+	if (!dp_fifo_room(dp, sa->worker))
+		return -EAGAIN;
+	order(dp, FIFO_SA_USE, sa);
+	return 0;
+}
+
+int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
+{
+	struct sa *sa = sa_find(dp, id);
+	uint32_t i = (uint32_t)(id & (SA_MAX - 1));
+	uint64_t t;
+
+	if (sa == NULL)
+		return -ENOENT;
+	if (!dp_fifo_room(dp, sa->worker))
+		return -EAGAIN;
+	if (sa->inbound) {
+		uint32_t spi = esp_sa_spi(sa->esp);
+
+		dp_spi_close(dp, spi);
+		dp->spi_ctl.slot[spi_slot(spi)].installed = false;
+	}
+	t = order(dp, FIFO_SA_DEL, sa);
+	if (ticket != NULL)
+		*ticket = t;
+	dp->sas[i] = NULL;
+	dp->sa_free[dp->n_sa_free++] = i;
+	dp_child_use(dp, sa->child, -1);
+	grave_put(dp, sa->worker, &dp->dead_sas[sa->worker], &sa->grave);
+	return 0;
+}
+
+#define READ(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+
+int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
+{
+	const struct sa *sa = sa_find(dp, id);
+
+	if (sa == NULL)
+		return -ENOENT;
+	*out = (struct dp_sa_stats){
+	        .packets = READ(sa->packets),
+	        .bytes = READ(sa->bytes),
+	        .seq = esp_sa_seq(sa->esp),
+	        .auth_errors = READ(sa->auth_errors),
+	        .replays = READ(sa->replays),
+	        .pad_errors = READ(sa->pad_errors),
+	        .selector_errors = READ(sa->selector_errors),
+	        .latched = READ(sa->latched),
+	        .used = READ(sa->packets) > 0,
+	        .in_use = !sa->inbound && READ(dp->child[sa->child].out) == sa,
+	};
+	if (out->used) {
+		uint64_t last = READ(sa->last), now = rte_rdtsc();
+
+		out->idle_ms = now > last ? (now - last) / (dp->tsc_hz / 1000) : 0;
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+int dp_sa_init(struct dp *dp)
+{
+	char why[128] = "";
+
+	dp->esp = esp_new(why, sizeof(why));
+	if (dp->esp == NULL) {
+		log_error(dp->log, "dataplane: event=esp-failed error=\"%s\"", why);
+		return -EIO;
+	}
+	dp->child = rte_calloc_socket("dp_child", CHILD_MAX, sizeof(*dp->child),
+	                              RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
+	dp->child_free = calloc(CHILD_MAX, sizeof(*dp->child_free));
+	dp->sas = calloc(SA_MAX, sizeof(*dp->sas));
+	dp->sa_free = calloc(SA_MAX, sizeof(*dp->sa_free));
+	if (dp->child == NULL || dp->ctl_child == NULL || dp->child_free == NULL ||
+	    dp->sas == NULL || dp->sa_free == NULL)
+		return -ENOMEM;
+	for (uint32_t i = CHILD_MAX - 1; i > 0; i--)
+		dp->child_free[dp->n_child_free++] = i;
+	for (uint32_t i = SA_MAX; i > 0; i--)
+		dp->sa_free[dp->n_sa_free++] = i - 1;
+	return dp_spi_init(dp);
+}
+
+void dp_sa_free(struct dp *dp)
+{
+	for (uint16_t w = 0; w < DP_MAX_WORKERS; w++) {
+		struct dead *d = dp->dead_sas[w].first, *next;
+
+		for (; d != NULL; d = next) {
+			struct sa *sa = (struct sa *)((char *)d - offsetof(struct sa, grave));
+
+			next = d->next;
+			esp_sa_free(sa->esp);
+			free(sa);
+		}
+	}
+	for (uint32_t i = 0; dp->sas != NULL && i < SA_MAX; i++) {
+		if (dp->sas[i] != NULL) {
+			esp_sa_free(dp->sas[i]->esp);
+			free(dp->sas[i]);
+		}
+	}
+	dp_spi_free(dp);
+	free(dp->sa_free);
+	free(dp->sas);
+	free(dp->child_free);
+	free(dp->ctl_child);
+	rte_free(dp->child);
+	if (dp->esp != NULL)
+		esp_free(dp->esp);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Children and security associations as workers need them, and the table of SPIs.
+ *
+ * A child's worker is the only one that touches its SAs: control makes an SA and sends it through that
+ * worker's FIFO; from then on it is the worker's, until control has seen that its removal is applied.
+ */
+#pragma once
+
+#include "dataplane/dp.h"
+
+#include <assert.h>
+#include <stdint.h>
+
+/*
+ * An SPI: a generation of 8 bits that is never 0 in those that we choose (so that they are above 255,
+ * RFC 4303 2.1), a slot of 18, and the worker.
+ */
+#define SPI_WORKER_BITS 6
+#define SPI_SLOT_BITS   18
+#define SPI_SLOTS       (1u << SPI_SLOT_BITS)
+#define SPI_MIN         256 /* RFC 4303 2.1 */
+
+static_assert(DP_MAX_WORKERS <= 1 << SPI_WORKER_BITS, "an SPI names its worker");
+
+#define CHILD_MAX   131072
+#define SA_IDX_BITS 19 /* of a dp_sa_id: two directions, and as many again while keys change */
+#define SA_MAX      (1u << SA_IDX_BITS)
+
+static inline uint32_t spi_slot(uint32_t spi)
+{
+	return spi >> SPI_WORKER_BITS & (SPI_SLOTS - 1);
+}
+
+static inline uint16_t spi_worker(uint32_t spi)
+{
+	return (uint16_t)(spi & ((1u << SPI_WORKER_BITS) - 1));
+}
+
+struct sa;
+
+struct spi_slot {
+	struct sa *sa; /* worker: rw; NULL: not installed yet */
+	uint32_t spi; /* control: wo, workers: ro, atomic; 0: not handed out */
+};
+
+struct child {
+	uint64_t conn; /* control: wo while it is not in use, then ro */
+	uint32_t local_ip, peer_ip; /* .. inner addresses, host order */
+	uint16_t local_port, peer_port;
+	uint16_t worker;
+	uint8_t fired; /* control: wo, workers: ro, atomic; the latch */
+	struct sa *out; /* worker: rw, control: ro, atomic; outbound SA in use */
+	struct sa *ins, *outs; /* worker: rw; newest first */
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct child) == 64, "one line a child");
+
+/* IPv4 (20), UDP (8) */
+#define OUTER_MAX 28
+/* An ESP header in front (SPI, sequence number, the longest IV), and all behind that lib/esp may add */
+#define ESP_FRONT_MAX 24
+#define ESP_BEHIND    64
+
+/* The way outside of the tunnel: made by control, copied by the worker. */
+struct sa_outer {
+	uint32_t local_ip, peer_ip; /* host order */
+	uint16_t peer_port; /* of the encapsulation */
+	bool encap;
+	uint8_t tmpl_len;
+	uint8_t tmpl[OUTER_MAX]; /* as sess_tx.tmpl; the UDP checksum is none (RFC 3948 2.1) */
+};
+
+/* What has been freed waits here until its worker has let go of it. */
+struct dead { /* control: rw */
+	struct dead *next;
+	uint64_t seq; /* of the last order that may name it */
+};
+
+struct sa {
+	/* the worker's */
+	struct esp_sa *esp;
+	uint32_t child;
+	uint8_t dead; /* past a hard limit */
+	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
+	uint8_t pending; /* .. and those that control's ring had no room for */
+	bool inbound, tunnel_mode; /* ro */
+	bool waiting; /* in worker.sa_events */
+	struct sa_outer outer;
+	uint64_t packets, bytes; /* counters: single writer, control reads with relaxed loads */
+	uint64_t last; /* TSC of the last packet */
+	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets, soft_seq; /* ro; UINT64_MAX */
+	uint64_t
+	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+	dp_sa_id id, pair; /* ro */
+	struct sa *next; /* in its child's list */
+	struct sa *next_event;
+
+	/* control's */
+	struct dead grave __attribute__((aligned(64)));
+	uint16_t worker;
+};
+
+static inline bool child_fired(const struct child *c)
+{
+	return __atomic_load_n(&c->fired, __ATOMIC_ACQUIRE) != 0;
+}

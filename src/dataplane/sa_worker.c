@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Security associations: the worker's side. What control orders about them, and what they tell it. */
+#include "dataplane/priv.h"
+
+/* ---- events ---- */
+
+static bool event_put(struct worker *w, const struct sa *sa, enum dp_sa_event e)
+{
+	uint64_t what = sa->id << SA_EVENT_BITS | e;
+
+	if (!gcra_take(&w->punt_limit[DP_PUNT_SA], w->now) ||
+	    rte_ring_sp_enqueue(w->punt[DP_PUNT_SA], (void *)(uintptr_t)what) != 0)
+		return false;
+	w->st.punt[DP_PUNT_SA]++;
+	w->punted = true;
+	return true;
+}
+
+static void raise_event(struct worker *w, struct sa *sa, enum dp_sa_event e)
+{
+	if (event_put(w, sa, e))
+		return;
+	sa->pending |= (uint8_t)(1u << e);
+	if (sa->waiting)
+		return;
+	sa->waiting = true;
+	sa->next_event = w->sa_events;
+	w->sa_events = sa;
+}
+
+void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e)
+{
+	if (sa->said & 1u << e)
+		return;
+	sa->said |= (uint8_t)(1u << e);
+	raise_event(w, sa, e);
+}
+
+void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping)
+{
+	__atomic_store_n(&sa->mapping, mapping, __ATOMIC_RELEASE);
+	if (mapping != 0)
+		raise_event(w, sa, DP_SA_MAPPING);
+}
+
+void dp_sa_timer(struct worker *w)
+{
+	struct sa *sa = w->sa_events, *next;
+
+	w->sa_events = NULL;
+	for (; sa != NULL; sa = next) {
+		next = sa->next_event;
+		sa->waiting = false;
+		for (uint8_t e = 0; e <= DP_SA_FIRST; e++) {
+			if ((sa->pending & 1u << e) == 0)
+				continue;
+			sa->pending &= (uint8_t) ~(1u << e);
+			raise_event(w, sa, (enum dp_sa_event)e);
+		}
+	}
+}
+
+static void events_forget(struct worker *w, const struct sa *sa)
+{
+	struct sa **at = &w->sa_events;
+
+	while (sa->waiting && *at != sa)
+		at = &(*at)->next_event;
+	if (sa->waiting)
+		*at = sa->next_event;
+}
+
+/* ---- which outbound SA a child uses ---- */
+
+static void child_switch(struct child *c, struct sa *sa)
+{
+	__atomic_store_n(&c->out, sa, __ATOMIC_RELAXED);
+}
+
+static struct sa *by_id(struct sa *list, dp_sa_id id)
+{
+	while (list != NULL && list->id != id)
+		list = list->next;
+	return list;
+}
+
+/* The peer has shown that it has the new keys: our own packets change over. */
+void dp_sa_first(struct worker *w, struct sa *sa)
+{
+	struct child *c = &w->dp->child[sa->child];
+
+	for (struct sa *out = c->outs; out != NULL; out = out->next) {
+		if (out->pair == sa->id) {
+			child_switch(c, out);
+			break;
+		}
+	}
+	dp_sa_event_once(w, sa, DP_SA_FIRST);
+}
+
+/* ---- orders ---- */
+
+static void add_in(struct worker *w, struct child *c, struct sa *sa)
+{
+	uint32_t spi = esp_sa_spi(sa->esp);
+
+	sa->next = c->ins;
+	c->ins = sa;
+	w->dp->spi[spi_slot(spi)].sa = sa;
+	dp_esp_held_release(w, spi);
+}
+
+static void add_out(struct child *c, struct sa *sa)
+{
+	const struct sa *in = sa->pair != 0 ? by_id(c->ins, sa->pair) : NULL;
+
+	sa->next = c->outs;
+	c->outs = sa;
+	if (c->out == NULL || (in != NULL && in->said & 1u << DP_SA_FIRST))
+		child_switch(c, sa);
+}
+
+void dp_sa_order_add(struct worker *w, struct sa *sa)
+{
+	struct child *c = &w->dp->child[sa->child];
+
+	if (sa->inbound)
+		add_in(w, c, sa);
+	else
+		add_out(c, sa);
+}
+
+void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer)
+{
+	sa->outer = *outer;
+}
+
+void dp_sa_order_use(struct worker *w, struct sa *sa)
+{
+	child_switch(&w->dp->child[sa->child], sa);
+}
+
+void dp_sa_order_del(struct worker *w, struct sa *sa)
+{
+	struct child *c = &w->dp->child[sa->child];
+	struct sa **at = sa->inbound ? &c->ins : &c->outs;
+
+	while (*at != sa)
+		at = &(*at)->next;
+	*at = sa->next;
+	if (sa->inbound)
+		w->dp->spi[spi_slot(esp_sa_spi(sa->esp))].sa = NULL;
+	else if (c->out == sa)
+		child_switch(c, c->outs);
+	events_forget(w, sa);
+}
