@@ -6,6 +6,7 @@
 #include "console/metrics.h"
 #include "control/ctl.h"
 #include "dataplane/dp.h"
+#include "ike/swanctl.h"
 #include "loop.h"
 #include "ports/ports.h"
 
@@ -248,7 +249,8 @@ static int run(struct config *conf)
 static int usage(FILE *to, int code)
 {
 	fprintf(to,
-	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system]\n"
+	        "usage: sallyport -c FILE [-t] [-N NETNS] [--print-ports | --print-system |\n"
+	        "                 --print-ipsec | --print-swanctl]\n"
 	        "       sallyport --describe | --version | --help\n"
 	        "  -c FILE        configuration\n"
 	        "  -t             check the configuration and exit\n"
@@ -256,6 +258,10 @@ static int usage(FILE *to, int code)
 	        "path)\n"
 	        "  --print-ports  print the name and device of each configured port and exit\n"
 	        "  --print-system print workers, hugepages (yes or no) and memory in MB, and exit\n"
+	        "  --print-ipsec  print charon's settings and the paths of its files, one "
+	        "KEY=VALUE a line,\n"
+	        "                 and exit; nothing without transport profiles\n"
+	        "  --print-swanctl print charon's configuration without its keys, and exit\n"
 	        "  --describe     print every stanza and key of the configuration\n");
 	return code;
 }
@@ -280,13 +286,49 @@ static int print_system(struct config *conf)
 	return EXIT_OK;
 }
 
-enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_DESCRIBE };
+/* For scripts/charon. The values are what the schema lets through: paths and numbers. */
+static int print_ipsec(struct config *conf)
+{
+	const struct cfg_ipsec *ip = &conf->ipsec;
+
+	if (conf->n_ipsec_profiles == 0)
+		return EXIT_OK;
+	printf("run_directory=%s\nsocket=%s\nvici_socket=%s\n", ip->run_directory, ip->socket,
+	       ip->vici_socket);
+	printf("charon=%s\nswanctl=%s\n", ip->charon, ip->swanctl);
+	printf("charon_log=%s\ncharon_log_level=%u\n", ip->charon_log, ip->charon_log_level);
+	printf("charon_threads=%u\nnat_keepalive=%u\n", ip->charon_threads, ip->nat_keepalive_s);
+	printf("retransmit_timeout_ms=%u\nretransmit_tries=%u\n", ip->retransmit_timeout_ms,
+	       ip->retransmit_tries);
+	printf("cookie_threshold=%u\nhalf_open_per_peer=%u\nhalf_open_max=%u\n",
+	       ip->cookie_threshold, ip->half_open_per_peer, ip->half_open_max);
+	return EXIT_OK;
+}
+
+static int print_swanctl(struct config *conf)
+{
+	char *text;
+	size_t len;
+	int ret = swanctl_render(conf, true, &text, &len);
+
+	if (ret < 0) {
+		fprintf(stderr, "sallyport: swanctl.conf cannot be made: %s\n", strerror(-ret));
+		return EXIT_START;
+	}
+	fwrite(text, 1, len, stdout);
+	swanctl_text_free(text, len);
+	return EXIT_OK;
+}
+
+enum { OPT_PRINT_PORTS = 256, OPT_PRINT_SYSTEM, OPT_PRINT_IPSEC, OPT_PRINT_SWANCTL, OPT_DESCRIBE };
 
 static const struct option options[] = {
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         {"print-ports", no_argument, NULL, OPT_PRINT_PORTS},
         {"print-system", no_argument, NULL, OPT_PRINT_SYSTEM},
+        {"print-ipsec", no_argument, NULL, OPT_PRINT_IPSEC},
+        {"print-swanctl", no_argument, NULL, OPT_PRINT_SWANCTL},
         {"describe", no_argument, NULL, OPT_DESCRIBE},
         {0},
 };
@@ -319,6 +361,12 @@ int main(int argc, char **argv)
 			break;
 		case OPT_PRINT_SYSTEM:
 			act = print_system;
+			break;
+		case OPT_PRINT_IPSEC:
+			act = print_ipsec;
+			break;
+		case OPT_PRINT_SWANCTL:
+			act = print_swanctl;
 			break;
 		case OPT_DESCRIBE:
 			config_describe(stdout);

@@ -9,6 +9,7 @@
 
 #include "base/addr.h"
 #include "base/log.h"
+#include "esp/esp.h" /* suites */
 #include "ppp/ppp.h" /* method bits */
 
 #include <stdbool.h>
@@ -16,6 +17,15 @@
 
 #define CFG_NAME_MAX   64
 #define CFG_SECRET_MAX 128
+#define CFG_PATH_MAX   128
+#define CFG_SOCKET_MAX 108 /* what a sockaddr_un holds */
+#define CFG_IKE_ID_MAX 128
+
+#define CFG_PEERS_MAX     16
+#define CFG_PROPOSALS_MAX 8
+#define CFG_PROPOSAL_MAX  128
+#define CFG_CERTS_MAX     8
+#define CFG_KEY_MAX       80 /* bytes of one key of a static security association */
 
 enum cfg_idle { CFG_IDLE_SPIN, CFG_IDLE_PAUSE, CFG_IDLE_SLEEP };
 enum cfg_log_target { CFG_LOG_STDERR, CFG_LOG_SYSLOG };
@@ -161,6 +171,84 @@ struct cfg_l2tp {
 	bool failover_protocol; /* failover-resync failover-protocol asked for */
 };
 
+/* What holds for charon and the link to it. Charon itself is started by scripts/charon. */
+struct cfg_ipsec {
+	char run_directory[CFG_SOCKET_MAX - 28]; /* default /run/sallyport */
+	char socket[CFG_SOCKET_MAX]; /* of charon's plugin; default ike.sock in the run directory */
+	char vici_socket[CFG_SOCKET_MAX]; /* charon's; default charon.vici there */
+	char swanctl[CFG_PATH_MAX], charon[CFG_PATH_MAX]; /* programs */
+	char charon_log[CFG_PATH_MAX]; /* default charon.log in the run directory */
+	uint8_t charon_log_level; /* 0-4, default 1 */
+	uint16_t charon_threads; /* 8-128, default 16 */
+	uint32_t nat_keepalive_s; /* 0-3600, default 20; sent only when we are behind a NAT */
+	uint32_t retransmit_timeout_ms; /* of IKE, the first: 500-10000, default 2000 */
+	uint8_t retransmit_tries; /* 1-10, default 4 */
+	/* IKE_SAs that are not yet authenticated. */
+	uint32_t cookie_threshold; /* in all, before cookies are asked for: 0-100000, default 32 */
+	uint32_t half_open_per_peer; /* 0-100000, default 64; a NAT is one peer */
+	uint32_t half_open_max; /* 0-1000000, default 8192 */
+};
+
+enum cfg_ipsec_app { CFG_IPSEC_L2TP };
+enum cfg_ike_version { CFG_IKE_ANY, CFG_IKE_V1, CFG_IKE_V2 };
+enum cfg_esn { CFG_ESN_NO, CFG_ESN_YES, CFG_ESN_EITHER };
+
+struct cfg_psk {
+	char identity[CFG_IKE_ID_MAX]; /* IKE identity or address of the peer */
+	char secret[CFG_SECRET_MAX + 1];
+};
+
+/*
+ * An ipsec transport profile (spec/junose.md 5.1): one connection of swanctl.conf, of the same name.
+ * Either keys or a certificate are given, never both.
+ */
+struct cfg_ipsec_profile {
+	char name[CFG_NAME_MAX];
+	enum cfg_ipsec_app application;
+	struct ipaddr local_address;
+	struct ipprefix peers[CFG_PEERS_MAX]; /* those of family 0 are absent; default 0.0.0.0/0 */
+	enum cfg_ike_version version; /* default any */
+	bool allow_tunnel_mode; /* default false: ADD_SA for tunnel mode is refused */
+	char ike_proposals[CFG_PROPOSALS_MAX][CFG_PROPOSAL_MAX]; /* empty ones are absent */
+	char esp_proposals[CFG_PROPOSALS_MAX][CFG_PROPOSAL_MAX]; /* .. */
+	bool weak_algorithms; /* default false */
+	uint32_t lifetime_s; /* 300-864000, default 14400 */
+	uint32_t lifetime_kb, lifetime_packets; /* default 0: none */
+	uint32_t ike_lifetime_s; /* 600-864000, default 28800; used when we initiate rekeying */
+	uint8_t rekey_margin; /* 1-50 %, default 10: rekeying begins so much before the end */
+	bool initiate_rekey; /* default false: the peer does */
+	uint32_t pfs_group; /* IANA number, config_dh_name has the word; 0: none */
+	enum cfg_esn esn; /* default no */
+	uint32_t replay_window; /* 0 (none), or 32-4096, default 128 */
+	bool nat_traversal; /* default true; false: ADD_SA with encapsulation is refused */
+	bool force_encapsulation; /* default false */
+	uint32_t dpd_delay_s; /* 0-3600, default 30; 0: none */
+	uint32_t dpd_timeout_s; /* 0-3600, default 150; IKEv1 */
+	struct cfg_psk *psks;
+	uint32_t n_psks;
+	char group_psk[CFG_SECRET_MAX + 1]; /* of any identity; empty: none */
+	char certificate[CFG_PATH_MAX], private_key[CFG_PATH_MAX]; /* files; empty: none */
+	char ca_certificates[CFG_CERTS_MAX][CFG_PATH_MAX]; /* empty ones are absent */
+	char local_identity
+	        [CFG_IKE_ID_MAX]; /* default: the address, or the certificate's subject */
+	char remote_identity[CFG_IKE_ID_MAX]; /* with wildcards; default %any */
+};
+
+/* A security association of the configuration: a connection without IKE, for laboratories. */
+struct cfg_static_sa {
+	char name[CFG_NAME_MAX];
+	struct ipaddr local, peer;
+	bool encapsulation; /* in UDP from our port 4500 to peer_port */
+	uint16_t peer_port; /* default 4500 */
+	uint32_t spi_in, spi_out; /* above 255; the low six bits of spi_in are the owner worker */
+	char algorithms[CFG_PROPOSAL_MAX]; /* as written, and .. */
+	struct esp_suite suite; /* .. as read */
+	uint8_t enc_key_in[CFG_KEY_MAX], auth_key_in[CFG_KEY_MAX];
+	uint8_t enc_key_out[CFG_KEY_MAX], auth_key_out[CFG_KEY_MAX];
+	uint32_t n_enc_key_in, n_auth_key_in, n_enc_key_out, n_auth_key_out; /* bytes given */
+	uint32_t replay_window; /* as above */
+};
+
 struct config {
 	struct cfg_system system;
 	struct cfg_log log;
@@ -179,6 +267,11 @@ struct config {
 	uint32_t n_interface_profiles;
 	struct cfg_dest_profile *dest_profiles;
 	uint32_t n_dest_profiles;
+	struct cfg_ipsec ipsec;
+	struct cfg_ipsec_profile *ipsec_profiles;
+	uint32_t n_ipsec_profiles;
+	struct cfg_static_sa *static_sas;
+	uint32_t n_static_sas;
 };
 
 /* One finding: "file:line: text". */
@@ -203,3 +296,7 @@ const struct cfg_user *config_user(const struct config *c, const char *name);
 const struct cfg_interface_profile *config_interface_profile(const struct config *c,
                                                              const char *name);
 const struct cfg_pool *config_pool(const struct config *c, const char *name);
+const struct cfg_ipsec_profile *config_ipsec_profile(const struct config *c, const char *name);
+
+/* strongSwan's word for a Diffie-Hellman group, "ecp256" for 19; NULL: not one that we offer. */
+const char *config_dh_name(uint32_t group);

@@ -8,8 +8,8 @@
 
 #define WIDTH 100
 
-/* Prints text, indented, broken between words. */
-static void print_text(FILE *f, int indent, const char *text)
+/* Prints text, indented, broken between words; lines but the first are indented by hang. */
+static void print_text(FILE *f, int indent, int hang, const char *text)
 {
 	int col = 0;
 
@@ -19,6 +19,7 @@ static void print_text(FILE *f, int indent, const char *text)
 		if (col > 0 && col + 1 + len > WIDTH) {
 			fputc('\n', f);
 			col = 0;
+			indent = hang;
 		}
 		col += fprintf(f, "%*s%.*s", col == 0 ? indent : 1, "", len, text);
 		text += len;
@@ -31,22 +32,21 @@ static void print_stanza(FILE *f, const struct cfg_stanza *s, int indent);
 
 static void print_key(FILE *f, const struct cfg_key *k, int indent)
 {
-	char allowed[256];
+	char allowed[256], head[1024];
 
-	fprintf(f, "%*s%s: %s", indent, "", k->name, cfg_allowed(k, allowed, sizeof(allowed)));
-	if (k->flags & CFG_REQUIRED)
-		fputs("; required", f);
-	if (k->flags & CFG_UNIQUE)
-		fputs("; different in each", f);
-	if (k->deflt != NULL)
-		fprintf(f, "; default %s", k->deflt);
-	if (k->deflt_note != NULL)
-		fprintf(f, "; default: %s", k->deflt_note);
-	if (k->ref != CFG_REF_NONE)
-		fprintf(f, "; names %s",
-		        k->ref == CFG_REF_POOL ? "a pool" : "an interface profile");
-	fputc('\n', f);
-	print_text(f, indent + 8, k->help);
+	snprintf(head, sizeof(head), "%s: %s%s%s%s%s%s%s%s%s", k->name,
+	         cfg_allowed(k, allowed, sizeof(allowed)),
+	         k->flags & CFG_REQUIRED ? "; required" : "",
+	         k->flags & CFG_UNIQUE ? "; different in each" : "",
+	         k->deflt != NULL ? "; default " : "", k->deflt != NULL ? k->deflt : "",
+	         k->deflt_note != NULL ? "; default: " : "",
+	         k->deflt_note != NULL ? k->deflt_note : "",
+	         k->ref != CFG_REF_NONE ? "; names " : "",
+	         k->ref == CFG_REF_NONE   ? ""
+	         : k->ref == CFG_REF_POOL ? "a pool"
+	                                  : "an interface profile");
+	print_text(f, indent, indent + 4, head);
+	print_text(f, indent + 8, indent + 8, k->help);
 	if (k->stanza != NULL) {
 		fputc('\n', f);
 		print_stanza(f, k->stanza, indent + 4);

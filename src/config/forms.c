@@ -136,6 +136,36 @@ const char *form_path(const char *text)
 	return text[0] == '/' && form_text(text) == NULL ? NULL : "a path that begins with '/'";
 }
 
+const char *form_file(const char *text)
+{
+	/* Lists of swanctl.conf are split at commas. */
+	return form_path(text) == NULL && strpbrk(text, ",\"\\") == NULL
+	               ? NULL
+	               : "a path that begins with '/', without commas, quotes and backslashes";
+}
+
+const char *form_connection(const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && (p == text || strchr("_-", *p) == NULL))
+			return "letters, digits, '_' and '-'";
+	return NULL;
+}
+
+const char *form_remote_identity(const char *text)
+{
+	return form_text(text) == NULL && strpbrk(text, "\"\\") == NULL && text[0] != ' '
+	               ? NULL
+	               : "an identity without control characters, quotes and backslashes";
+}
+
+const char *form_identity(const char *text)
+{
+	if (form_remote_identity(text) != NULL)
+		return form_remote_identity(text);
+	return text[0] != '%' ? NULL : "one identity (for any peer there is group-pre-shared-key)";
+}
+
 static int same(char a, char b)
 {
 	if (a == '_')

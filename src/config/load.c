@@ -199,6 +199,10 @@ static void store_multi(struct loader *ld, const config_setting_t *s, const char
 		store_text(ld, s, m->title, m->k, field, text);
 	} else if (m->k->kind == CFG_ADDRESSES) {
 		store_text(ld, s, m->title, m->k, field + m->n * sizeof(struct ipaddr), text);
+	} else if (m->k->kind == CFG_STRINGS) {
+		store_text(ld, s, m->title, m->k, field + m->n * m->k->elem, text);
+	} else if (m->k->kind == CFG_SUBNETS) {
+		store_text(ld, s, m->title, m->k, field + m->n * sizeof(struct ipprefix), text);
 	} else {
 		struct ipprefix *v = *(struct ipprefix **)field;
 
@@ -212,12 +216,12 @@ static void store_multi(struct loader *ld, const config_setting_t *s, const char
 static void check_words(struct loader *ld, const config_setting_t *s, const char *title,
                         const struct cfg_key *k, uint32_t n)
 {
-	char allowed[128];
+	char allowed[256];
 
 	if (n == 0)
 		found_error(&ld->found, load_pos(ld, s), "%s: %s is empty, allowed is %s", title,
 		            k->name, cfg_allowed(k, allowed, sizeof(allowed)));
-	for (uint32_t i = 0; n > 1 && i < n; i++) {
+	for (uint32_t i = 0; k->kind == CFG_WORDS && n > 1 && i < n; i++) {
 		const char *word = config_setting_get_string_elem(s, (int)i);
 
 		if (word != NULL && strcmp(word, "none") == 0)
@@ -236,6 +240,10 @@ static void load_multi(struct loader *ld, const config_setting_t *s, const char 
 	} else if (k->kind == CFG_WORDS) {
 		m.max = 8;
 		*(uint32_t *)cfg_field(k, base) = 0; /* the default's */
+	} else if (k->kind == CFG_STRINGS || k->kind == CFG_SUBNETS) {
+		m.max = (uint32_t)(k->size /
+		                   (k->kind == CFG_STRINGS ? k->elem : sizeof(struct ipprefix)));
+		memset(cfg_field(k, base), 0, k->size); /* the default's */
 	} else {
 		m.max = config_setting_is_aggregate(s) ? (uint32_t)config_setting_length(s) : 1;
 		*(void **)cfg_field(k, base) =
@@ -246,7 +254,7 @@ static void load_multi(struct loader *ld, const config_setting_t *s, const char 
 		}
 	}
 	load_strings(ld, s, title, k, store_multi, &m);
-	if (k->kind == CFG_WORDS)
+	if (k->kind == CFG_WORDS || k->kind == CFG_STRINGS || k->kind == CFG_SUBNETS)
 		check_words(ld, s, title, k, m.n);
 }
 
@@ -371,6 +379,8 @@ static void load_key(struct loader *ld, const config_setting_t *s, const char *t
 	case CFG_WORDS:
 	case CFG_ADDRESSES:
 	case CFG_PREFIXES:
+	case CFG_STRINGS:
+	case CFG_SUBNETS:
 		load_multi(ld, s, title, k, base);
 		break;
 	case CFG_FILES: /* after all of the tree */
@@ -471,6 +481,7 @@ static void finish(struct config *c)
 				         s->vlan % 10000u);
 		}
 	}
+	ipsec_finish(c);
 	for (uint32_t i = 0; i < c->n_dest_profiles; i++) {
 		for (uint32_t j = 0; j < c->dest_profiles[i].n_hosts; j++) {
 			struct cfg_host *h = &c->dest_profiles[i].hosts[j];
@@ -506,8 +517,10 @@ static void load_all(struct loader *ld)
 	finish(ld->c);
 	load_check(ld);
 	load_check_net(ld);
+	load_check_ipsec(ld);
 	load_users_sort(ld);
 	load_warn(ld);
+	load_warn_ipsec(ld);
 }
 
 static struct config *load(struct loader *ld, int ret, config_report_fn report, void *ctx)

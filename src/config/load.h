@@ -51,3 +51,8 @@ void load_users_sort(struct loader *ld);
 void load_check(struct loader *ld);
 void load_check_net(struct loader *ld);
 void load_warn(struct loader *ld);
+
+/* ipsec.c: defaults that depend on other values, and what holds between values, of IPsec. */
+void ipsec_finish(struct config *c);
+void load_check_ipsec(struct loader *ld);
+void load_warn_ipsec(struct loader *ld);

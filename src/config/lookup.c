@@ -33,3 +33,11 @@ const struct cfg_pool *config_pool(const struct config *c, const char *name)
 			return &c->pools[i];
 	return NULL;
 }
+
+const struct cfg_ipsec_profile *config_ipsec_profile(const struct config *c, const char *name)
+{
+	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++)
+		if (strcmp(c->ipsec_profiles[i].name, name) == 0)
+			return &c->ipsec_profiles[i];
+	return NULL;
+}

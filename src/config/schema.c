@@ -6,8 +6,8 @@
  */
 #include "config/schema.h"
 
-#define F(s, f)      .offset = offsetof(struct s, f), .size = sizeof(((struct s *)0)->f)
-#define FN(s, f, nf) F(s, f), .n_offset = offsetof(struct s, nf)
+#define F  CFG_FIELD
+#define FN CFG_FIELD_N
 
 static const struct cfg_word idle_words[] = {
         {"spin", CFG_IDLE_SPIN}, {"pause", CFG_IDLE_PAUSE}, {"sleep", CFG_IDLE_SLEEP}, {NULL, 0}};
@@ -354,6 +354,15 @@ static const struct cfg_key root_keys[] = {
          .stanza = &profile_stanza, .help = "How PPP runs with subscribers."},
         {"destination-profiles", CFG_LIST, FN(config, dest_profiles, n_dest_profiles),
          .stanza = &dest_stanza, .help = "Which LACs may set up tunnels, and how."},
+        {"ipsec", CFG_GROUP, F(config, ipsec), .stanza = &cfg_ipsec_stanza,
+         .help = "Charon, which speaks IKE for us, and the link to it."},
+        {"ipsec-transport-profiles", CFG_LIST, FN(config, ipsec_profiles, n_ipsec_profiles),
+         .stanza = &cfg_ipsec_profile_stanza,
+         .help = "Who may set up IPsec transport connections for L2TP, and how."},
+        {"static-security-associations", CFG_LIST, FN(config, static_sas, n_static_sas),
+         .stanza = &cfg_static_sa_stanza,
+         .help = "Connections with keys of this file in place of IKE: for laboratories only, "
+                 "since a key that never changes protects nothing for long."},
         {.name = NULL}};
 
 const struct cfg_stanza cfg_root = {"configuration", sizeof(struct config), root_keys};

@@ -23,6 +23,9 @@ enum cfg_kind {
 	CFG_PREFIXES, /* pointer and count */
 	CFG_ENDPOINT, /* struct endpoint */
 	CFG_HEX, /* as many bytes as the field has; flag_offset says that it is there */
+	CFG_BYTES, /* up to as many bytes as the field has; n_offset: how many, a uint32_t */
+	CFG_STRINGS, /* an array of strings of elem bytes inside the struct, unused ones empty */
+	CFG_SUBNETS, /* an array of struct ipprefix inside the struct, unused ones absent */
 	CFG_FILES, /* user files, read by users.c */
 	CFG_GROUP, /* a stanza inside the struct */
 	CFG_LIST, /* pointer and count of stanzas */
@@ -50,7 +53,8 @@ struct cfg_key {
 	const char *name;
 	enum cfg_kind kind;
 	size_t offset, size; /* of the field in the stanza's struct */
-	size_t n_offset; /* PREFIXES, LIST: of the count; HEX: of the flag */
+	size_t elem; /* STRINGS: of one of them */
+	size_t n_offset; /* PREFIXES, LIST, BYTES: of the count; HEX: of the flag */
 	uint32_t min, max; /* INT */
 	const char *unit; /* INT */
 	const char *deflt; /* as text; NULL: none */
@@ -72,6 +76,11 @@ struct cfg_stanza {
 
 /* The stanza of the whole configuration (struct config). */
 extern const struct cfg_stanza cfg_root;
+/* Those of IPsec (schema_ipsec.c). */
+extern const struct cfg_stanza cfg_ipsec_stanza, cfg_ipsec_profile_stanza, cfg_static_sa_stanza;
+
+#define CFG_FIELD(s, f)      .offset = offsetof(struct s, f), .size = sizeof(((struct s *)0)->f)
+#define CFG_FIELD_N(s, f, n) CFG_FIELD(s, f), .n_offset = offsetof(struct s, n)
 
 /* Writes what a key allows, "10-3600 s" or "spin, pause or sleep", and returns buf. */
 const char *cfg_allowed(const struct cfg_key *k, char *buf, size_t size);
@@ -98,7 +107,7 @@ void cfg_release(const struct cfg_stanza *s, void *base);
 
 /*
  * Stores text in a field of a key that holds one value (or, for WORDS, adds one of them; for
- * ADDRESSES and PREFIXES field is the element). Returns 0, or -EINVAL with the rest of a sentence
+ * ADDRESSES, PREFIXES, STRINGS and SUBNETS field is the element). Returns 0, or -EINVAL with the rest of a sentence
  * that begins with the key's name in why: "is 5, allowed is 10-3600 s".
  */
 int cfg_store(const struct cfg_key *k, void *field, const char *text, char *why, size_t size);
@@ -110,6 +119,10 @@ const char *form_ifname(const char *text);
 const char *form_device(const char *text);
 const char *form_cpus(const char *text);
 const char *form_path(const char *text);
+const char *form_file(const char *text); /* a path that swanctl.conf can hold in a list */
+const char *form_connection(const char *text); /* a name of a section of swanctl.conf */
+const char *form_identity(const char *text);
+const char *form_remote_identity(const char *text);
 /* How many CPUs a list names, and 0 when it is malformed. */
 unsigned int form_cpus_count(const char *text);
 

@@ -60,6 +60,16 @@ const char *cfg_allowed(const struct cfg_key *k, char *buf, size_t size)
 	case CFG_ADDRESSES:
 		snprintf(buf, size, "1-%zu IPv4 addresses", k->size / sizeof(struct ipaddr));
 		return buf;
+	case CFG_BYTES:
+		snprintf(buf, size, "2-%zu hexadecimal digits", k->size * 2);
+		return buf;
+	case CFG_STRINGS:
+		snprintf(buf, size, "1-%zu strings of 1-%zu bytes", k->size / k->elem, k->elem - 1);
+		return buf;
+	case CFG_SUBNETS:
+		snprintf(buf, size, "1-%zu prefixes such as 192.0.2.0/24, or addresses",
+		         k->size / sizeof(struct ipprefix));
+		return buf;
 	case CFG_BOOL:
 		fixed = "true or false";
 		break;
@@ -131,14 +141,14 @@ static int store_int(const struct cfg_key *k, void *field, const char *text, cha
 static int store_string(const struct cfg_key *k, void *field, const char *text, char *why,
                         size_t size)
 {
-	size_t len = strlen(text);
+	size_t len = strlen(text), room = k->kind == CFG_STRINGS ? k->elem : k->size;
 	const char *form;
 
 	if (len == 0)
 		return refuse(why, size, "is empty%s",
 		              k->flags & CFG_REQUIRED ? "" : ": give a value or leave the key out");
-	if (len > k->size - 1)
-		return refuse(why, size, "has %zu bytes, allowed is 1-%zu", len, k->size - 1);
+	if (len > room - 1)
+		return refuse(why, size, "has %zu bytes, allowed is 1-%zu", len, room - 1);
 	form = k->form != NULL ? k->form(text) : NULL;
 	if (form != NULL && k->flags & CFG_SECRET_VALUE)
 		return refuse(why, size, "is malformed, it must be %s", form);
@@ -236,6 +246,28 @@ static int store_prefix(const struct cfg_key *k, void *field, const char *text, 
 	return 0;
 }
 
+/* An address alone is a host, and 0.0.0.0 is every one. */
+static int store_subnet(const struct cfg_key *k, struct ipprefix *field, const char *text,
+                        char *why, size_t size)
+{
+	struct ipprefix p;
+
+	if (ipaddr_parse(text, &p.addr) == 0)
+		p.len = ipaddr_is_any(&p.addr) ? 0 : p.addr.family == AF_INET ? 32 : 128;
+	else if (ipprefix_parse(text, &p) < 0)
+		p.addr.family = 0;
+	if (p.addr.family == 0 || (k->flags & CFG_IPV4 && p.addr.family != AF_INET))
+		return refuse(why, size,
+		              "is \"%.64s\", which is not %s prefix such as 192.0.2.0/24, or an "
+		              "address",
+		              text, k->flags & CFG_IPV4 ? "an IPv4" : "a");
+	if (!host_bits_zero(&p))
+		return refuse(why, size, "is %s, which has bits set beyond the first %u", text,
+		              p.len);
+	*field = p;
+	return 0;
+}
+
 static int store_endpoint(void *field, const char *text, char *why, size_t size)
 {
 	const char *colon = strrchr(text, ':');
@@ -290,6 +322,23 @@ static int store_hex(const struct cfg_key *k, uint8_t *field, const char *text, 
 	return 0;
 }
 
+static int store_bytes(const struct cfg_key *k, uint8_t *field, const char *text, char *why,
+                       size_t size)
+{
+	size_t n = 0;
+
+	while (hex_value(text[n]) >= 0)
+		n++;
+	if (text[n] != '\0' || n == 0 || n % 2 != 0 || n > k->size * 2)
+		return refuse(why, size,
+		              "is malformed, it must be 2-%zu hexadecimal digits, two a byte",
+		              k->size * 2);
+	for (size_t i = 0; i < n / 2; i++)
+		field[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+	*(uint32_t *)(field - k->offset + k->n_offset) = (uint32_t)(n / 2);
+	return 0;
+}
+
 int cfg_store(const struct cfg_key *k, void *field, const char *text, char *why, size_t size)
 {
 	switch (k->kind) {
@@ -299,6 +348,7 @@ int cfg_store(const struct cfg_key *k, void *field, const char *text, char *why,
 	case CFG_INT:
 		return store_int(k, field, text, why, size);
 	case CFG_STRING:
+	case CFG_STRINGS:
 		return store_string(k, field, text, why, size);
 	case CFG_WORD:
 	case CFG_WORDS:
@@ -313,6 +363,10 @@ int cfg_store(const struct cfg_key *k, void *field, const char *text, char *why,
 		return store_endpoint(field, text, why, size);
 	case CFG_HEX:
 		return store_hex(k, field, text, why, size);
+	case CFG_BYTES:
+		return store_bytes(k, field, text, why, size);
+	case CFG_SUBNETS:
+		return store_subnet(k, field, text, why, size);
 	case CFG_FILES:
 	case CFG_GROUP:
 	case CFG_LIST:
@@ -321,23 +375,34 @@ int cfg_store(const struct cfg_key *k, void *field, const char *text, char *why,
 	return refuse(why, size, "holds no single value");
 }
 
+/* Defaults of several values stand with blanks between them. */
+static void default_values(const struct cfg_key *k, char *field)
+{
+	size_t step = k->kind == CFG_STRINGS   ? k->elem
+	              : k->kind == CFG_SUBNETS ? sizeof(struct ipprefix)
+	                                       : 0;
+	char why[256], copy[512], *save = NULL;
+
+	snprintf(copy, sizeof(copy), "%s", k->deflt);
+	for (char *w = strtok_r(copy, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+		cfg_store(k, field, w, why, sizeof(why));
+		field += step;
+	}
+}
+
 void cfg_defaults(const struct cfg_stanza *s, void *base)
 {
-	char why[256], copy[64], *save = NULL;
+	char why[256];
 
 	for (const struct cfg_key *k = s->keys; k->name != NULL; k++) {
 		if (k->kind == CFG_GROUP)
 			cfg_defaults(k->stanza, cfg_field(k, base));
 		if (k->deflt == NULL)
 			continue;
-		if (k->kind != CFG_WORDS) {
+		if (k->kind == CFG_WORDS || k->kind == CFG_STRINGS || k->kind == CFG_SUBNETS)
+			default_values(k, cfg_field(k, base));
+		else
 			cfg_store(k, cfg_field(k, base), k->deflt, why, sizeof(why));
-			continue;
-		}
-		snprintf(copy, sizeof(copy), "%s", k->deflt);
-		for (char *w = strtok_r(copy, " ", &save); w != NULL;
-		     w = strtok_r(NULL, " ", &save))
-			cfg_store(k, cfg_field(k, base), w, why, sizeof(why));
 	}
 }
 

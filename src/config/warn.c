@@ -58,13 +58,14 @@ static void warn_host(struct loader *ld, uint32_t i, uint32_t j)
 
 	if (h->single_shot_tunnel)
 		warn_single_shot(ld, i, j);
-	if (h->enable_ipsec_transport)
-		found_warning(
-		        &ld->found,
-		        load_pos_in(ld, "destination-profiles", i, "hosts", j,
-		                    "enable-ipsec-transport"),
-		        "host \"%.64s\": this build has no IPsec: no tunnel of the host gets in",
-		        h->name);
+	if (h->enable_ipsec_transport && ld->c->n_ipsec_profiles + ld->c->n_static_sas == 0)
+		found_warning(&ld->found,
+		              load_pos_in(ld, "destination-profiles", i, "hosts", j,
+		                          "enable-ipsec-transport"),
+		              "host \"%.64s\": there is no ipsec-transport-profile: no tunnel of "
+		              "the host "
+		              "gets in",
+		              h->name);
 	if (ld->c->l2tp.disable_challenge && h->tunnel_password[0] != '\0')
 		found_warning(
 		        &ld->found,

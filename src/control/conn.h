@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "base/addr.h"
 #include "l2tp/l2tp.h"
 #include "ppp/ppp.h"
 
@@ -45,6 +46,9 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
 
 struct tunnel;
 LIST_HEAD(conn_tunnels, tunnel);
+struct ike;
+struct child;
+TAILQ_HEAD(child_tailq, child);
 
 /* All fields are control's alone. */
 struct conn {
@@ -60,7 +64,33 @@ struct conn {
 	uint32_t tunnels; /* live ones */
 	struct conn_tunnels live;
 	uint32_t records; /* destructing ones (T13a) */
+	uint64_t refused_sccrq, refused_icrq;
 	struct conn *next; /* in the table's bucket */
+	uint32_t slot; /* in the table */
+
+	/* The rest is IPsec's (ipsec_int.h). */
+	bool is_static; /* of the configuration: no IKE */
+	bool orphan; /* charon does not know it any more */
+	bool announced; /* event=ipsec-up was logged */
+	bool ending; /* in the queue of those whose SAs are being removed */
+	bool stripped; /* .. and the orders for that are given */
+	struct ike *ike; /* NULL: none, or gone */
+	char *profile, *remote_id; /* as last told */
+	uint32_t ike_id;
+	uint8_t ike_version, auth;
+	uint16_t worker;
+	struct endpoint local, peer; /* outer, of the newest SA */
+	bool encap;
+	struct child_tailq children; /* newest first */
+	uint32_t n_children; /* in the list */
+	uint32_t n_leaving; /* children whose removal the workers have not taken yet */
+	uint32_t n_sas; /* charon's; those being removed not counted */
+	uint32_t n_removing;
+	uint64_t created_ms, down_ms;
+	uint64_t refused_sas, rekeys, ike_rekeys, nat_moves;
+	uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */
+	TAILQ_ENTRY(conn) end_link;
+	LIST_ENTRY(conn) ike_link;
 };
 
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind);

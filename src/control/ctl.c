@@ -1,21 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* The instance: what it is made of, its entry points, and the connections. */
+/* The instance: what it is made of, and its entry points. */
 #include "control/ctl_int.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ID_QUARANTINE_MS 31000 /* DESIGN section 5; RFC 2661 5.7's full cycle */
-#define CONN_BUCKETS     4096
 #define FIRMWARE         0x0100
 #define TIMERS_A_TURN    1024 /* so that punts get their turn in a storm */
 
 static void eng_send(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
 {
 	struct ctl *c = ctx;
+	const struct conn *k = ctl_conn_find(c, path->conn);
+	const struct child *ch;
+	uint32_t index = 0;
 
-	dp_send_udp(c->dp, &path->local, &path->remote, path->conn, pkt, len);
+	if (path->conn != 0) {
+		/* Without an SA it cannot leave; in clear it must not. */
+		ch = k != NULL ? ipsec_child_of(k, &path->local, &path->remote) : NULL;
+		if (ch == NULL)
+			return;
+		index = ipsec_child_index(ch);
+	}
+	dp_send_udp(c->dp, &path->local, &path->remote, index, pkt, len);
 }
 
 static void eng_random(void *ctx, uint8_t *buf, size_t len)
@@ -49,15 +58,15 @@ static int make_tables(struct ctl *c)
 	c->tunnel_ids = idpool_new(1, 65535, ID_QUARANTINE_MS, seed);
 	c->session_ids = idpool_new(1, 65535, ID_QUARANTINE_MS, ~seed);
 	c->half_open = halfopen_new(limit > 0 ? limit : 1, c->hash_seed);
-	c->conns = calloc(CONN_BUCKETS, sizeof(*c->conns));
 	c->pools = calloc(conf->n_pools + 1, sizeof(*c->pools));
 	c->profile_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->profile_sessions));
 	c->host_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->host_sessions));
 	c->user_sessions = calloc(conf->n_users + 1, sizeof(*c->user_sessions));
 	c->framed_holder = calloc(conf->n_users + 1, sizeof(*c->framed_holder));
 	if (c->tunnel_ids == NULL || c->session_ids == NULL || c->half_open == NULL ||
-	    c->conns == NULL || c->pools == NULL || c->profile_sessions == NULL ||
-	    c->host_sessions == NULL || c->user_sessions == NULL || c->framed_holder == NULL)
+	    conns_init(&c->conns) < 0 || ipsec_init(c) < 0 || c->pools == NULL ||
+	    c->profile_sessions == NULL || c->host_sessions == NULL || c->user_sessions == NULL ||
+	    c->framed_holder == NULL)
 		return -1;
 	for (uint32_t i = 0; i < conf->n_dest_profiles; i++) {
 		c->host_sessions[i] = calloc(conf->dest_profiles[i].n_hosts + 1, sizeof(uint32_t));
@@ -96,7 +105,7 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	TAILQ_INIT(&c->dead_tunnels);
 	TAILQ_INIT(&c->closing_sessions);
 	TAILQ_INIT(&c->dead_sessions);
-	c->limit_refused = c->limit_rejected = c->limit_refused_calls =
+	c->limit_refused = c->limit_rejected = c->limit_refused_calls = c->limit_restart =
 	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
 	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
@@ -133,17 +142,10 @@ void ctl_free(struct ctl *c)
 		pool_fini(&c->pools[i]);
 	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
 		free(c->host_sessions[i]);
-	for (uint32_t i = 0; c->conns != NULL && i < CONN_BUCKETS; i++) {
-		struct conn *k;
-
-		while ((k = c->conns[i]) != NULL) {
-			c->conns[i] = k->next;
-			free(k);
-		}
-	}
+	ipsec_fini(c);
+	conns_fini(&c->conns);
 	free(c->tunnel_ids);
 	free(c->session_ids);
-	free(c->conns);
 	free(c->pools);
 	free(c->profile_sessions);
 	free(c->host_sessions);
@@ -155,7 +157,11 @@ void ctl_free(struct ctl *c)
 static void punt_l2tp(struct ctl *c, const struct dp_punt *p)
 {
 	struct l2tp_path path = {.local = p->dst, .remote = p->src, .conn = p->conn};
+	const struct conn *k = ctl_conn_find(c, p->conn);
 
+	/* A retransmission comes later; who only wants answers waits for them (E32). */
+	if (p->class == DP_PUNT_L2TP_NEW && (k == NULL || !ipsec_may_answer(k, c->now_ms)))
+		return;
 	l2tp_rx(c->l2tp, &path, p->data, p->len, c->now_ms);
 }
 
@@ -186,9 +192,13 @@ void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms)
 	case DP_PUNT_ICMP:
 		icmp_error(c, p);
 		break;
+	case DP_PUNT_SA:
+		ipsec_punt(c, p);
+		break;
 	default:
 		break;
 	}
+	conns_settle(c);
 }
 
 static void auth_done(void *owner, const struct ppp_auth_reply *reply, const struct cfg_user *user)
@@ -202,6 +212,7 @@ void ctl_tick(struct ctl *c, uint64_t now_ms)
 	timerq_run(c->timers, now_ms, TIMERS_A_TURN);
 	session_poll_closing(c);
 	aaa_poll(c->aaa, auth_done);
+	ipsec_poll(c);
 }
 
 void ctl_set_if_address(struct ctl *c, uint16_t ifidx, uint32_t ip)
@@ -228,71 +239,4 @@ void ctl_shutdown(struct ctl *c, uint64_t now_ms)
 bool ctl_is_quiet(const struct ctl *c)
 {
 	return c->st.tunnels.live == 0 && TAILQ_EMPTY(&c->closing_sessions);
-}
-
-/* ---- connections ---- */
-
-struct conn *ctl_conn_find(const struct ctl *c, uint64_t id)
-{
-	struct conn *k;
-
-	if (id == 0)
-		return (struct conn *)&c->udp;
-	for (k = c->conns[id % CONN_BUCKETS]; k != NULL && k->id != id; k = k->next)
-		;
-	return k;
-}
-
-const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
-{
-	return ctl_conn_find(c, conn);
-}
-
-uint64_t ctl_conn_open(struct ctl *c)
-{
-	struct conn *k = calloc(1, sizeof(*k));
-
-	if (k == NULL)
-		return 0;
-	conn_init(k, ++c->next_conn, CONN_IPSEC);
-	k->next = c->conns[k->id % CONN_BUCKETS];
-	c->conns[k->id % CONN_BUCKETS] = k;
-	return k->id;
-}
-
-void ctl_conn_disconnect(struct ctl *c, struct conn *k)
-{
-	if (!conn_take_disconnect(k))
-		return;
-	c->st.ipsec_disconnects++;
-	c->ops->ipsec_disconnect(c->ops_ctx, k->id);
-}
-
-void ctl_conn_release(struct ctl *c, struct conn *k)
-{
-	struct conn **at;
-
-	if (k->kind == CONN_UDP || !k->down || k->tunnels != 0 || k->records != 0)
-		return;
-	for (at = &c->conns[k->id % CONN_BUCKETS]; *at != k; at = &(*at)->next)
-		;
-	*at = k->next;
-	free(k);
-}
-
-void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
-{
-	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
-	struct conn *k = ctl_conn_find(c, conn);
-	struct tunnel *tn, *next;
-
-	if (k == NULL || k->kind == CONN_UDP)
-		return;
-	c->now_ms = now_ms;
-	k->down = true;
-	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
-		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
-	}
-	ctl_conn_release(c, k);
 }

@@ -28,7 +28,10 @@ struct sslink_msg;
 
 /* What control wants from outside itself. */
 struct ctl_ops {
-	/* An IPsec connection must go (E18: once a connection). Never called for plain UDP. */
+	/*
+	 * An IPsec connection must go (E18: once a connection). Never called for plain UDP. For who
+	 * wants to know: what it takes to end it is done. May be NULL.
+	 */
 	void (*ipsec_disconnect)(void *ctx, uint64_t conn);
 	/*
 	 * One message to charon's plugin. The link is up; the message may hold no keys. -EAGAIN: the
@@ -48,7 +51,7 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 /* Frees everything without a word to the peers. */
 void ctl_free(struct ctl *c);
 
-/* A punt of class L2TP, L2TP_NEW, PPP or ICMP. Any bytes are safe. */
+/* A punt of class L2TP, L2TP_NEW, PPP, ICMP or SA. Any bytes are safe. */
 void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms);
 
 /*
@@ -66,9 +69,12 @@ void ctl_shutdown(struct ctl *c, uint64_t now_ms);
 /* True when no tunnel is left but records in their destruct period: nothing is owed to any peer. */
 bool ctl_is_quiet(const struct ctl *c);
 
-/* ---- transport connections (E1): made and ended by the IPsec side ---- */
+/* ---- transport connections (E1): see control/ipsec.h ---- */
 
-/* A newly authenticated peer: makes a connection; its id is never used again. 0: no memory. */
+/*
+ * Makes a connection that has no IKE_SA and whose one child takes any path, for tests of what is above;
+ * those of peers are made by control/ipsec.h. Its id is never used again. 0: no room.
+ */
 uint64_t ctl_conn_open(struct ctl *c);
 /* The connection is gone (delete, DPD, expiry): its tunnels end at once (E17). */
 void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms);

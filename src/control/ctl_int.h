@@ -69,6 +69,7 @@ struct session {
 	enum session_phase phase;
 	struct tunnel *tunnel;
 	struct ppp *ppp; /* freed by the reap timer after it died */
+	struct child *child; /* NULL: plain UDP, or the order to delete was given */
 	struct dp_session dps;
 	uint64_t ticket;
 	bool delete_again; /* the order did not fit into the FIFO yet */
@@ -90,6 +91,19 @@ struct session {
 	TAILQ_ENTRY(session) wait_link; /* closing: all; record: oldest first */
 	struct ctl *ctl;
 };
+
+#define CONN_BUCKETS 16384
+#define CONN_SLOTS   131072 /* tunnels and records, and as many on their way */
+
+struct conns {
+	struct conn **bucket; /* by id */
+	struct conn **slot; /* for the walk of shows */
+	uint32_t *free_slot;
+	uint32_t n_slots, n_free; /* n_slots: ever used */
+	uint64_t last_id;
+};
+
+struct ipsec;
 
 struct ctl {
 	const struct config *conf;
@@ -120,8 +134,8 @@ struct ctl {
 	uint64_t hash_seed;
 
 	struct conn udp; /* the connection of all plain UDP */
-	struct conn **conns;
-	uint64_t next_conn;
+	struct conns conns;
+	struct ipsec *ipsec;
 
 	struct pool *pools;
 	uint32_t n_pools;
@@ -133,16 +147,44 @@ struct ctl {
 	struct session **framed_holder; /* .. who has the user's own address */
 	uint32_t if_address[DP_MAX_IFS];
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
-	struct log_limit limit_refused, limit_rejected, limit_refused_calls;
+	struct log_limit limit_refused, limit_rejected, limit_refused_calls, limit_restart;
 	struct ctl_stats st;
 };
 
 /* ctl.c */
 extern const struct l2tp_ops ctl_l2tp_ops;
+
+/* conns.c */
+int conns_init(struct conns *t);
+void conns_fini(struct conns *t); /* with their children and SAs, without a word */
 struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
+/* Fires the latch, in the data plane too. True when this call fired it. */
+bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r);
 /* Gives the disconnect signal if it is due; frees a connection that nobody refers to. */
 void ctl_conn_disconnect(struct ctl *c, struct conn *k);
 void ctl_conn_release(struct ctl *c, struct conn *k);
+/* A tunnel has ended. */
+void conn_tunnel_gone(struct ctl *c, struct conn *k);
+/* Does what was put off until nothing more will be sent. */
+void conns_settle(struct ctl *c);
+
+/* child.c: what carries L2TP between these ports in a connection; NULL: nothing does. */
+struct child *ipsec_child_of(const struct conn *k, const struct endpoint *local,
+                             const struct endpoint *peer);
+/* Sessions hold it: until the order to delete them is given. */
+void ipsec_child_hold(struct child *ch);
+void ipsec_child_put(struct child *ch);
+uint32_t ipsec_child_index(const struct child *ch);
+bool ipsec_child_tunnel_mode(const struct child *ch);
+/* True: an SCCRQ on it may be looked at; false when it has had its answers (E32). */
+bool ipsec_may_answer(const struct conn *k, uint64_t now_ms);
+void ipsec_answered(struct conn *k, uint64_t now_ms);
+
+/* ipsec.c */
+int ipsec_init(struct ctl *c);
+void ipsec_fini(struct ctl *c);
+void ipsec_punt(struct ctl *c, const struct dp_punt *p);
+void ipsec_poll(struct ctl *c);
 
 /* dest.c: matching a peer with the configuration, and the destinations of shows. */
 bool dest_match(const struct ctl *c, const struct l2tp_path *path,
@@ -181,6 +223,7 @@ void session_reply(void *ctx, struct l2tp_call *call);
 /* The engine's object of a live session, else NULL. */
 struct l2tp_call *session_engine(const struct session *s);
 void session_poll_closing(struct ctl *c);
+bool session_change_child(struct session *s);
 void session_record_free(struct session *s);
 /* Frees a session without ceremony; for ctl_free. */
 void session_drop(struct session *s);

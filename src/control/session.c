@@ -20,8 +20,10 @@ static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 
 	c->st.sessions.total++;
 	c->st.sessions.failed++;
-	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED)
+	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED) {
 		c->st.ss_refused_icrq++;
+		tn->conn->refused_icrq++;
+	}
 	if (log_limit_ok(&c->limit_refused_calls, c->now_ms, &skipped))
 		log_info(c->log,
 		         "event=session-refused tunnel=%u reason=\"%s\" result=%u error=%u "
@@ -102,6 +104,48 @@ static void set_path(struct session *s, const struct l2tp_tunnel_info *info, uin
 	s->dps.outer_df = g->outer_df;
 }
 
+/* Whose worker it is: in a connection that of its SAs. False: its SAs have just gone. */
+static bool take_owner(struct session *s, const struct tunnel *tn)
+{
+	if (tn->conn->kind == CONN_UDP) {
+		s->dps.worker = dp_owner_pick(s->ctl->dp);
+		return true;
+	}
+	s->child = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	if (s->child == NULL)
+		return false;
+	s->dps.worker = tn->conn->worker;
+	s->dps.child = ipsec_child_index(s->child);
+	return true;
+}
+
+/* Its child has lost its last SA. False: no other one carries it. */
+bool session_change_child(struct session *s)
+{
+	struct tunnel *tn = s->tunnel;
+	struct child *ch = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	struct child *old = s->child;
+
+	if (ch == NULL)
+		return false;
+	s->dps.child = ipsec_child_index(ch);
+	if (dp_session_update(s->ctl->dp, &s->dps) < 0) {
+		s->dps.child = ipsec_child_index(old);
+		return false;
+	}
+	ipsec_child_hold(ch);
+	s->child = ch;
+	ipsec_child_put(old);
+	return true;
+}
+
+static void let_go_of_child(struct session *s)
+{
+	if (s->child != NULL)
+		ipsec_child_put(s->child);
+	s->child = NULL;
+}
+
 static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
                                    uint16_t peer_session)
 {
@@ -121,10 +165,11 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 		if (++c->next_gen == 0)
 			c->next_gen = 1;
 		s->dps.gen = c->next_gen;
-		s->dps.worker = dp_owner_pick(c->dp);
 		l2tp_tunnel_info(t, &info);
 		set_path(s, &info, peer_session);
-		if (dp_session_add(c->dp, &s->dps) == 0) {
+		if (take_owner(s, tn) && dp_session_add(c->dp, &s->dps) == 0) {
+			if (s->child != NULL)
+				ipsec_child_hold(s->child);
 			s->serial = ++c->next_serial;
 			c->session_slot[s->slot] = s;
 			c->session_of_id[s->dps.session_id] = s;
@@ -278,6 +323,8 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);
 	if (dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
 		s->delete_again = true; /* the FIFO is full: ctl_tick tries again */
+	else
+		let_go_of_child(s);
 	TAILQ_INSERT_TAIL(&c->closing_sessions, s, wait_link);
 	log_down(s, res);
 }
@@ -293,6 +340,7 @@ void session_poll_closing(struct ctl *c)
 		    dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
 			break;
 		s->delete_again = false;
+		let_go_of_child(s);
 		if (!dp_applied(c->dp, s->ticket))
 			break; /* later ones have later tickets */
 		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);

@@ -206,6 +206,40 @@ static const struct ppp_ops link_ops = {
         .random = link_random,
 };
 
+/*
+ * What a link inside ESP can carry so that no outer packet is longer than 1,500 bytes (RFC 3193 3.2
+ * wants it known before the link is up, so it is reckoned for the longest suite and for NAT-T).
+ */
+#define OUTER_MTU     1500
+#define IP_HEADER     20
+#define UDP_HEADER    8
+#define ESP_HEAD_MAX  (8 + 16) /* SPI, sequence number, IV of AES-CBC */
+#define ESP_BLOCK_MAX 16
+#define ESP_TRAILER   2 /* pad length, next header */
+#define ESP_ICV_MAX   32 /* HMAC-SHA-512-256 */
+#define L2TP_HEADER   6 /* flags, tunnel id, session id */
+#define L2TP_LENGTH   2
+#define L2TP_SEQUENCE 4
+#define PPP_HEADER    4 /* ff 03, protocol */
+
+static uint16_t mtu_over_ipsec(const struct session *s)
+{
+	unsigned int n = OUTER_MTU - IP_HEADER - UDP_HEADER - ESP_HEAD_MAX - ESP_ICV_MAX;
+
+	n = n / ESP_BLOCK_MAX * ESP_BLOCK_MAX - ESP_TRAILER;
+	if (s->child != NULL && ipsec_child_tunnel_mode(s->child))
+		n -= IP_HEADER;
+	n -= UDP_HEADER + L2TP_HEADER + L2TP_SEQUENCE + PPP_HEADER; /* 1384 */
+	if (s->dps.length_bit && s->dps.sequencing)
+		n -= L2TP_LENGTH;
+	return (uint16_t)n;
+}
+
+static uint16_t at_most(uint16_t a, uint16_t b)
+{
+	return a < b ? a : b;
+}
+
 static void link_conf(const struct session *s, struct ppp_conf *pc)
 {
 	const struct cfg_interface_profile *ip = s->ifprof;
@@ -232,6 +266,10 @@ static void link_conf(const struct session *s, struct ppp_conf *pc)
 	        .dns = {ipaddr_to_v4(&ip->dns[0]), ipaddr_to_v4(&ip->dns[1])},
 	        .nbns = {ipaddr_to_v4(&ip->nbns[0]), ipaddr_to_v4(&ip->nbns[1])},
 	};
+	if (s->tunnel->conn->kind == CONN_IPSEC) {
+		pc->mru = at_most(pc->mru, mtu_over_ipsec(s));
+		pc->mtu = at_most(pc->mtu, mtu_over_ipsec(s));
+	}
 	snprintf(pc->local_name, sizeof(pc->local_name), "%s",
 	         h->local_host[0] != '\0' ? h->local_host : s->ctl->conf->system.host_name);
 }

@@ -56,6 +56,7 @@ static enum l2tp_verdict refuse(struct ctl *c, const struct l2tp_path *path,
 		        "event=tunnel-refused peer=%s host=\"%.*s\" reason=\"%s\" suppressed=%lu",
 		        endpoint_str(&path->remote, a, sizeof(a)), msg->host_name.len,
 		        (const char *)msg->host_name.p, why, skipped);
+	ipsec_answered(ctl_conn_find(c, path->conn), c->now_ms);
 	if (res->reason == L2TP_R_NONE)
 		fill_result(res, STOPCCN_NOT_AUTHORIZED, 0, L2TP_R_TUNNEL_REFUSED, why);
 	return L2TP_REFUSE;
@@ -66,9 +67,8 @@ void tunnel_fire(struct tunnel *tn, enum ss_reason r)
 	struct ctl *c = tn->ctl;
 	char a[ENDPOINT_STRLEN];
 
-	if (!tn->single_shot || !conn_fire(tn->conn, r, c->now_ms))
+	if (!tn->single_shot || !ctl_conn_fire(c, tn->conn, r))
 		return;
-	c->st.ss_fired[r]++;
 	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=%u reason=%s",
 	           tn->conn->id, endpoint_str(&tn->path.remote, a, sizeof(a)), tn->id,
 	           ss_reason_name(r));
@@ -235,6 +235,25 @@ static void tunnel_conf(const struct ctl *c, const struct tunnel *tn, struct l2t
 	memcpy(conf->secret, h->tunnel_password, conf->secret_len);
 }
 
+/*
+ * E11: a peer that lost our SCCRP and began anew. Its second SCCRQ is refused, and the first tunnel will
+ * time out and fire the latch: whoever reads the log should know why.
+ */
+static void note_restart(struct ctl *c, const struct conn *k)
+{
+	const struct tunnel *tn = LIST_FIRST(&k->live);
+	uint64_t skipped;
+
+	if (k->fired || tn == NULL || tn->established || !tn->single_shot ||
+	    !log_limit_ok(&c->limit_restart, c->now_ms, &skipped))
+		return;
+	log_notice(
+	        c->log,
+	        "event=single-shot-restart conn=%lu tunnel=%u text=\"second SCCRQ while the first "
+	        "tunnel is half-open; it will time out and fire\" suppressed=%lu",
+	        k->id, tn->id, skipped);
+}
+
 enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
                                  const struct l2tp_msg *msg, struct l2tp_tunnel_conf *conf,
                                  struct l2tp_result *res, void **user)
@@ -265,6 +284,8 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	guard = conn_guard_tunnel(k, h->single_shot_tunnel);
 	if (guard != SS_NONE) {
 		c->st.ss_refused_sccrq++;
+		k->refused_sccrq++;
+		note_restart(c, k);
 		return refuse(c, path, msg, res, "single-shot tunnel already fired");
 	}
 	tn = tunnel_new(c, path, k);
@@ -307,13 +328,17 @@ void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_
 		log_notice(c->log, "event=tunnel-rejected peer=%s reason=\"%s\" suppressed=%lu",
 		           endpoint_str(&path->remote, a, sizeof(a)), l2tp_reason_name(res->reason),
 		           skipped);
-	if (p == NULL || k == NULL || p->n_hosts != 1 || !p->hosts[0].single_shot_tunnel ||
-	    !p->hosts[0].enable_ipsec_transport)
+	if (k != NULL)
+		ipsec_answered(k, c->now_ms);
+	/* One that is used already has its tunnel; a second SCCRQ, bad or not, is only refused (T20). */
+	if (p == NULL || k == NULL || k->used_by_tunnel || p->n_hosts != 1 ||
+	    !p->hosts[0].single_shot_tunnel || !p->hosts[0].enable_ipsec_transport)
 		return;
-	if (conn_fire(k, SS_TUNNEL_FAILED, c->now_ms)) {
-		c->st.ss_fired[SS_TUNNEL_FAILED]++;
-		ctl_conn_disconnect(c, k);
-	}
+	if (!ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
+		return;
+	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=0 reason=%s", k->id,
+	           endpoint_str(&path->remote, a, sizeof(a)), ss_reason_name(SS_TUNNEL_FAILED));
+	ctl_conn_disconnect(c, k);
 }
 
 void tunnel_up(void *ctx, struct l2tp_tunnel *t)
@@ -387,6 +412,7 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	TAILQ_INSERT_TAIL(&c->dead_tunnels, tn, dead_link);
 	if (tn->single_shot)
 		ctl_conn_disconnect(c, tn->conn); /* B4: at the beginning */
+	conn_tunnel_gone(c, tn->conn);
 	/*
 	 * Over plain UDP a try that never was a tunnel leaves no record: a flood of forged addresses
 	 * must not fill the table. Over IPsec the record holds the connection (T23).

@@ -47,3 +47,4 @@ void register_errors(void);
 void register_rules(void);
 void register_files(void);
 void register_values(void);
+void register_ipsec(void);

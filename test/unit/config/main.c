@@ -106,6 +106,7 @@ int main(void)
 	register_rules();
 	register_files();
 	register_values();
+	register_ipsec();
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();
 	CU_cleanup_registry();

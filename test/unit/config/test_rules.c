@@ -249,7 +249,9 @@ static void test_warnings(void)
 	        "t:4: warning: host \"x\": failover-resync is not offered on single-shot tunnels\n"
 	        "t:5: warning: host \"x\": max-sessions 2 counts over all tunnels of the host; a "
 	        "single-shot tunnel carries one session all the same\n"
-	        "t:6: warning: host \"x\": this build has no IPsec: no tunnel of the host gets in\n"
+	        "t:6: warning: host \"x\": there is no ipsec-transport-profile: no tunnel of the "
+	        "host "
+	        "gets in\n"
 	        "t:7: warning: host \"x\": with disable-challenge the tunnel-password is not asked "
 	        "of the LAC\n");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "control/rig.h"
+#include "control/rig_ipsec.h"
 
 #include <CUnit/CUnit.h>
 #include <errno.h>
@@ -18,16 +19,6 @@ struct rig_packet {
 	size_t len;
 	uint8_t data[];
 };
-
-/* There is one data plane a process; the functions below get it as struct dp. */
-struct dp {
-	struct rig rig;
-};
-
-static struct rig *rig_of(const struct dp *dp)
-{
-	return (struct rig *)&((struct dp *)dp)->rig;
-}
 
 static uint64_t next_random(struct rig *r)
 {
@@ -62,6 +53,7 @@ int dp_tunnel_add(struct dp *dp, uint16_t id, const struct endpoint *local,
 {
 	CU_ASSERT_FALSE(rig_of(dp)->tunnel_known[id]);
 	rig_of(dp)->tunnel_known[id] = true;
+	rig_of(dp)->tunnel_conn[id] = conn;
 	return 0;
 }
 
@@ -77,12 +69,18 @@ uint16_t dp_owner_pick(struct dp *dp)
 	return 0;
 }
 
+uint16_t dp_n_workers(const struct dp *dp)
+{
+	return RIG_WORKERS;
+}
+
 int dp_session_add(struct dp *dp, const struct dp_session *s)
 {
 	struct rig_dps *d = &rig_of(dp)->dps[s->session_id];
 
 	CU_ASSERT_FALSE(d->used);
 	*d = (struct rig_dps){.s = *s, .used = true};
+	rig_session_child(rig_of(dp), s, 1);
 	return 0;
 }
 
@@ -92,6 +90,8 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 
 	if (!d->used || d->s.gen != s->gen)
 		return -ESTALE;
+	rig_session_child(rig_of(dp), &d->s, -1);
+	rig_session_child(rig_of(dp), s, 1);
 	d->s = *s;
 	return 0;
 }
@@ -102,6 +102,8 @@ int dp_session_del(struct dp *dp, uint16_t id, uint32_t gen, uint64_t *ticket)
 
 	CU_ASSERT_TRUE(r->dps[id].used && r->dps[id].s.gen == gen);
 	r->dps[id].used = false;
+	r->dps[id].deleted = true;
+	rig_session_child(r, &r->dps[id].s, -1);
 	*ticket = ++r->tickets;
 	return 0;
 }
@@ -122,9 +124,19 @@ int dp_session_stats(struct dp *dp, uint16_t id, uint32_t gen, struct dp_session
 }
 
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
-                uint32_t conn, const uint8_t *payload, size_t len)
+                uint32_t child, const uint8_t *payload, size_t len)
 {
-	post(rig_of(dp), false, dst, src, conn, payload, len);
+	struct rig *r = rig_of(dp);
+
+	if (child == 0) {
+		post(r, false, dst, src, 0, payload, len);
+		return 0;
+	}
+	if (child >= RIG_CHILDREN || !r->child[child].used)
+		return -ENOENT;
+	rig_check_send(r, child, payload, len);
+	if (rig_child_sends(r, child))
+		post(r, false, dst, src, r->child[child].c.conn, payload, len);
 	return 0;
 }
 
@@ -136,6 +148,8 @@ int dp_send_ppp(struct dp *dp, uint16_t id, uint32_t gen, const uint8_t *frame, 
 
 	if (!d->used || d->s.gen != gen)
 		return -ESTALE;
+	if (d->s.child != 0 && !rig_child_sends(r, d->s.child))
+		return 0;
 	pkt[2] = (uint8_t)(d->s.peer_tunnel_id >> 8);
 	pkt[3] = (uint8_t)d->s.peer_tunnel_id;
 	pkt[4] = (uint8_t)(d->s.peer_session_id >> 8);
@@ -213,6 +227,7 @@ static void want_disconnect(void *ctx, uint64_t conn)
 
 static const struct ctl_ops ctl_ops = {
         .ipsec_disconnect = want_disconnect,
+        .ike_send = rig_ike_send,
         .random = fill_random,
 };
 
@@ -225,8 +240,12 @@ static void data_in(struct rig *r, const struct rig_packet *k, const struct l2tp
 
 	if (!d->used || d->s.tunnel_id != h->tunnel_id || !endpoint_eq(&d->s.peer, &k->path.remote))
 		return;
-	if (h->data_len >= 4 && p[2] == 0x00 && p[3] == 0x21)
-		return; /* forwarded */
+	if (d->s.conn != k->path.conn)
+		return;
+	if (h->data_len >= 4 && p[2] == 0x00 && p[3] == 0x21) {
+		r->forwarded += d->s.open;
+		return;
+	}
 	punt.session_id = h->session_id;
 	punt.gen = d->s.gen;
 	ctl_punt(r->ctl, &punt, r->now_ms);
@@ -248,6 +267,8 @@ static void deliver(struct rig *r, const struct rig_packet *k)
 		return;
 	}
 	if (l2tp_hdr_parse(k->data, k->len, &h) < 0)
+		return;
+	if (k->path.conn != 0 && !rig_comes_in(r, &k->path, &h))
 		return;
 	if (!h.t) {
 		data_in(r, k, &h);
@@ -389,6 +410,7 @@ void rig_free(struct rig *r)
 	r->hold_tickets = false;
 	ctl_shutdown(r->ctl, r->now_ms);
 	rig_run(r, 200000);
+	rig_ipsec_end(r);
 	rig_run(r, (uint64_t)r->conf.l2tp.destruct_timeout_s * 1000 + 200000);
 	ctl_stats_get(r->ctl, &st);
 	CU_ASSERT_EQUAL(st.tunnels.live, 0);
@@ -398,6 +420,7 @@ void rig_free(struct rig *r)
 	CU_ASSERT_EQUAL(st.half_open, 0);
 	CU_ASSERT_EQUAL(st.destinations.live, 0);
 	CU_ASSERT_EQUAL(rig_count_dps(r), 0);
+	rig_ipsec_check_empty(r);
 	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "control/ctl.h"
+#include "control/ipsec.h"
 #include "load/lac.h"
 
 #include <stdbool.h>
@@ -14,12 +15,54 @@
 
 #define RIG_EVENTS 8192
 
+struct rig;
 struct rig_packet;
 
 /* What the fake data plane knows of a session. */
 struct rig_dps {
 	struct dp_session s;
 	bool used, deleted;
+};
+
+#define RIG_CHILDREN 2048
+#define RIG_SAS      8192
+#define RIG_SPIS     16384
+#define RIG_MSGS     512
+#define RIG_IKES     1024
+#define RIG_WORKERS  2
+
+struct rig_child {
+	struct dp_child c;
+	bool used, latched;
+	uint32_t n_in, n_out, n_sessions;
+};
+
+struct rig_sa {
+	struct dp_sa s;
+	dp_sa_id id; /* 0: free */
+};
+
+/* What the fake data plane was told, in order. */
+enum rig_op { RIG_LATCH, RIG_SEND, RIG_SA_ADD, RIG_SA_DEL, RIG_SA_USE, RIG_TERMINATE };
+
+struct rig_event {
+	enum rig_op op;
+	uint32_t child;
+	uint16_t type; /* of the message sent; 0: ZLB */
+};
+
+/* The fake charon: what the daemon sent, and what it was last answered. */
+struct rig_charon {
+	uint64_t instance;
+	uint32_t seq;
+	bool answered;
+	struct sslink_answer answer;
+	struct sslink_msg msgs[RIG_MSGS]; /* unasked ones */
+	uint32_t n_msgs, n_terminate, n_delete_child, n_soft, n_hard, n_mapping;
+	uint32_t ikes[RIG_IKES], n_ikes; /* up */
+	uint32_t next_spi;
+	bool stuck; /* does not read */
+	void (*hook)(struct rig *r, const struct sslink_msg *m);
 };
 
 struct rig {
@@ -39,6 +82,18 @@ struct rig {
 	uint32_t loss_percent;
 	struct rig_dps dps[65536];
 	bool tunnel_known[65536];
+	uint64_t tunnel_conn[65536];
+	struct rig_child child[RIG_CHILDREN]; /* 0: none */
+	struct rig_sa sa[RIG_SAS]; /* by id */
+	bool spi_used[RIG_SPIS];
+	uint32_t next_spi, n_spis, n_children, n_sas;
+	dp_sa_id next_sa;
+	uint32_t sa_limit; /* 0: none */
+	bool fifo_full; /* orders about SAs do not fit */
+	struct rig_event events[RIG_EVENTS];
+	uint32_t n_events;
+	uint64_t forwarded, latched_drops, no_sa_drops; /* data and SCCRQs that came in */
+	struct rig_charon charon;
 	uint64_t tickets;
 	bool hold_tickets; /* the workers do not acknowledge */
 	uint64_t applied;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Children: what tunnels and sessions are carried by, whichever SAs that takes over time. */
+#include "control/ipsec_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool same_key(const struct child *ch, const struct child_key *key)
+{
+	return ch->tunnel_mode == key->tunnel_mode && ch->local.port == key->local.port &&
+	       ch->peer.port == key->peer.port;
+}
+
+/* An SA of the child has followed its peer to this address. */
+static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
+{
+	const struct sa *sa;
+
+	TAILQ_FOREACH (sa, &ch->sas, link)
+		if (ipaddr_eq(&sa->peer.addr, addr))
+			return true;
+	return false;
+}
+
+struct child *child_find(const struct conn *k, const struct child_key *key)
+{
+	struct child *ch;
+
+	TAILQ_FOREACH (ch, &k->children, link)
+		if (same_key(ch, key) && ipaddr_eq(&ch->local.addr, &key->local.addr) &&
+		    ipaddr_eq(&ch->peer.addr, &key->peer.addr))
+			return ch;
+	/*
+	 * In transport mode the selectors name the outer address, so after a move behind a NAT those
+	 * of a rekeyed SA differ (E8). What is inside goes on under the old one.
+	 */
+	if (key->tunnel_mode)
+		return NULL;
+	TAILQ_FOREACH (ch, &k->children, link)
+		if (same_key(ch, key) && has_moved_to(ch, &key->peer.addr))
+			return ch;
+	return NULL;
+}
+
+struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *key)
+{
+	struct dp_child order = {
+	        .conn = k->id,
+	        .worker = k->worker,
+	        .local = key->local,
+	        .peer = key->peer,
+	};
+	struct child *ch;
+	int ret;
+
+	ch = calloc(1, sizeof(*ch));
+	if (ch == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	ch->conn = k;
+	ch->local = key->local;
+	ch->peer = key->peer;
+	ch->tunnel_mode = key->tunnel_mode;
+	TAILQ_INIT(&ch->sas);
+	ret = dp_child_add(c->dp, &order, &ch->index);
+	if (ret < 0) {
+		free(ch);
+		errno = -ret;
+		return NULL;
+	}
+	TAILQ_INSERT_HEAD(&k->children, ch, link);
+	k->n_children++;
+	c->ipsec->st.children_total++;
+	c->ipsec->st.children_now++;
+	return ch;
+}
+
+void child_latch(struct ctl *c, struct child *ch)
+{
+	if (!ch->latched)
+		dp_child_latch(c->dp, ch->index);
+	ch->latched = true;
+}
+
+/* Sessions find another child, or their tunnel ends as if IPsec had (E17). */
+static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
+{
+	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
+	bool ok = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote) != NULL;
+	struct session *s;
+
+	TAILQ_FOREACH (s, &tn->sessions, link)
+		if (ok && s->phase == SESSION_LIVE && s->child == gone)
+			ok = session_change_child(s);
+	if (!ok)
+		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
+}
+
+void child_leave(struct ctl *c, struct child *ch)
+{
+	struct conn *k = ch->conn;
+	struct tunnel *tn, *next;
+
+	TAILQ_REMOVE(&k->children, ch, link);
+	k->n_children--;
+	k->n_leaving++;
+	TAILQ_INSERT_TAIL(&c->ipsec->leaving, ch, link);
+	/* Only the tunnel itself leaves the list when it ends. */
+	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
+		rehome(c, tn, ch);
+	}
+}
+
+void child_check(struct ctl *c, struct child *ch)
+{
+	struct conn *k = ch->conn;
+	struct ike *e = k->ike;
+
+	if (!TAILQ_EMPTY(&ch->sas) || ch->any)
+		return;
+	child_leave(c, ch);
+	if (k->n_sas != 0 || k->down || k->ending)
+		return;
+	if (k->announced)
+		log_info(c->log, "event=ipsec-no-sa conn=%lu ike=%u", k->id, k->ike_id);
+	/* No one will tell the end of an IKE_SA that never was up, and of none at all. */
+	if (e == NULL ? !k->is_static : !e->up) {
+		ctl_conn_closed(c, k->id, c->now_ms);
+		if (e != NULL)
+			ike_maybe_free(e);
+	}
+}
+
+/* Indices of the data plane whose SAs and sessions have been ordered away. */
+void child_poll(struct ctl *c)
+{
+	struct child *ch, *next;
+
+	for (ch = TAILQ_FIRST(&c->ipsec->leaving); ch != NULL; ch = next) {
+		struct conn *k = ch->conn;
+
+		next = TAILQ_NEXT(ch, link);
+		if (ch->n_orders != 0 || ch->n_sessions != 0 || dp_child_del(c->dp, ch->index) < 0)
+			continue;
+		TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
+		k->n_leaving--;
+		c->ipsec->st.children_now--;
+		free(ch);
+		ctl_conn_release(c, k);
+	}
+}
+
+/* ---- for tunnels and sessions ---- */
+
+struct child *ipsec_child_of(const struct conn *k, const struct endpoint *local,
+                             const struct endpoint *peer)
+{
+	struct child *ch, *found = NULL;
+
+	TAILQ_FOREACH (ch, &k->children, link) {
+		if (ch->any)
+			return ch;
+		if (!ipaddr_eq(&ch->local.addr, &local->addr) ||
+		    !ipaddr_eq(&ch->peer.addr, &peer->addr) || ch->local.port != local->port)
+			continue;
+		if (ch->peer.port == peer->port)
+			return ch;
+		if (ch->peer.port == 0 && found == NULL)
+			found = ch;
+	}
+	return found;
+}
+
+void ipsec_child_hold(struct child *ch)
+{
+	ch->n_sessions++;
+}
+
+void ipsec_child_put(struct child *ch)
+{
+	ch->n_sessions--; /* one that leaves goes with the next turn */
+}
+
+uint32_t ipsec_child_index(const struct child *ch)
+{
+	return ch->index;
+}
+
+bool ipsec_child_tunnel_mode(const struct child *ch)
+{
+	return ch->tunnel_mode;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The connections: their table, the events of their latch, and their end. */
+#include "control/ipsec_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int conns_init(struct conns *t)
+{
+	t->bucket = calloc(CONN_BUCKETS, sizeof(*t->bucket));
+	t->slot = calloc(CONN_SLOTS, sizeof(*t->slot));
+	t->free_slot = calloc(CONN_SLOTS, sizeof(*t->free_slot));
+	return t->bucket == NULL || t->slot == NULL || t->free_slot == NULL ? -1 : 0;
+}
+
+static void conn_free(struct conn *k)
+{
+	free(k->profile);
+	free(k->remote_id);
+	free(k);
+}
+
+void conns_fini(struct conns *t)
+{
+	for (uint32_t i = 0; t->slot != NULL && i < t->n_slots; i++) {
+		struct conn *k = t->slot[i];
+		struct child *ch;
+
+		if (k == NULL)
+			continue;
+		while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
+			struct sa *sa;
+
+			while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
+				sa_leave_child(sa);
+				sa_free(sa);
+			}
+			TAILQ_REMOVE(&k->children, ch, link);
+			free(ch);
+		}
+		conn_free(k);
+	}
+	free(t->bucket);
+	free(t->slot);
+	free(t->free_slot);
+}
+
+struct conn *ctl_conn_find(const struct ctl *c, uint64_t id)
+{
+	struct conn *k;
+
+	if (id == 0)
+		return (struct conn *)&c->udp;
+	for (k = c->conns.bucket[id % CONN_BUCKETS]; k != NULL && k->id != id; k = k->next)
+		;
+	return k;
+}
+
+const struct conn *ctl_conn(const struct ctl *c, uint64_t conn)
+{
+	return ctl_conn_find(c, conn);
+}
+
+struct conn *conn_make(struct ctl *c)
+{
+	struct conns *t = &c->conns;
+	struct conn *k;
+
+	if (t->n_free == 0 && t->n_slots == CONN_SLOTS)
+		return NULL;
+	k = calloc(1, sizeof(*k));
+	if (k == NULL)
+		return NULL;
+	conn_init(k, ++t->last_id, CONN_IPSEC);
+	k->created_ms = c->now_ms;
+	k->slot = t->n_free > 0 ? t->free_slot[--t->n_free] : t->n_slots++;
+	t->slot[k->slot] = k;
+	k->next = t->bucket[k->id % CONN_BUCKETS];
+	t->bucket[k->id % CONN_BUCKETS] = k;
+	c->ipsec->st.conns_total++;
+	c->ipsec->st.conns_now++;
+	return k;
+}
+
+uint64_t ctl_conn_open(struct ctl *c)
+{
+	struct conn *k = conn_make(c);
+	struct child_key any = {0};
+	struct child *ch;
+
+	if (k == NULL)
+		return 0;
+	k->worker = dp_owner_pick(c->dp);
+	c->ipsec->load[k->worker]++;
+	ch = child_new(c, k, &any);
+	if (ch == NULL) {
+		k->down = true;
+		ctl_conn_release(c, k);
+		return 0;
+	}
+	ch->any = true;
+	return k->id;
+}
+
+void ctl_conn_release(struct ctl *c, struct conn *k)
+{
+	struct conns *t = &c->conns;
+	struct conn **at;
+
+	if (k->kind == CONN_UDP || !k->down || k->ending || k->tunnels != 0 || k->records != 0 ||
+	    k->n_children != 0 || k->n_leaving != 0 || k->n_removing != 0)
+		return;
+	for (at = &t->bucket[k->id % CONN_BUCKETS]; *at != k; at = &(*at)->next)
+		;
+	*at = k->next;
+	t->slot[k->slot] = NULL;
+	t->free_slot[t->n_free++] = k->slot;
+	c->ipsec->load[k->worker]--;
+	c->ipsec->st.conns_now--;
+	c->ipsec->st.orphans_now -= k->orphan;
+	conn_free(k);
+}
+
+bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r)
+{
+	struct child *ch;
+
+	if (!conn_fire(k, r, c->now_ms))
+		return false;
+	c->st.ss_fired[r]++;
+	TAILQ_FOREACH (ch, &k->children, link)
+		child_latch(c, ch);
+	return true;
+}
+
+void ctl_conn_disconnect(struct ctl *c, struct conn *k)
+{
+	if (!conn_take_disconnect(k))
+		return;
+	c->st.ipsec_disconnects++;
+	c->ipsec->st.disconnects++;
+	if (c->ops->ipsec_disconnect != NULL)
+		c->ops->ipsec_disconnect(c->ops_ctx, k->id);
+	if (k->ike != NULL || k->orphan || k->is_static || k->n_sas != 0)
+		conn_end(c, k);
+}
+
+/*
+ * Put off to the end of the call from outside: an answer to what brought this about may still have to
+ * leave through the SAs that go here (E14, E19).
+ */
+void conn_end(struct ctl *c, struct conn *k)
+{
+	struct child *ch;
+
+	if (k->ending)
+		return;
+	TAILQ_FOREACH (ch, &k->children, link)
+		child_latch(c, ch);
+	k->ending = true;
+	k->stripped = false;
+	TAILQ_INSERT_TAIL(&c->ipsec->ending, k, end_link);
+}
+
+void conn_strip(struct ctl *c, struct conn *k, bool tell)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
+		while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
+			struct sslink_msg m = {
+			        .type = SSLINK_DELETE_CHILD,
+			        .sa_id = {.spi = sa->spi, .inbound = true, .dst = sa->local.addr},
+			};
+
+			if (tell && sa->inbound)
+				ipsec_send(c, &m);
+			sa_remove(sa);
+		}
+		child_leave(c, ch);
+	}
+}
+
+/*
+ * What conn_end has put off. IKE's delete is sent when the workers have removed the SAs, so it cannot
+ * overtake the StopCCN, or its acknowledgement, that they sent before (RFC 3193 3.1).
+ */
+void conns_settle(struct ctl *c)
+{
+	struct conn *k, *next;
+
+	for (k = TAILQ_FIRST(&c->ipsec->ending); k != NULL; k = next) {
+		struct ike *e = k->ike;
+		bool own = e != NULL && e->conn == k;
+
+		next = TAILQ_NEXT(k, end_link);
+		if (!k->stripped) {
+			k->stripped = true;
+			conn_strip(c, k, e != NULL && !own);
+			next = TAILQ_NEXT(k, end_link);
+		}
+		if (k->n_removing != 0)
+			continue;
+		TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
+		k->ending = false;
+		if (k->down)
+			ctl_conn_release(c, k);
+		else if (own)
+			ike_terminate(e); /* its end will be told */
+		else
+			ctl_conn_closed(c, k->id, c->now_ms);
+	}
+}
+
+void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
+{
+	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
+	struct conn *k = ctl_conn_find(c, conn);
+	struct tunnel *tn;
+
+	if (k == NULL || k->kind == CONN_UDP || k->down)
+		return;
+	c->now_ms = now_ms;
+	k->down = true;
+	k->down_ms = now_ms;
+	if (k->announced)
+		log_info(c->log, "event=ipsec-down conn=%lu ike=%u", k->id, k->ike_id);
+	while ((tn = LIST_FIRST(&k->live)) != NULL)
+		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
+	conn_strip(c, k, false);
+	ike_detach(k);
+	if (k->n_leaving == 0)
+		ctl_conn_release(c, k);
+	else
+		child_poll(c);
+}
+
+void conn_tunnel_gone(struct ctl *c, struct conn *k)
+{
+	if (k->orphan && !k->down && k->tunnels == 0)
+		conn_end(c, k);
+}

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* IKE_SAs, and which connection each stands for (E1, E4, E5). */
+#include "control/ipsec_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct ike *ike_find(const struct ctl *c, uint32_t id)
+{
+	struct ike *e;
+
+	LIST_FOREACH (e, &c->ipsec->ikes[id % IKE_BUCKETS], link)
+		if (e->id == id)
+			return e;
+	return NULL;
+}
+
+uint16_t ipsec_pick_worker(struct ctl *c)
+{
+	uint16_t n = dp_n_workers(c->dp), best = 0;
+
+	for (uint16_t w = 1; w < n; w++)
+		if (c->ipsec->load[w] < c->ipsec->load[best])
+			best = w;
+	return best;
+}
+
+static void end_due(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct ike *e = arg;
+	struct ctl *c = e->ctl;
+
+	(void)t;
+	c->now_ms = now_ms;
+	ike_on_down(c, e->id);
+}
+
+static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
+{
+	struct ike *e = calloc(1, sizeof(*e));
+
+	if (e == NULL)
+		return NULL;
+	e->ctl = c;
+	e->id = id;
+	e->worker = worker;
+	LIST_INIT(&e->conns);
+	LIST_INIT(&e->spis);
+	timer_init(&e->end, end_due, e);
+	LIST_INSERT_HEAD(&c->ipsec->ikes[id % IKE_BUCKETS], e, link);
+	c->ipsec->load[worker]++;
+	c->ipsec->st.ike_sas++;
+	c->ipsec->st.ike_now++;
+	return e;
+}
+
+static void set_text(char **at, const char *text)
+{
+	char *copy;
+
+	if (*at != NULL && strcmp(*at, text) == 0)
+		return;
+	copy = strdup(text);
+	if (copy == NULL)
+		return;
+	free(*at);
+	*at = copy;
+}
+
+void ike_describe(const struct ike *e, struct conn *k)
+{
+	k->ike_id = e->id;
+	k->ike_version = e->version;
+	k->auth = e->auth;
+	if (e->profile != NULL)
+		set_text(&k->profile, e->profile);
+	if (e->remote_id != NULL)
+		set_text(&k->remote_id, e->remote_id);
+}
+
+/* What shows say of a connection: as its IKE_SA was last told of. */
+static void learn(struct ike *e, const struct sslink_ike *info)
+{
+	struct conn *k;
+
+	set_text(&e->profile, info->connection);
+	set_text(&e->remote_id, info->remote_id);
+	e->version = info->version;
+	e->local = info->local.addr;
+	if (info->auth != SSLINK_AUTH_UNKNOWN)
+		e->auth = info->auth;
+	LIST_FOREACH (k, &e->conns, ike_link)
+		ike_describe(e, k);
+}
+
+struct ike *ike_get(struct ctl *c, const struct sslink_ike *info)
+{
+	struct ike *e = ike_find(c, info->id);
+
+	if (e == NULL)
+		e = ike_new(c, info->id, ipsec_pick_worker(c));
+	if (e != NULL)
+		learn(e, info);
+	return e;
+}
+
+void ike_free(struct ike *e)
+{
+	struct ctl *c = e->ctl;
+	struct sa *sa;
+	struct conn *k;
+
+	while ((sa = LIST_FIRST(&e->spis)) != NULL)
+		sa_larval_free(sa);
+	while ((k = LIST_FIRST(&e->conns)) != NULL)
+		ike_detach(k);
+	timer_cancel(c->timers, &e->end);
+	LIST_REMOVE(e, link);
+	c->ipsec->load[e->worker]--;
+	c->ipsec->st.ike_now--;
+	free(e->profile);
+	free(e->remote_id);
+	free(e);
+}
+
+void ike_maybe_free(struct ike *e)
+{
+	if (!e->up && LIST_EMPTY(&e->spis) && LIST_EMPTY(&e->conns))
+		ike_free(e);
+}
+
+const char *ike_objection(struct ctl *c, const struct ike *e)
+{
+	struct conn *k = e->conn;
+
+	if (c->closing)
+		return "shutting down";
+	if (k == NULL || (!k->fired && !k->disconnecting && !k->down && !k->ending))
+		return e->retired ? "adopted by another IKE_SA, or terminated" : NULL;
+	c->ipsec->st.refused_latched++;
+	k->refused_sas++;
+	return k->fired ? "single-shot tunnel already fired" : "disconnecting";
+}
+
+struct conn *ike_conn(struct ike *e)
+{
+	struct ctl *c = e->ctl;
+	struct conn *k = e->conn;
+
+	if (k != NULL)
+		return k;
+	k = conn_make(c);
+	if (k == NULL)
+		return NULL;
+	k->worker = e->worker;
+	c->ipsec->load[k->worker]++;
+	c->ipsec->st.ike_auths++;
+	ike_attach(e, k, true);
+	return k;
+}
+
+void ike_attach(struct ike *e, struct conn *k, bool primary)
+{
+	if (k->ike != NULL)
+		ike_detach(k);
+	k->ike = e;
+	LIST_INSERT_HEAD(&e->conns, k, ike_link);
+	if (primary)
+		e->conn = k;
+	ike_describe(e, k);
+}
+
+void ike_detach(struct conn *k)
+{
+	struct ike *e = k->ike;
+
+	if (e == NULL)
+		return;
+	LIST_REMOVE(k, ike_link);
+	k->ike = NULL;
+	if (e->conn == k)
+		e->conn = NULL;
+}
+
+/* Without waiting for the peer (E31), nor for charon: its SAs are gone here already. */
+void ike_terminate(struct ike *e)
+{
+	struct ctl *c = e->ctl;
+	struct sslink_msg m = {
+	        .type = SSLINK_TERMINATE_IKE,
+	        .terminate = {.ike_id = e->id, .force = true},
+	};
+
+	e->retired = true;
+	e->terminate = c->ipsec->link != LINK_UP || !ipsec_send(c, &m);
+	if (!e->terminate)
+		timer_set(c->timers, &e->end, c->now_ms + TERMINATED_MS);
+}
+
+void ike_on_up(struct ctl *c, const struct sslink_ike *info)
+{
+	struct ike *e = info->id != 0 ? ike_get(c, info) : NULL;
+
+	if (e == NULL)
+		return;
+	e->up = true;
+	log_info(c->log, "event=ike-up ike=%u id=\"%s\" profile=%s version=%u", e->id,
+	         info->remote_id, info->connection, info->version);
+}
+
+void ike_on_down(struct ctl *c, uint32_t id)
+{
+	struct ike *e = ike_find(c, id);
+	struct conn *k;
+
+	if (e == NULL)
+		return;
+	log_info(c->log, "event=ike-down ike=%u id=\"%s\"", e->id,
+	         e->remote_id != NULL ? e->remote_id : "");
+	while ((k = LIST_FIRST(&e->conns)) != NULL) {
+		if (k->down)
+			ike_detach(k);
+		else
+			ctl_conn_closed(c, k->id, c->now_ms);
+	}
+	ike_free(e);
+}
+
+static void change_worker(struct ike *e, uint16_t worker)
+{
+	e->ctl->ipsec->load[e->worker]--;
+	e->worker = worker;
+	e->ctl->ipsec->load[worker]++;
+}
+
+/* The connection of an IKE_SA that has become another (E4). */
+static void move_conns(struct ike *from, struct ike *to)
+{
+	struct conn *k = from->conn, *other = to->conn;
+
+	if (k != NULL && other != NULL && other != k) {
+		/* One authentication, one connection: the elder one (E1). */
+		conn_strip(to->ctl, other, true);
+		ctl_conn_disconnect(to->ctl, other);
+		to->conn = NULL;
+	}
+	if (k != NULL) {
+		change_worker(to, k->worker);
+		ike_attach(to, k, true);
+	}
+	while ((k = LIST_FIRST(&from->conns)) != NULL)
+		ike_attach(to, k, false);
+}
+
+void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
+{
+	struct ike *old = ike_find(c, old_id), *e = ike_find(c, new_id);
+	struct conn *k;
+	struct sa *sa;
+
+	if (old == NULL || old_id == new_id || new_id == 0)
+		return;
+	c->ipsec->st.ike_rekeys++;
+	if (old->conn != NULL)
+		old->conn->ike_rekeys++;
+	log_debug(c->log, "event=ike-rekey ike=%u new=%u", old_id, new_id);
+	if (e == NULL) {
+		LIST_REMOVE(old, link);
+		old->id = new_id;
+		LIST_INSERT_HEAD(&c->ipsec->ikes[new_id % IKE_BUCKETS], old, link);
+		LIST_FOREACH (k, &old->conns, ike_link)
+			ike_describe(old, k);
+		return;
+	}
+	e->up |= old->up;
+	e->retired |= old->retired;
+	move_conns(old, e);
+	while ((sa = LIST_FIRST(&old->spis)) != NULL) {
+		LIST_REMOVE(sa, of_ike);
+		LIST_INSERT_HEAD(&e->spis, sa, of_ike);
+		sa->ike = e;
+		e->n_spis++;
+		old->n_spis--;
+	}
+	if (old->end.queued || old->terminate)
+		ike_terminate(e);
+	ike_free(old);
+}
+
+/* One connection of which an IKE_SA has adopted children. */
+static void adopt(struct ike *e, struct conn *k)
+{
+	struct ctl *c = e->ctl;
+	struct ike *old = k->ike;
+
+	if (k->ike == e || k->down)
+		return;
+	if (k->fired || k->disconnecting) {
+		log_notice(c->log,
+		           "event=ipsec-refused conn=%lu ike=%u reason=\"adopted children of a "
+		           "fired connection\"",
+		           k->id, e->id);
+		k->refused_sas++;
+		c->ipsec->st.refused_latched++;
+		conn_strip(c, k, true);
+		return;
+	}
+	if (e->conn == NULL)
+		change_worker(e, k->worker);
+	ike_attach(e, k, e->conn == NULL);
+	c->ipsec->st.orphans_now -= k->orphan;
+	k->orphan = false;
+	if (old != NULL)
+		old->retired = true;
+	c->ipsec->st.migrations++;
+	k->ike_rekeys++;
+	log_info(c->log, "event=ipsec-migrated conn=%lu old=%u ike=%u", k->id,
+	         old != NULL ? old->id : 0, e->id);
+}
+
+static void inherit(const struct ike *from, struct ike *to)
+{
+	to->version = from->version;
+	to->auth = from->auth;
+	to->local = from->local;
+	if (from->profile != NULL)
+		set_text(&to->profile, from->profile);
+	if (from->remote_id != NULL)
+		set_text(&to->remote_id, from->remote_id);
+}
+
+void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
+{
+	struct ike *old = ike_find(c, m->old_id), *e = ike_find(c, m->new_id);
+
+	if (m->new_id == 0 || m->old_id == m->new_id)
+		return;
+	if (e == NULL)
+		e = ike_new(c, m->new_id, old != NULL ? old->worker : ipsec_pick_worker(c));
+	if (e == NULL)
+		return;
+	e->up = true;
+	if (old != NULL && e->profile == NULL)
+		inherit(old, e);
+	/* Of those that are not known the connection is no more: what was adopted is a husk. */
+	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
+		struct sslink_msg gone = {
+		        .type = SSLINK_DELETE_CHILD,
+		        .sa_id = {.spi = m->spis[i], .inbound = true, .dst = e->local},
+		};
+
+		if (sa_find(c, m->spis[i], true, NULL) == NULL)
+			ipsec_send(c, &gone);
+	}
+	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
+		struct sa *sa = sa_find(c, m->spis[i], true, NULL);
+
+		if (sa != NULL && sa->child != NULL)
+			adopt(e, sa->child->conn);
+	}
+}
+
+void ike_on_child_rekey(struct ctl *c, const struct sslink_child_rekey *m)
+{
+	struct sa *sa = sa_find(c, m->new_spi_in, true, NULL);
+
+	c->ipsec->st.child_rekeys++;
+	if (sa != NULL && sa->child != NULL)
+		sa->child->conn->rekeys++;
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What the IPsec files of src/control share: IKE_SAs, children, SAs, and what waits for workers. */
+#pragma once
+
+#include "control/ctl_int.h"
+#include "control/ipsec.h"
+
+#define CHILDREN_MAX   64 /* a connection, and SPIs given out but not yet used a IKE_SA */
+#define CHILD_SAS_MAX  8 /* a child and direction */
+#define LARVAL_MS      165000 /* an SPI without an SA: as long as charon lets the kernel keep one */
+#define USE_MS         2000 /* a new outbound SA is used by then whatever its pair has seen */
+#define TERMINATED_MS  60000 /* a terminated IKE_SA is gone by then, told or not */
+#define ORPHAN_LIFE_MS 3600000 /* of an unused orphan whose SAs have no hard lifetime */
+#define L2TP_PORT      1701
+
+/* An IKE_SA, by charon's id. */
+struct ike {
+	uint32_t id;
+	uint16_t worker;
+	bool up; /* charon said so: it will also say when it is down */
+	bool retired; /* its children were adopted by another: it gets no new ones (E4) */
+	bool terminate; /* to be terminated as soon as there is a link */
+	uint8_t version, auth; /* these as last told */
+	struct ipaddr local;
+	char *profile, *remote_id; /* NULL: not told */
+	uint32_t seen; /* the link that last replayed an SA of it */
+	uint32_t n_spis;
+	struct conn *conn; /* what new CHILD_SAs belong to; NULL: none yet */
+	LIST_HEAD(, conn) conns; /* it, and those adopted beside it */
+	LIST_HEAD(, sa) spis; /* given out, no SA yet */
+	struct timer end;
+	LIST_ENTRY(ike) link;
+	struct ctl *ctl;
+};
+LIST_HEAD(ike_list, ike);
+
+/* A lineage of SAs between one pair of ports (dp.h). */
+struct child {
+	struct conn *conn;
+	uint32_t index; /* of the data plane */
+	bool tunnel_mode;
+	bool latched;
+	bool any; /* made without IKE: takes any path */
+	struct endpoint local, peer; /* inner; peer.port 0: any */
+	TAILQ_HEAD(, sa) sas; /* newest first */
+	uint32_t n_in, n_out;
+	uint32_t n_orders; /* SAs whose removal a worker has not taken yet */
+	uint32_t n_sessions; /* .. and sessions */
+	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
+};
+
+enum sa_state {
+	SA_LARVAL, /* an SPI alone */
+	SA_ADDING, /* ordered, not applied */
+	SA_LIVE,
+	SA_REMOVING,
+};
+
+/* The order for an SA that did not fit into the worker's FIFO; it holds keys. */
+struct sa_order {
+	struct dp_sa sa;
+	uint8_t enc_key[SSLINK_KEY_MAX], auth_key[SSLINK_KEY_MAX];
+};
+
+struct sa {
+	uint32_t spi;
+	enum sa_state state;
+	bool inbound, encap, esn;
+	bool paired; /* inbound: an outbound one has it */
+	bool soft_told;
+	bool soft_due, moved; /* charon has to be told, and there was no link */
+	bool again; /* the order under way did not fit yet */
+	bool waits; /* in the queue */
+	uint16_t worker;
+	uint32_t seen; /* the link that last replayed it, or made it */
+	struct ike *ike; /* larval: whose SPI */
+	struct child *child; /* NULL: larval */
+	struct conn *conn;
+	dp_sa_id id; /* 0: the data plane does not have it */
+	struct endpoint local, peer; /* outer */
+	struct endpoint moved_to;
+	uint64_t moved_ms;
+	struct esp_suite suite;
+	uint32_t replay_window;
+	uint64_t created_ms, use_at, soft_at, hard_at; /* UINT64_MAX: never */
+	uint64_t ticket;
+	struct sa_order *order; /* NULL: given */
+	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
+	struct timer timer;
+	LIST_ENTRY(sa) by_spi, by_id, of_ike;
+	TAILQ_ENTRY(sa) link, wait;
+	struct ctl *ctl;
+};
+LIST_HEAD(sa_list, sa);
+TAILQ_HEAD(sa_tailq, sa);
+TAILQ_HEAD(conn_tailq, conn);
+
+enum link_state { LINK_DOWN, LINK_HELLO, LINK_SYNC, LINK_UP };
+
+#define IKE_BUCKETS 16384
+#define SA_BUCKETS  65536
+
+struct ipsec {
+	uint64_t instance; /* ours */
+	uint64_t charon; /* the instance that the ids are of */
+	enum link_state link;
+	uint32_t link_no; /* counts links; an answer goes to the link that asked */
+	struct ike_list *ikes;
+	struct sa_list *by_spi, *by_id;
+	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
+	uint32_t n_waiting;
+	struct child_tailq leaving;
+	struct conn_tailq ending;
+	uint32_t load[DP_MAX_WORKERS]; /* IKE_SAs and connections */
+	struct log_limit limit_refused;
+	struct ctl_ipsec_stats st;
+};
+
+/* ipsec.c */
+bool ipsec_send(struct ctl *c, struct sslink_msg *m); /* false: no link */
+void ipsec_answer(struct ctl *c, uint32_t seq, enum sslink_status status);
+/* The same, and a line in the log, of which there is a limit. k may be NULL. */
+void ipsec_refuse(struct ctl *c, const struct sslink_msg *m, const struct sslink_ike *ike,
+                  struct conn *k, enum sslink_status status, const char *why);
+
+/* ike.c */
+struct ike *ike_find(const struct ctl *c, uint32_t id);
+/* Finds or makes; learns what is told. NULL: no memory. */
+struct ike *ike_get(struct ctl *c, const struct sslink_ike *info);
+void ike_free(struct ike *e);
+/* Frees one that nobody would ever say the end of. */
+void ike_maybe_free(struct ike *e);
+/* Why it gets no new SA; NULL: it may. Counts on its connection. */
+const char *ike_objection(struct ctl *c, const struct ike *e);
+/* Its connection, made when it has none. NULL: no room. */
+struct conn *ike_conn(struct ike *e);
+/* Tells it to a connection: what shows say. */
+void ike_describe(const struct ike *e, struct conn *k);
+void ike_attach(struct ike *e, struct conn *k, bool primary);
+void ike_detach(struct conn *k);
+void ike_terminate(struct ike *e);
+void ike_on_up(struct ctl *c, const struct sslink_ike *info);
+void ike_on_down(struct ctl *c, uint32_t id);
+void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id);
+void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m);
+void ike_on_child_rekey(struct ctl *c, const struct sslink_child_rekey *m);
+uint16_t ipsec_pick_worker(struct ctl *c);
+
+/* sync.c */
+/* Another charon: the ids that were known mean nothing to it. */
+void sync_forget(struct ctl *c);
+void sync_on_sa(struct ctl *c, const struct sslink_msg *m);
+void sync_end(struct ctl *c);
+
+/* child.c */
+/* What a pair of selectors stands for. */
+struct child_key {
+	struct endpoint local, peer;
+	struct endpoint outer_peer;
+	bool tunnel_mode;
+};
+struct child *child_find(const struct conn *k, const struct child_key *key);
+/* NULL with errno of the data plane's error. */
+struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *key);
+void child_latch(struct ctl *c, struct child *ch);
+/* Ends a child that has no SA left, and the tunnels that have no other. */
+void child_check(struct ctl *c, struct child *ch);
+void child_leave(struct ctl *c, struct child *ch);
+void child_poll(struct ctl *c);
+
+/* ipsec_sa.c */
+struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst);
+struct sa *sa_find_id(const struct ctl *c, dp_sa_id id);
+void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m);
+void sa_on_del(struct ctl *c, const struct sslink_msg *m);
+void sa_on_query(struct ctl *c, const struct sslink_msg *m);
+void sa_on_update(struct ctl *c, const struct sslink_msg *m);
+/* From now on it is not known any more; its memory goes when the worker has let go of it. */
+void sa_remove(struct sa *sa);
+void sa_larval_free(struct sa *sa);
+void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
+void sa_arm(struct sa *sa);
+void sa_event(struct ctl *c, const struct dp_punt *p);
+void sa_poll(struct ctl *c);
+struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound);
+void sa_free(struct sa *sa);
+void sa_order_free(struct sa *sa); /* wipes its keys */
+void sa_hash(struct sa *sa);
+void sa_unhash(struct sa *sa);
+void sa_answer(struct sa *sa, enum sslink_status status);
+void sa_wait(struct sa *sa);
+/* Unlinks from its child and counts. */
+void sa_leave_child(struct sa *sa);
+
+/* sa_add.c */
+void sa_on_add(struct ctl *c, const struct sslink_msg *m);
+void sa_join_child(struct sa *sa, struct child *ch);
+/* Gives the order again that did not fit. False: still does not, or was refused and is gone. */
+bool sa_order_again(struct sa *sa);
+void sa_applied(struct sa *sa);
+
+/* suite.c */
+/* IKEv2 transform ids and lengths to a suite. False: not supported. */
+bool suite_of(uint16_t enc_alg, uint16_t enc_key_len, uint16_t auth_alg, uint16_t auth_key_len,
+              struct esp_suite *out);
+/* Key lengths of a static SA's suite. False: not one of those (ctl_static_sa). */
+bool suite_keys(const struct esp_suite *s, uint16_t *enc_key_len, uint16_t *auth_key_len);
+
+/* conns.c */
+struct conn *conn_make(struct ctl *c); /* CONN_IPSEC; NULL: no room */
+/* All SAs go: orders to the workers, in the FIFO after what was sent before. */
+void conn_strip(struct ctl *c, struct conn *k, bool tell);
+void conn_end(struct ctl *c, struct conn *k); /* strip, then terminate: at the next settling */

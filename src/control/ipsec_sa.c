@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* SPIs and SAs: their tables, lifetimes, changes and removal. Making them is sa_add.c's. */
+#include "control/ipsec_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS    10 /* an order that did not fit */
+#define MOVED_AGAIN 1000 /* the same news of a move at most so often */
+
+static struct sa_list *spi_bucket(const struct ctl *c, uint32_t spi)
+{
+	return &c->ipsec->by_spi[(spi ^ spi >> 16) % SA_BUCKETS];
+}
+
+/* Ours are unique; a peer's is so together with its address. */
+struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst)
+{
+	struct sa *sa;
+
+	LIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
+		if (sa->spi == spi && sa->inbound == inbound &&
+		    (inbound || ipaddr_eq(&sa->peer.addr, dst)))
+			return sa;
+	return NULL;
+}
+
+struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
+{
+	struct sa *sa;
+
+	LIST_FOREACH (sa, &c->ipsec->by_id[id % SA_BUCKETS], by_id)
+		if (sa->id == id)
+			return sa;
+	return NULL;
+}
+
+void sa_hash(struct sa *sa)
+{
+	LIST_INSERT_HEAD(&sa->ctl->ipsec->by_id[sa->id % SA_BUCKETS], sa, by_id);
+}
+
+void sa_answer(struct sa *sa, enum sslink_status status)
+{
+	struct ctl *c = sa->ctl;
+
+	if (sa->answer_link == c->ipsec->link_no && sa->answer_link != 0)
+		ipsec_answer(c, sa->answer_seq, status);
+	sa->answer_link = 0;
+}
+
+void sa_wait(struct sa *sa)
+{
+	if (sa->waits)
+		return;
+	sa->waits = true;
+	TAILQ_INSERT_TAIL(&sa->ctl->ipsec->waiting, sa, wait);
+	sa->ctl->ipsec->n_waiting++;
+}
+
+static void stop_waiting(struct sa *sa)
+{
+	if (!sa->waits)
+		return;
+	sa->waits = false;
+	TAILQ_REMOVE(&sa->ctl->ipsec->waiting, sa, wait);
+	sa->ctl->ipsec->n_waiting--;
+}
+
+void sa_order_free(struct sa *sa)
+{
+	if (sa->order == NULL)
+		return;
+	explicit_bzero(sa->order, sizeof(*sa->order));
+	free(sa->order);
+	sa->order = NULL;
+}
+
+static void on_timer(struct timer *t, void *arg, uint64_t now_ms);
+
+struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
+{
+	struct sa *sa = calloc(1, sizeof(*sa));
+
+	if (sa == NULL)
+		return NULL;
+	sa->ctl = c;
+	sa->spi = spi;
+	sa->inbound = inbound;
+	sa->created_ms = c->now_ms;
+	sa->use_at = sa->soft_at = sa->hard_at = UINT64_MAX;
+	sa->seen = c->ipsec->link_no;
+	timer_init(&sa->timer, on_timer, sa);
+	LIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
+	return sa;
+}
+
+/* Everything but its memory and the tables of those that the data plane has. */
+static void forget(struct sa *sa)
+{
+	timer_cancel(sa->ctl->timers, &sa->timer);
+	LIST_REMOVE(sa, by_spi);
+	if (sa->id != 0)
+		LIST_REMOVE(sa, by_id);
+}
+
+void sa_free(struct sa *sa)
+{
+	if (sa->state != SA_REMOVING)
+		forget(sa);
+	stop_waiting(sa);
+	sa_order_free(sa);
+	free(sa);
+}
+
+void sa_leave_child(struct sa *sa)
+{
+	struct child *ch = sa->child;
+	struct conn *k = ch->conn;
+
+	TAILQ_REMOVE(&ch->sas, sa, link);
+	if (sa->inbound)
+		ch->n_in--;
+	else
+		ch->n_out--;
+	sa->ctl->ipsec->st.sas_now--;
+	if (--k->n_sas == 0)
+		sa->ctl->ipsec->st.conns_up--;
+}
+
+void sa_arm(struct sa *sa)
+{
+	uint64_t at = sa->use_at < sa->soft_at ? sa->use_at : sa->soft_at;
+
+	if (sa->hard_at < at)
+		at = sa->hard_at;
+	if (at == UINT64_MAX)
+		timer_cancel(sa->ctl->timers, &sa->timer);
+	else
+		timer_set(sa->ctl->timers, &sa->timer, at);
+}
+
+/* ---- SPIs without an SA ---- */
+
+void sa_larval_free(struct sa *sa)
+{
+	dp_spi_put(sa->ctl->dp, sa->spi);
+	LIST_REMOVE(sa, of_ike);
+	sa->ike->n_spis--;
+	sa_free(sa);
+}
+
+void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
+{
+	const struct sslink_ike *info = &m->get_spi.ike;
+	struct ike *e = info->id != 0 ? ike_get(c, info) : NULL;
+	struct sslink_msg ok = {.type = SSLINK_ANSWER, .seq = m->seq};
+	const char *why;
+	struct sa *sa;
+
+	if (e == NULL) {
+		ipsec_refuse(c, m, info, NULL, info->id != 0 ? SSLINK_NO_RESOURCES : SSLINK_REFUSED,
+		             info->id != 0 ? "no memory" : "no IKE_SA");
+		return;
+	}
+	why = ike_objection(c, e);
+	if (why != NULL) {
+		ipsec_refuse(c, m, info, e->conn, SSLINK_REFUSED, why);
+		ike_maybe_free(e);
+		return;
+	}
+	if (e->n_spis >= CHILDREN_MAX ||
+	    dp_spi_get(c->dp, e->conn != NULL ? e->conn->worker : e->worker, &ok.answer.spi) < 0) {
+		ipsec_refuse(c, m, info, e->conn, SSLINK_NO_RESOURCES, "no SPI");
+		ike_maybe_free(e);
+		return;
+	}
+	sa = sa_new(c, ok.answer.spi, true);
+	if (sa == NULL) {
+		dp_spi_put(c->dp, ok.answer.spi);
+		ipsec_refuse(c, m, info, e->conn, SSLINK_NO_RESOURCES, "no memory");
+		return;
+	}
+	sa->state = SA_LARVAL;
+	sa->worker = e->conn != NULL ? e->conn->worker : e->worker;
+	sa->ike = e;
+	LIST_INSERT_HEAD(&e->spis, sa, of_ike);
+	e->n_spis++;
+	sa->hard_at = c->now_ms + LARVAL_MS;
+	sa_arm(sa);
+	ipsec_send(c, &ok);
+}
+
+/* ---- removal ---- */
+
+static bool order_delete(struct sa *sa)
+{
+	int ret = dp_sa_del(sa->ctl->dp, sa->id, &sa->ticket);
+
+	sa->again = ret == -EAGAIN;
+	if (sa->again)
+		return false;
+	if (ret < 0)
+		sa->ticket = 0;
+	sa->child->n_orders--;
+	return true;
+}
+
+void sa_remove(struct sa *sa)
+{
+	struct ctl *c = sa->ctl;
+
+	if (sa->answer_link != 0)
+		sa_answer(sa, SSLINK_REFUSED); /* what was to be answered has come to nothing */
+	sa_leave_child(sa);
+	if (sa->id == 0) { /* its order waited for room and never was given */
+		if (sa->inbound)
+			dp_spi_put(c->dp, sa->spi);
+		sa_free(sa);
+		return;
+	}
+	forget(sa);
+	sa->state = SA_REMOVING;
+	sa->child->n_orders++;
+	sa->conn->n_removing++;
+	order_delete(sa);
+	sa_wait(sa);
+}
+
+static void removed(struct sa *sa)
+{
+	struct conn *k = sa->conn;
+	struct ctl *c = sa->ctl;
+
+	sa_answer(sa, SSLINK_OK);
+	k->n_removing--;
+	sa_free(sa);
+	ctl_conn_release(c, k);
+}
+
+void sa_on_del(struct ctl *c, const struct sslink_msg *m)
+{
+	struct sa *sa = sa_find(c, m->sa_id.spi, m->sa_id.inbound, &m->sa_id.dst);
+	struct ike *e;
+	struct child *ch;
+
+	if (sa == NULL) { /* what is wanted is so: it was removed here first (E31) */
+		ipsec_answer(c, m->seq, SSLINK_OK);
+		return;
+	}
+	if (sa->state == SA_LARVAL) {
+		e = sa->ike;
+		sa_larval_free(sa);
+		ike_maybe_free(e);
+		ipsec_answer(c, m->seq, SSLINK_OK);
+		return;
+	}
+	ch = sa->child;
+	if (sa->id == 0) {
+		sa_remove(sa);
+		ipsec_answer(c, m->seq, SSLINK_OK);
+	} else {
+		sa_remove(sa);
+		sa->answer_seq = m->seq;
+		sa->answer_link = c->ipsec->link_no;
+	}
+	child_check(c, ch);
+}
+
+/* ---- lifetimes ---- */
+
+static void tell_expire(struct sa *sa, bool hard)
+{
+	struct sslink_msg m = {
+	        .type = SSLINK_EXPIRE,
+	        .expire = {.spi = sa->spi,
+	                   .inbound = sa->inbound,
+	                   .hard = hard,
+	                   .dst = sa->inbound ? sa->local.addr : sa->peer.addr},
+	};
+	bool told = sa->ctl->ipsec->link == LINK_UP && ipsec_send(sa->ctl, &m);
+
+	if (!hard)
+		sa->soft_due = !told;
+}
+
+static void tell_move(struct sa *sa)
+{
+	struct sslink_msg m = {
+	        .type = SSLINK_MAPPING,
+	        .mapping = {.spi = sa->spi, .local = sa->local, .remote = sa->moved_to},
+	};
+
+	sa->moved = sa->ctl->ipsec->link != LINK_UP || !ipsec_send(sa->ctl, &m);
+}
+
+void sa_tell(struct sa *sa)
+{
+	if (sa->soft_due)
+		tell_expire(sa, false);
+	if (sa->moved)
+		tell_move(sa);
+}
+
+static void soft(struct sa *sa)
+{
+	sa->soft_at = UINT64_MAX;
+	if (sa->soft_told)
+		return;
+	sa->soft_told = true;
+	sa->ctl->ipsec->st.soft_expires++;
+	tell_expire(sa, false);
+}
+
+/*
+ * The end of its keys: nothing may pass it, whether charon lives or not (E31). charon deletes the
+ * CHILD_SA on the news, and finds it gone.
+ */
+static void hard(struct sa *sa)
+{
+	struct ctl *c = sa->ctl;
+	struct child *ch = sa->child;
+
+	c->ipsec->st.hard_expires++;
+	log_info(c->log, "event=ipsec-expired conn=%lu spi=%08x direction=%s", ch->conn->id,
+	         sa->spi, sa->inbound ? "in" : "out");
+	tell_expire(sa, true);
+	sa_remove(sa);
+	child_check(c, ch);
+}
+
+static void on_timer(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct sa *sa = arg;
+	struct ctl *c = sa->ctl;
+	struct ike *e;
+
+	(void)t;
+	c->now_ms = now_ms;
+	if (sa->state == SA_LARVAL) {
+		e = sa->ike;
+		sa_larval_free(sa);
+		ike_maybe_free(e);
+		return;
+	}
+	if (sa->hard_at <= now_ms) {
+		hard(sa);
+		return;
+	}
+	if (sa->use_at <= now_ms)
+		sa->use_at = dp_sa_use(c->dp, sa->id) == -EAGAIN ? now_ms + RETRY_MS : UINT64_MAX;
+	if (sa->soft_at <= now_ms)
+		soft(sa);
+	sa_arm(sa);
+}
+
+/* ---- changes ---- */
+
+void sa_on_query(struct ctl *c, const struct sslink_msg *m)
+{
+	struct sa *sa = sa_find(c, m->sa_id.spi, m->sa_id.inbound, &m->sa_id.dst);
+	struct sslink_msg ok = {.type = SSLINK_ANSWER, .seq = m->seq};
+	struct dp_sa_stats st;
+
+	if (sa == NULL || sa->id == 0 || dp_sa_stats(c->dp, sa->id, &st) < 0) {
+		ipsec_answer(c, m->seq, SSLINK_REFUSED);
+		return;
+	}
+	ok.answer.a = st.bytes;
+	ok.answer.b = st.packets;
+	ok.answer.c = st.used ? st.idle_ms / 1000 : UINT64_MAX;
+	ipsec_send(c, &ok);
+}
+
+/* 0, or -EAGAIN: it is tried again. */
+static int order_update(struct sa *sa)
+{
+	int ret = dp_sa_update(sa->ctl->dp, sa->id, &sa->local, &sa->peer, sa->encap);
+
+	sa->again = ret == -EAGAIN;
+	if (ret == -EAGAIN)
+		sa_wait(sa);
+	else
+		sa_answer(sa, ret == 0 ? SSLINK_OK : SSLINK_REFUSED);
+	return ret;
+}
+
+static void move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
+                 bool encap)
+{
+	struct conn *k = sa->child->conn;
+
+	sa->local = *local;
+	sa->peer = *peer;
+	sa->encap = encap;
+	sa->moved = false;
+	k->local = *local;
+	k->peer = *peer;
+	k->encap = encap;
+	if (sa->state == SA_ADDING && sa->order != NULL) {
+		sa->order->sa.local = *local;
+		sa->order->sa.peer = *peer;
+		sa->order->sa.encap = encap;
+	}
+}
+
+void sa_on_update(struct ctl *c, const struct sslink_msg *m)
+{
+	const struct sslink_update_sa *u = &m->update_sa;
+	struct sa *sa = sa_find(c, u->spi, u->inbound, &u->dst.addr);
+	const struct endpoint *local = u->inbound ? &u->new_dst : &u->new_src;
+	const struct endpoint *peer = u->inbound ? &u->new_src : &u->new_dst;
+
+	if (sa == NULL || sa->state != SA_LIVE) {
+		ipsec_refuse(c, m, NULL, NULL, SSLINK_REFUSED, "no such SA");
+		return;
+	}
+	if (ipaddr_to_v4(&local->addr) == 0 || ipaddr_to_v4(&peer->addr) == 0 ||
+	    (u->encap && (local->port == 0 || peer->port == 0))) {
+		ipsec_refuse(c, m, NULL, sa->child->conn, SSLINK_UNSUPPORTED, "address or port");
+		return;
+	}
+	sa_answer(sa, SSLINK_REFUSED); /* an older update that never fitted is overtaken */
+	if (sa->inbound) {
+		c->ipsec->st.nat_moves++;
+		sa->child->conn->nat_moves++;
+	}
+	move(sa, local, peer, u->encap);
+	sa->answer_seq = m->seq;
+	sa->answer_link = c->ipsec->link_no;
+	order_update(sa);
+}
+
+/*
+ * The peer's newest authenticated packet came from elsewhere (RFC 3948 5.2). charon decides, and
+ * answers with UPDATE_SA for both SAs; while there is none, what is known here must do.
+ */
+static void moved(struct sa *sa, const struct endpoint *to)
+{
+	struct ctl *c = sa->ctl;
+	struct sa *other;
+
+	if (endpoint_eq(&sa->moved_to, to) && c->now_ms < sa->moved_ms + MOVED_AGAIN)
+		return;
+	sa->moved_to = *to;
+	sa->moved_ms = c->now_ms;
+	tell_move(sa);
+	if (c->ipsec->link != LINK_DOWN || !sa->encap)
+		return;
+	c->ipsec->st.nat_moves++;
+	sa->child->conn->nat_moves++;
+	TAILQ_FOREACH (other, &sa->child->sas, link) {
+		if (other->state != SA_LIVE || !endpoint_eq(&other->local, &sa->local))
+			continue;
+		move(other, &other->local, to, true);
+		order_update(other);
+	}
+	sa->moved = true;
+}
+
+void sa_event(struct ctl *c, const struct dp_punt *p)
+{
+	struct sa *sa = sa_find_id(c, p->sa);
+
+	if (sa == NULL || sa->state == SA_REMOVING) {
+		c->st.stale_punts++;
+		return;
+	}
+	switch (p->sa_event) {
+	case DP_SA_SOFT:
+		soft(sa);
+		sa_arm(sa);
+		break;
+	case DP_SA_HARD:
+		hard(sa);
+		break;
+	case DP_SA_MAPPING:
+		if (sa->inbound)
+			moved(sa, &p->src);
+		break;
+	case DP_SA_FIRST:
+		log_debug(c->log, "event=ipsec-used conn=%lu spi=%08x", sa->child->conn->id,
+		          sa->spi);
+		break;
+	}
+}
+
+/* ---- what waits for the workers ---- */
+
+/* Whoever has to wait on goes to the queue's end again. */
+static void turn(struct sa *sa)
+{
+	struct ctl *c = sa->ctl;
+
+	stop_waiting(sa);
+	switch (sa->state) {
+	case SA_ADDING:
+		if (sa->order != NULL && !sa_order_again(sa))
+			return;
+		if (dp_applied(c->dp, sa->ticket))
+			sa_applied(sa);
+		else
+			sa_wait(sa);
+		break;
+	case SA_LIVE:
+		if (sa->again)
+			order_update(sa);
+		break;
+	case SA_REMOVING:
+		if ((sa->again && !order_delete(sa)) ||
+		    (sa->ticket != 0 && !dp_applied(c->dp, sa->ticket)))
+			sa_wait(sa);
+		else
+			removed(sa);
+		break;
+	default:
+		break;
+	}
+}
+
+void sa_poll(struct ctl *c)
+{
+	/* As many as there are now; what a turn frees is out of the queue, and then fewer are left. */
+	for (uint32_t n = c->ipsec->n_waiting; n > 0 && !TAILQ_EMPTY(&c->ipsec->waiting); n--)
+		turn(TAILQ_FIRST(&c->ipsec->waiting));
+}

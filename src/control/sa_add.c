@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* ADD_SA: what is accepted, where it belongs, and the order to the worker. */
+#include "control/ipsec_int.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool one_v4(const struct sslink_ts *ts)
+{
+	return ts->first.family == AF_INET && ipaddr_eq(&ts->first, &ts->last) &&
+	       !ipaddr_is_any(&ts->first);
+}
+
+static bool any_port(const struct sslink_ts *ts)
+{
+	return ts->port_first == 0 && ts->port_last == 0xffff;
+}
+
+/* RFC 3193 4: UDP between our port 1701 and one port of the peer's, or any. NULL: good. */
+static const char *read_selectors(const struct sslink_add_sa *a, struct child_key *key)
+{
+	const struct sslink_ts *us = &a->local_ts, *them = &a->remote_ts;
+
+	if (!one_v4(us) || !one_v4(them))
+		return "selectors are not one IPv4 address each";
+	if (us->proto != IPPROTO_UDP || them->proto != IPPROTO_UDP)
+		return "selectors are not of UDP";
+	if (!any_port(us) && (us->port_first != L2TP_PORT || us->port_last != L2TP_PORT))
+		return "our selector is not port 1701";
+	if (!any_port(them) && (them->port_first != them->port_last || them->port_first == 0))
+		return "the peer's selector is not one port, nor any";
+	key->local = (struct endpoint){us->first, L2TP_PORT};
+	key->peer = (struct endpoint){them->first, any_port(them) ? 0 : them->port_first};
+	key->tunnel_mode = a->tunnel_mode;
+	return NULL;
+}
+
+static const char *read_outer(const struct sslink_add_sa *a, const struct endpoint *local,
+                              const struct endpoint *peer)
+{
+	if (ipaddr_to_v4(&local->addr) == 0 || ipaddr_to_v4(&peer->addr) == 0)
+		return "outer address is not IPv4";
+	if (a->encap && (local->port == 0 || peer->port == 0))
+		return "no port of UDP encapsulation";
+	if (a->spi < 256)
+		return "SPI is reserved";
+	return NULL;
+}
+
+/* What stands in an ADD_SA, read and found to be possible. */
+struct wish {
+	struct child_key key;
+	struct esp_suite suite;
+	const struct endpoint *local, *peer;
+};
+
+static const char *read_wish(const struct sslink_add_sa *a, struct wish *w)
+{
+	const char *why;
+
+	w->local = a->inbound ? &a->dst : &a->src;
+	w->peer = a->inbound ? &a->src : &a->dst;
+	why = read_outer(a, w->local, w->peer);
+	if (why == NULL)
+		why = read_selectors(a, &w->key);
+	if (why == NULL &&
+	    !suite_of(a->enc_alg, a->enc_key_len, a->auth_alg, a->auth_key_len, &w->suite))
+		why = "algorithms";
+	if (why == NULL && a->replay_window > 4096)
+		why = "replay window";
+	return why;
+}
+
+static enum sslink_status status_of(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case ENOMEM:
+		return SSLINK_NO_RESOURCES;
+	case EINVAL:
+	case EAFNOSUPPORT:
+		return SSLINK_UNSUPPORTED;
+	default:
+		return SSLINK_REFUSED;
+	}
+}
+
+static dp_sa_id take_pair(struct child *ch)
+{
+	struct sa *sa;
+
+	TAILQ_FOREACH (sa, &ch->sas, link)
+		if (sa->inbound && !sa->paired && sa->id != 0) {
+			sa->paired = true;
+			return sa->id;
+		}
+	return 0;
+}
+
+static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struct dp_sa *o)
+{
+	*o = (struct dp_sa){
+	        .spi = sa->spi,
+	        .child = sa->child->index,
+	        .inbound = sa->inbound,
+	        .tunnel_mode = sa->child->tunnel_mode,
+	        .encap = sa->encap,
+	        .local = sa->local,
+	        .peer = sa->peer,
+	        .suite = sa->suite,
+	        .enc_key = a->enc_key,
+	        .auth_key = a->auth_key,
+	        .enc_key_len = a->enc_key_len,
+	        .auth_key_len = a->auth_key_len,
+	        .esn = sa->esn,
+	        .replay_window = sa->replay_window,
+	        .soft_bytes = a->life.soft_bytes,
+	        .hard_bytes = a->life.hard_bytes,
+	        .soft_packets = a->life.soft_packets,
+	        .hard_packets = a->life.hard_packets,
+	};
+}
+
+/* 0 (given, or kept to be given again), or the data plane's refusal. */
+static int give(struct sa *sa, const struct dp_sa *o)
+{
+	struct sa_order *keep;
+	int ret = dp_sa_add(sa->ctl->dp, o, &sa->id, &sa->ticket);
+
+	if (ret == 0) {
+		sa_hash(sa);
+		sa_wait(sa);
+		return 0;
+	}
+	sa->id = 0;
+	if (ret != -EAGAIN)
+		return ret;
+	if (sa->order != NULL) {
+		sa_wait(sa);
+		return 0;
+	}
+	keep = calloc(1, sizeof(*keep));
+	if (keep == NULL)
+		return -ENOMEM;
+	keep->sa = *o;
+	memcpy(keep->enc_key, o->enc_key, o->enc_key_len);
+	memcpy(keep->auth_key, o->auth_key, o->auth_key_len);
+	keep->sa.enc_key = keep->enc_key;
+	keep->sa.auth_key = keep->auth_key;
+	sa->order = keep;
+	sa_wait(sa);
+	return 0;
+}
+
+void sa_join_child(struct sa *sa, struct child *ch)
+{
+	struct ctl *c = sa->ctl;
+	struct conn *k = ch->conn;
+
+	sa->child = ch;
+	sa->conn = k;
+	TAILQ_INSERT_HEAD(&ch->sas, sa, link);
+	if (sa->inbound)
+		ch->n_in++;
+	else
+		ch->n_out++;
+	if (k->n_sas++ == 0)
+		c->ipsec->st.conns_up++;
+	c->ipsec->st.sas_now++;
+	k->local = sa->local;
+	k->peer = sa->peer;
+	k->encap = sa->encap;
+}
+
+/* The order was refused. An SPI that was handed out stays so until charon deletes it. */
+static void back_out(struct sa *sa, struct ike *e)
+{
+	struct ctl *c = sa->ctl;
+	struct child *ch = sa->child;
+
+	sa_leave_child(sa);
+	if (sa->inbound && e != NULL) {
+		sa->state = SA_LARVAL;
+		sa->child = NULL;
+		sa->conn = NULL;
+		sa->ike = e;
+		LIST_INSERT_HEAD(&e->spis, sa, of_ike);
+		e->n_spis++;
+		sa->hard_at = c->now_ms + LARVAL_MS;
+		sa->soft_at = UINT64_MAX;
+		sa_arm(sa);
+	} else {
+		if (sa->inbound)
+			dp_spi_put(c->dp, sa->spi);
+		sa_free(sa);
+	}
+	child_check(c, ch);
+}
+
+bool sa_order_again(struct sa *sa)
+{
+	int ret = give(sa, &sa->order->sa);
+
+	if (ret == 0 && sa->id == 0)
+		return false;
+	sa_order_free(sa);
+	if (ret == 0)
+		return true;
+	sa_answer(sa, status_of(-ret));
+	back_out(sa, sa->conn->ike);
+	return false;
+}
+
+static uint64_t at(uint64_t now_ms, uint64_t s)
+{
+	return s != 0 && s < UINT32_MAX ? now_ms + s * 1000 : UINT64_MAX;
+}
+
+void sa_applied(struct sa *sa)
+{
+	struct ctl *c = sa->ctl;
+	struct conn *k = sa->conn;
+	char a[ENDPOINT_STRLEN];
+
+	sa->state = SA_LIVE;
+	c->ipsec->st.sas_total++;
+	if (!sa->inbound && sa->child->n_out > 1)
+		sa->use_at = c->now_ms + USE_MS;
+	sa_arm(sa);
+	sa_answer(sa, SSLINK_OK);
+	if (sa->inbound || k->announced)
+		return;
+	k->announced = true;
+	log_info(c->log, "event=ipsec-up conn=%lu ike=%u peer=%s id=\"%s\" profile=%s%s", k->id,
+	         k->ike_id, endpoint_str(&k->peer, a, sizeof(a)),
+	         k->remote_id != NULL ? k->remote_id : "", k->profile != NULL ? k->profile : "",
+	         k->encap ? " nat=yes" : "");
+}
+
+/* The SA that an inbound request is about: the SPI must be this IKE_SA's own. */
+static struct sa *take_larval(struct ctl *c, const struct sslink_add_sa *a, struct ike *e)
+{
+	struct sa *sa = sa_find(c, a->spi, true, NULL);
+
+	if (sa == NULL || sa->state != SA_LARVAL || sa->ike != e)
+		return NULL;
+	return sa;
+}
+
+/* Finds or makes the child. NULL with errno. */
+static struct child *child_for(struct ctl *c, struct ike *e, const struct sslink_add_sa *a,
+                               const struct wish *w)
+{
+	struct conn *k = a->inbound ? ike_conn(e) : e->conn;
+	struct child *ch = k != NULL ? child_find(k, &w->key) : NULL;
+
+	errno = a->inbound && k == NULL ? ENOSPC : ENOENT;
+	if (ch == NULL && k != NULL && a->inbound) {
+		errno = ENOSPC;
+		if (k->n_children < CHILDREN_MAX)
+			ch = child_new(c, k, &w->key);
+	}
+	if (ch != NULL && (a->inbound ? ch->n_in : ch->n_out) >= CHILD_SAS_MAX) {
+		errno = ENOSPC;
+		ch = NULL;
+	}
+	return ch;
+}
+
+static void install(struct sa *sa, struct child *ch, const struct sslink_msg *m,
+                    const struct wish *w)
+{
+	const struct sslink_add_sa *a = &m->add_sa;
+	struct ctl *c = sa->ctl;
+	struct ike *e = ch->conn->ike;
+	struct dp_sa o;
+	int ret;
+
+	if (sa->state == SA_LARVAL && sa->ike != NULL) {
+		LIST_REMOVE(sa, of_ike);
+		sa->ike->n_spis--;
+		sa->ike = NULL;
+	}
+	timer_cancel(c->timers, &sa->timer);
+	sa->state = SA_ADDING;
+	sa->encap = a->encap;
+	sa->esn = a->esn;
+	sa->local = *w->local;
+	sa->peer = *w->peer;
+	sa->suite = w->suite;
+	sa->replay_window = a->replay_window;
+	sa->soft_at = at(c->now_ms, a->life.soft_s);
+	sa->hard_at = at(c->now_ms, a->life.hard_s);
+	sa->created_ms = c->now_ms;
+	sa_join_child(sa, ch);
+	fill_order(sa, a, &o);
+	if (!sa->inbound)
+		o.pair = take_pair(ch);
+	sa->answer_seq = m->seq;
+	sa->answer_link = c->ipsec->link_no;
+	ret = give(sa, &o);
+	if (ret == 0)
+		return;
+	sa->answer_link = 0;
+	ipsec_refuse(c, m, &a->ike, ch->conn, status_of(-ret), "the data plane refuses");
+	back_out(sa, e);
+}
+
+void sa_on_add(struct ctl *c, const struct sslink_msg *m)
+{
+	const struct sslink_add_sa *a = &m->add_sa;
+	struct ike *e = ike_find(c, a->ike.id);
+	struct wish w;
+	const char *why = read_wish(a, &w);
+	struct child *ch;
+	struct sa *sa;
+
+	if (why != NULL) {
+		ipsec_refuse(c, m, &a->ike, e != NULL ? e->conn : NULL, SSLINK_UNSUPPORTED, why);
+		return;
+	}
+	why = e == NULL ? "no SPI was handed out to this IKE_SA" : ike_objection(c, e);
+	if (why == NULL && a->inbound && take_larval(c, a, e) == NULL)
+		why = "the SPI was not handed out to this IKE_SA";
+	if (why == NULL && !a->inbound && sa_find(c, a->spi, false, &w.peer->addr) != NULL)
+		why = "another SA toward this peer has the SPI";
+	if (why != NULL) {
+		ipsec_refuse(c, m, &a->ike, e != NULL ? e->conn : NULL, SSLINK_REFUSED, why);
+		return;
+	}
+	e = ike_get(c, &a->ike);
+	ch = child_for(c, e, a, &w);
+	if (ch == NULL) {
+		ipsec_refuse(c, m, &a->ike, e->conn, status_of(errno), "no room for a child or SA");
+		return;
+	}
+	sa = a->inbound ? take_larval(c, a, e) : sa_new(c, a->spi, false);
+	if (sa == NULL || (sa->inbound && sa->worker != ch->conn->worker)) {
+		ipsec_refuse(c, m, &a->ike, e->conn,
+		             sa == NULL ? SSLINK_NO_RESOURCES : SSLINK_REFUSED,
+		             "no memory, or another worker's SPI");
+		child_check(c, ch);
+		return;
+	}
+	install(sa, ch, m, &w);
+}

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * A new link to charon: its snapshot against what is known here. What it does not have any more is an
+ * orphan (DESIGN section 5): a fired connection loses its SAs at once, another lives until the hard
+ * lifetime of its SAs or the end of its tunnels.
+ */
+#include "control/ipsec_int.h"
+
+static void orphan(struct ctl *c, struct conn *k)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	ike_detach(k);
+	if (k->down)
+		return;
+	if (!k->orphan) {
+		c->ipsec->st.orphans++;
+		c->ipsec->st.orphans_now++;
+		log_notice(c->log, "event=ipsec-orphan conn=%lu ike=%u tunnels=%u", k->id,
+		           k->ike_id, k->tunnels);
+	}
+	k->orphan = true;
+	if (k->fired || k->disconnecting || k->n_sas == 0) {
+		ctl_conn_closed(c, k->id, c->now_ms);
+		return;
+	}
+	if (k->tunnels != 0)
+		return;
+	TAILQ_FOREACH (ch, &k->children, link)
+		TAILQ_FOREACH (sa, &ch->sas, link)
+			if (sa->hard_at == UINT64_MAX) {
+				sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
+				sa_arm(sa);
+			}
+}
+
+static void forget_ike(struct ike *e)
+{
+	struct conn *k;
+
+	while ((k = LIST_FIRST(&e->conns)) != NULL)
+		orphan(e->ctl, k);
+}
+
+void sync_forget(struct ctl *c)
+{
+	struct ike *e;
+
+	for (uint32_t i = 0; i < IKE_BUCKETS; i++)
+		while ((e = LIST_FIRST(&c->ipsec->ikes[i])) != NULL) {
+			forget_ike(e);
+			ike_free(e);
+		}
+}
+
+/* The connection may have moved while there was no link to hear of it (E4). */
+static bool belongs(struct ctl *c, struct conn *k, const struct sslink_ike *info)
+{
+	struct ike *e;
+
+	if (k->ike != NULL && k->ike->id != info->id)
+		ike_on_rekey(c, k->ike->id, info->id);
+	e = ike_get(c, info);
+	if (e == NULL)
+		return false;
+	e->seen = c->ipsec->link_no;
+	e->up = true;
+	return k->ike == e;
+}
+
+void sync_on_sa(struct ctl *c, const struct sslink_msg *m)
+{
+	const struct sslink_add_sa *a = &m->add_sa;
+	const struct ipaddr *dst = &a->dst.addr;
+	struct sa *sa = sa_find(c, a->spi, a->inbound, dst);
+	struct ike *e = ike_find(c, a->ike.id);
+
+	if (c->ipsec->link != LINK_SYNC) {
+		ipsec_answer(c, m->seq, SSLINK_BUSY);
+		return;
+	}
+	if (e != NULL) {
+		e->seen = c->ipsec->link_no;
+		e->up = true;
+	}
+	if (sa == NULL || sa->child == NULL || a->ike.id == 0 || sa->conn->is_static ||
+	    !belongs(c, sa->conn, &a->ike)) {
+		ipsec_refuse(c, m, &a->ike, NULL, SSLINK_REFUSED, "not known here");
+		return;
+	}
+	sa->seen = c->ipsec->link_no;
+	ipsec_answer(c, m->seq, SSLINK_OK);
+}
+
+/* SAs of a connection that lives which charon has deleted meanwhile; and what it must hear. */
+static void check_conn(struct ctl *c, struct conn *k)
+{
+	struct child *ch, *next_child;
+	struct sa *sa, *next;
+
+	for (ch = TAILQ_FIRST(&k->children); ch != NULL; ch = next_child) {
+		next_child = TAILQ_NEXT(ch, link);
+		for (sa = TAILQ_FIRST(&ch->sas); sa != NULL; sa = next) {
+			next = TAILQ_NEXT(sa, link);
+			if (sa->seen != c->ipsec->link_no)
+				sa_remove(sa);
+			else
+				sa_tell(sa);
+		}
+		child_check(c, ch); /* with the last one the connection may go */
+	}
+}
+
+static void check_ike(struct ike *e)
+{
+	struct ctl *c = e->ctl;
+	bool used = !LIST_EMPTY(&e->conns);
+	struct conn *k, *next;
+
+	if (e->seen == c->ipsec->link_no) {
+		for (k = LIST_FIRST(&e->conns); k != NULL; k = next) {
+			next = LIST_NEXT(k, ike_link);
+			check_conn(c, k);
+		}
+		if (e->terminate || e->end.queued)
+			ike_terminate(e);
+		return;
+	}
+	/*
+	 * It is gone, or has no child: if it were left to open another, that would belong to a new
+	 * connection of an old authentication (E1).
+	 */
+	forget_ike(e);
+	if (used || e->retired)
+		ike_terminate(e);
+	else
+		ike_free(e);
+}
+
+void sync_end(struct ctl *c)
+{
+	struct ike *e, *next;
+
+	c->ipsec->link = LINK_UP;
+	for (uint32_t i = 0; i < IKE_BUCKETS; i++)
+		for (e = LIST_FIRST(&c->ipsec->ikes[i]); e != NULL; e = next) {
+			next = LIST_NEXT(e, link);
+			check_ike(e);
+		}
+	log_info(c->log, "event=ike-synced ike-sas=%u connections=%u orphans=%u",
+	         c->ipsec->st.ike_now, c->ipsec->st.conns_now, c->ipsec->st.orphans_now);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What link.c and load.c share. */
+#pragma once
+
+#include "ike/ike.h"
+
+#include <sys/types.h>
+
+struct event;
+
+#define IKE_PATH_MAX 512
+
+struct ike {
+	struct event_base *base;
+	const struct config *conf;
+	const struct ike_ops *ops;
+	void *ctx;
+	struct log *log;
+	struct ike_stats stats;
+
+	/* link.c */
+	int listen_fd, fd; /* fd: the plugin's; -1: none */
+	struct event *accept, *read, *failed;
+	struct log_limit refused_log;
+
+	/* load.c */
+	pid_t child; /* swanctl; 0: none runs */
+	struct event *sigchld, *timer;
+	uint32_t retry_ms; /* wait after the next failure */
+	bool again; /* a new charon has come while swanctl ran for the old one */
+	bool overdue; /* the child was killed for taking too long */
+};
+
+/* Makes the events. 0, or -errno. */
+int load_init(struct ike *k);
+void load_fini(struct ike *k);
+/* A charon is there: have it take connections and keys, and try until it has. */
+void load_start(struct ike *k);
+/* It has gone: try no more. */
+void load_stop(struct ike *k);
