@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import threading
 
+from guest_ipsec import IpsecClient
 from lab import LabError, wait_until
 
 HERE = os.path.dirname(os.path.realpath(__file__))
@@ -53,13 +54,13 @@ def ping_from(ns, to, size=56, count=5, interval=0.02, df=False):
     return Ping(ns.run(*ping_command(to, size, count, interval, df, None)))
 
 
-class Guest:
-    """A running guest on a tap of the lab's access bridge."""
+class Guest(IpsecClient):
+    """A running guest on a tap of a bridge of the lab: the access bridge, or another side."""
 
-    def __init__(self, lab, name, ip, mem="128M"):
-        self.name, self.ip = name, ip
+    def __init__(self, lab, name, ip, mem="128M", side=None):
+        self.name, self.ip, self.side = name, ip, side or lab.front
         self.dir = tempfile.mkdtemp(prefix=f"sp-{name}-")
-        self.tap, self.access = lab.tap(), lab.access
+        self.tap = lab.tap(self.side)
         self.number, self.waiting, self.lock = 0, {}, threading.Lock()
         order_r, order_w = os.pipe()
         answer_r, answer_w = os.pipe()
@@ -70,8 +71,10 @@ class Guest:
                 f"con1=fd:{order_r},fd:{answer_w}",
                 f"vec0:transport=tap,ifname={self.tap},depth=128,gro=0",
                 "GUEST_DIR=" + os.path.join(HERE, "guest"), f"IP={ip}/24"]
+        if self.side.gateway:
+            args.append("GW=" + self.side.gateway)
         with open(self.log_path, "wb") as log:
-            self.proc = lab.access.popen(*args, stdin=subprocess.DEVNULL, stdout=log,
+            self.proc = self.side.ns.popen(*args, stdin=subprocess.DEVNULL, stdout=log,
                                          stderr=log, pass_fds=(order_r, answer_w),
                                          start_new_session=True,
                                          env={"PATH": os.environ["PATH"], "TMPDIR": self.dir,
@@ -146,7 +149,10 @@ class Guest:
         return join
 
     def write(self, path, text, mode=0o644):
-        self._order({"op": "write", "path": path, "data": text, "mode": mode}, 10)
+        # The guest's terminal holds 4096 bytes and loses what is more.
+        for at in range(0, max(len(text), 1), 2000):
+            self._order({"op": "write", "path": path, "data": text[at:at + 2000], "mode": mode,
+                         "append": at > 0}, 10)
 
     def wait(self, cmd, timeout):
         """Waits in the guest until a shell command succeeds; True if it did in time."""
@@ -261,7 +267,8 @@ class Guest:
 
     def link(self, up):
         """Cuts or mends the guest's wire, at the bridge: the guest sees no error, only silence."""
-        self.access.ip("link", "set", self.tap, *(("master", "br0") if up else ("nomaster",)))
+        self.side.ns.ip("link", "set", self.tap,
+                        *(("master", self.side.bridge) if up else ("nomaster",)))
 
     def stop(self):
         """Powers off in good order, then kills."""

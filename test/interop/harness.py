@@ -8,8 +8,9 @@ import re
 import shutil
 import tempfile
 
-from daemon import Daemon, leftovers
+from daemon import Daemon, free_port, leftovers
 from guest import Guest, ping_from
+from ipsec_lab import Charon, IpsecTest, add_ipsec
 from lab import APPLIANCE_IP, CORE_HOST, LabError, POOL_LOCAL, wait_until
 from rawclient import Peer
 
@@ -24,19 +25,20 @@ class Skip(Exception):
 
 
 class Case:
-    def __init__(self, fn, name, config, long, daemon, own_lab, alone):
+    def __init__(self, fn, name, config, long, daemon, own_lab, alone, ipsec):
         self.fn, self.name, self.config, self.long, self.daemon = fn, name, config, long, daemon
-        self.own_lab, self.alone = own_lab, alone or own_lab
+        self.own_lab, self.alone, self.ipsec = own_lab, alone or own_lab, ipsec
         self.doc = (fn.__doc__ or "").strip().split("\n")[0]
 
 
-def case(name, config=None, long=False, daemon=True, own_lab=False, alone=False):
+def case(name, config=None, long=False, daemon=True, own_lab=False, alone=False, ipsec=None):
     """config is merged over the lab's (see lab_config), or is a function that changes it; long
     cases run with --long only; with daemon=False the case starts it itself; own_lab cases run in a
     lab of their own, with no capture of everything that passes: those with very many packets. They,
-    and those marked alone, are not run beside others."""
+    and those marked alone, are not run beside others. ipsec is a dict of keys of the transport
+    profile, {} for what add_ipsec has: then charon runs beside the daemon."""
     def mark(fn):
-        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab, alone))
+        CASES.append(Case(fn, name, config or {}, long, daemon, own_lab, alone, ipsec))
         return fn
     return mark
 
@@ -88,18 +90,22 @@ def merge(base, over):
     return base
 
 
-class Test:
+class Test(IpsecTest):
     """What a running case has: the lab, guests, raw peers, the daemon and ways to ask it."""
 
     def __init__(self, runner, case_):
         self.runner, self.lab, self.case = runner, runner.lab, case_
         self.folder = tempfile.mkdtemp(prefix="sp-case-")
-        self.peers, self.daemon, self.notes = [], None, []
+        self.peers, self.daemon, self.charon, self.notes = [], None, None, []
         self.long = runner.long
         self.new_daemon()
 
     def new_daemon(self, over=None):
         config = lab_config()
+        if self.case.ipsec is not None:
+            add_ipsec(config, self.folder, self.case.ipsec)
+            self.metrics_port = free_port()
+            config["metrics"] = {"listen": f"127.0.0.1:{self.metrics_port}"}
         if callable(self.case.config):
             self.case.config(config)
         else:
@@ -109,6 +115,14 @@ class Test:
         self.daemon = Daemon(self.lab, self.folder, config)
         return self.daemon
 
+    def start(self):
+        """Starts the daemon, and charon when the case has IPsec."""
+        self.daemon.start()
+        if self.case.ipsec is not None:
+            self.charon = Charon(self.lab, self.daemon.config_path)
+            self.lab.on_close.append(self.charon.stop)
+            self.charon.start()
+
     # ---- peers ----
 
     def client(self, users=(USERS[0],), i=0, **kw):
@@ -117,9 +131,10 @@ class Test:
         g.l2tp_client(APPLIANCE_IP, users, **kw)
         return g
 
-    def guest(self, i=0):
-        """The i-th guest, booted; guests are kept from case to case and cleaned between them."""
-        return self.runner.guest(i)
+    def guest(self, i=0, nat=False):
+        """The i-th guest, or the i-th behind the NAT, booted; guests are kept from case to case
+        and cleaned between them."""
+        return self.runner.guest(i, nat)
 
     def raw(self, i=0, port=1701):
         """A raw client at an address of its own."""
@@ -195,6 +210,8 @@ class Test:
                     problems.append(f"the daemon's exit status is {rc}")
             except AssertionError as e:
                 problems.append(str(e))
+            if self.charon is not None:
+                self.charon.stop()
             problems += leftovers(self.lab)
         for p in self.peers:
             p.close()
@@ -217,7 +234,7 @@ class Test:
             with open(os.path.join(self.folder, "state.txt"), "w", encoding="utf-8") as f:
                 for command in ("show dataplane", "show dataplane drops", "show l2tp",
                                 "show l2tp tunnel detail", "show l2tp session detail",
-                                "show ip pool"):
+                                "show ipsec transport interface detail", "show ip pool"):
                     f.write(f"== {command}\n{self.console(command)}\n")
                 for ns, dev in ((self.lab.app, "wan0"), (self.lab.app, "core0")):
                     f.write(ns.ip("-s", "link", "show", "dev", dev))
@@ -237,7 +254,9 @@ class Test:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def new_guest(lab, i):
+def new_guest(lab, i, nat=False):
+    if nat:
+        return Guest(lab, f"n{i}", f"10.99.0.{11 + i}", side=lab.behind_nat())
     return Guest(lab, f"g{i}", f"192.0.2.{11 + i}")
 
 

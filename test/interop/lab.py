@@ -6,6 +6,8 @@
     raw clients  ---+ br0 [access] wan0p === wan0 [appliance] core0 === core0p [core host]
                       192.0.2.0/24           192.0.2.1   198.51.100.1   198.51.100.2
 
+    guests (taps) --- nbr0 10.99.0.254 [nat] natp 192.0.2.250 --- br0, made when a case asks for it
+
 The appliance's ends carry no address: the daemon's ports own them. The other ends finish their
 checksums in software, because a packet socket would see them unfinished.
 """
@@ -20,6 +22,8 @@ APPLIANCE_IP = "192.0.2.1"
 CORE_GW = "198.51.100.1"
 CORE_HOST = "198.51.100.2"
 POOL_LOCAL = "10.64.0.1"
+NAT_IP = "192.0.2.250"
+NAT_GW = "10.99.0.254"
 CLONE_NEWNET = 0x40000000
 NO_OFFLOAD = ("tx", "off", "gso", "off", "tso", "off", "gro", "off")
 
@@ -89,8 +93,24 @@ class NetNs:
         sh("ip", "netns", "del", self.name, check=False)
 
 
+# Every client gets a source port that has nothing to do with its own, as big NATs do.
+NAT_RULES = """table ip nat {
+	chain post {
+		type nat hook postrouting priority 100;
+		oifname "natp" masquerade random,fully-random
+	}
+}"""
+
+
+class Side:
+    """A bridge that guests can be put on."""
+
+    def __init__(self, ns, bridge, gateway=None):
+        self.ns, self.bridge, self.gateway = ns, bridge, gateway
+
+
 class Lab:
-    """The three namespaces. Use as a context manager; guests and captures register for clean-up."""
+    """The namespaces. Use as a context manager; guests and captures register for clean-up."""
 
     def __init__(self, prefix=None):
         self.prefix = prefix or f"sp{os.getpid():x}"
@@ -102,6 +122,7 @@ class Lab:
             self.access = self._ns("acc")
             self.core = self._ns("core")
             self._wire()
+            self.front, self._behind = Side(self.access, "br0"), None
         except BaseException:
             self.close()
             raise
@@ -134,14 +155,38 @@ class Lab:
         """An address for a raw client on the access bridge."""
         self.access.ip("addr", "replace", ip + "/24", "dev", "br0")
 
-    def tap(self):
-        """A new tap on the access bridge, for a guest."""
+    def tap(self, side):
+        """A new tap on a bridge, for a guest."""
         name = f"tap{self.taps}"
         self.taps += 1
-        self.access.ip("tuntap", "add", "dev", name, "mode", "tap")
-        self.access.ip("link", "set", name, "master", "br0", "up")
-        self.access.run("ethtool", "-K", name, *NO_OFFLOAD)
+        side.ns.ip("tuntap", "add", "dev", name, "mode", "tap")
+        side.ns.ip("link", "set", name, "master", side.bridge, "up")
+        side.ns.run("ethtool", "-K", name, *NO_OFFLOAD)
         return name
+
+    def behind_nat(self):
+        """The bridge 10.99.0.0/24 behind a router that translates to NAT_IP."""
+        if self._behind:
+            return self._behind
+        nat = self._ns("nat")
+        nat.ip("link", "add", "natp", "type", "veth", "peer", "name", "natpp", "netns",
+               self.access.name)
+        self.access.ip("link", "set", "natpp", "master", "br0", "up")
+        nat.ip("link", "add", "nbr0", "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
+        for dev, ip in (("natp", NAT_IP), ("nbr0", NAT_GW)):
+            nat.ip("addr", "add", ip + "/24", "dev", dev)
+            nat.ip("link", "set", dev, "up")
+        for ns, dev in ((nat, "natp"), (self.access, "natpp"), (nat, "nbr0")):
+            ns.run("ethtool", "-K", dev, *NO_OFFLOAD)
+        nat.sysctl("net.ipv4.ip_forward", 1)
+        nat.run("nft", NAT_RULES)
+        self._behind = Side(nat, "nbr0", NAT_GW)
+        return self._behind
+
+    def forget_nat(self):
+        """The router loses its table: every mapping gets a new port."""
+        for state in ("down", "up"):  # down: the kernel forgets what it has masqueraded there
+            self._behind.ns.ip("link", "set", "natp", state)
 
     def capture(self, path, ns=None, dev="wan0p", expr="udp port 1701"):
         """Starts tcpdump; the capture ends with stop()."""

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 Sallyport contributors
 """The part of scripts/quickstart that makes the lab, dials in and shows it."""
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,11 +13,14 @@ import time
 
 from daemon import Daemon
 from guest import Guest, ping_from
+from guest_ipsec import V2_GCM
+from ipsec_lab import Charon, MTU
 from lab import APPLIANCE_IP, CORE_HOST, Lab, LabError, POOL_LOCAL, ROOT, wait_until
 
 PREFIX = "spquick"
 PID_FILE = "/run/sallyport-quickstart.pid"
 PORT = 2300
+HOST = "lac-ipsec-ss"  # of conf/lab.cfg: in IPsec only, and single-shot
 
 
 class Failed(Exception):
@@ -84,8 +88,39 @@ def show_pings(lab, guest):
     return good
 
 
+def settings():
+    """What the client must know of conf/lab.cfg: (file, the pre-shared key)."""
+    path = os.path.join(ROOT, "conf", "lab.cfg")
+    with open(path, encoding="utf-8") as f:
+        m = re.search(r'^\s*group-pre-shared-key = "([^"]+)"', f.read(), re.M)
+    if not m:
+        raise Failed("conf/lab.cfg has no group-pre-shared-key; the client needs one in the IPsec "
+                     "transport profile: put it there and run this again.")
+    return path, m[1]
+
+
+def start(lab, folder, path):
+    """The appliance: the daemon, and charon beside it. Returns both."""
+    say("build/src/sallyport -c conf/lab.cfg")
+    daemon = Daemon(lab, folder, config_file=path, port=PORT)
+    charon = Charon(lab, path)
+    try:
+        daemon.start()
+        say("scripts/charon start -c conf/lab.cfg")
+        lab.on_close.append(charon.stop)
+        charon.start()
+    except LabError as e:
+        raise Failed(f"{e}\nThe appliance did not start; correct what is said above and run this "
+                     "again.") from None
+    return daemon, charon
+
+
 def dial(guest):
-    guest.l2tp_client(APPLIANCE_IP, [("user1", "pass1")], host_name="quickstart", redial=True)
+    """IKE, then L2TP and PPP inside ESP."""
+    if not guest.ipsec_dial():
+        print(guest.ipsec_log())
+        raise Failed("The client got no IPsec connection; its charon's log is above: correct what it "
+                     "complains of and run this again.")
     guest.dial()
     if not guest.wait_up(timeout=30):
         print(guest.l2tp_logs())
@@ -93,28 +128,61 @@ def dial(guest):
                      "what they complain of and run this again.")
 
 
-def demonstrate(lab, folder):
-    """Everything from the lab to the tables; returns (daemon, pings all right)."""
-    say(f"network namespaces {PREFIX}-acc (clients), {PREFIX}-app (appliance), {PREFIX}-core")
-    guest = Guest(lab, "client", "192.0.2.11")
-    say("build/src/sallyport -c conf/lab.cfg")
-    daemon = Daemon(lab, folder, config_file=os.path.join(ROOT, "conf", "lab.cfg"), port=PORT)
-    try:
-        daemon.start()
-    except LabError as e:
-        raise Failed(f"{e}\nThe daemon did not start; correct what its log (above) says and run "
-                     "this again.") from None
-    say("a real Linux client (User-Mode Linux, xl2tpd, pppd) dials in as user1")
-    dial(guest)
-    say("pings")
-    good = show_pings(lab, guest)
-    with_console(daemon, "show l2tp tunnel", "show l2tp session", "show ip pool")
-    if not good:
+def check_pings(lab, daemon, guest):
+    if not show_pings(lab, guest):
         print("\n".join(daemon.log().splitlines()[-20:]))
         print(daemon.console("show dataplane drops"))
         raise Failed("Some pings were lost; the log and the drop reasons are above: correct what "
                      "they show and run this again.")
-    return daemon, guest
+
+
+def show_esp(guest):
+    """The pair of SAs as the client's kernel has it; keys are nobody's business."""
+    for sa in guest.ipsec_state():
+        algorithms = ", ".join(sa[k][0] for k in ("aead", "enc", "auth") if k in sa)
+        print(f"   client's kernel: ESP {sa['src']} -> {sa['dst']}, spi 0x{sa.spi:08x}, "
+              f"{sa['mode']} mode, {algorithms}", flush=True)
+
+
+def show_latch(daemon, guest):
+    """The client hangs up: the latch fires, and IPsec is gone at once."""
+    say("the client hangs up: its single-shot connection has fired and is disconnected at once")
+    guest.hang_up()
+    if not guest.wait_down() or not guest.ipsec_wait_gone(10):
+        print(guest.ipsec_log())
+        raise Failed("The client's IPsec connection outlives its session; the client's log is above, "
+                     "please report it.")
+    print("   client's kernel: no ESP any more", flush=True)
+    text = daemon.console("show ipsec transport interface detail")
+    say("show ipsec transport interface detail")
+    print(text)
+    if "Single-shot: fired" not in text:
+        raise Failed("The latch has not fired; the table is above, please report it.")
+
+
+def demonstrate(lab, folder):
+    """Everything from the lab to the second dial; returns (daemon, charon, guest)."""
+    say(f"network namespaces {PREFIX}-acc (clients), {PREFIX}-app (appliance), {PREFIX}-core")
+    guest = Guest(lab, "client", "192.0.2.11")
+    path, psk = settings()
+    daemon, charon = start(lab, folder, path)
+    say("a real Linux client (User-Mode Linux: strongSwan, xl2tpd, pppd) dials in as user1: IKEv2, "
+        "ESP with AES-GCM, L2TP, PPP")
+    guest.ipsec_client(APPLIANCE_IP, psk=psk, **V2_GCM)
+    guest.l2tp_client(APPLIANCE_IP, [("user1", "pass1")], host_name=HOST, mtu=MTU)
+    dial(guest)
+    show_esp(guest)
+    say("pings")
+    check_pings(lab, daemon, guest)
+    with_console(daemon, "show ipsec transport interface detail", "show l2tp tunnel",
+                 "show l2tp session", "show ip pool")
+    show_latch(daemon, guest)
+    say("it dials again, over a new connection")
+    dial(guest)
+    show_esp(guest)
+    check_pings(lab, daemon, guest)
+    with_console(daemon, "show ipsec transport interface")
+    return daemon, charon, guest
 
 
 def with_console(daemon, *commands):
@@ -127,17 +195,18 @@ def once():
     folder = tempfile.mkdtemp(prefix="sp-quick-")
     try:
         with Lab(PREFIX) as lab:
-            daemon, guest = demonstrate(lab, folder)
+            daemon, charon, guest = demonstrate(lab, folder)
             say("ending the lab")
             guest.hang_up()
             guest.wait_down()
             rc = daemon.stop()
+            charon.stop()
             if rc != 0:
                 raise Failed(f"The daemon ended with status {rc}; its log is "
                              f"{keep_log(daemon)}, please report it.")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    say("done: every ping crossed")
+    say("done: every ping crossed, the latch fired, the second dial worked")
 
 
 def keep_log(daemon):
@@ -152,17 +221,19 @@ def serve(done):
     folder = tempfile.mkdtemp(prefix="sp-quick-")
     try:
         with Lab(PREFIX) as lab:
-            daemon, _ = demonstrate(lab, folder)
+            daemon, charon, _ = demonstrate(lab, folder)
             say("the lab stays up. Now try:")
             print(f"   telnet 127.0.0.1 {PORT}             the operator's console\n"
                   f"   ip netns exec {PREFIX}-core bash    a shell on the core host: ping 10.64.0.2\n"
                   f"   tail -f {daemon.log_path}    the log\n"
+                  f"   tail -f {charon.log_path}    charon's log\n"
                   "   scripts/quickstart --stop         ends it", flush=True)
             done(0)
             while daemon.alive():
                 time.sleep(0.5)
     except SystemExit:
         daemon.stop()
+        charon.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         if running() == os.getpid():

@@ -13,7 +13,10 @@ import socket
 import struct
 import time
 
+from packets import icmp_echo
+
 PORT = 1701
+NUDGE = 0.1  # seconds between empty datagrams to a relay
 SCCRQ, SCCRP, SCCCN, STOPCCN, HELLO = 1, 2, 3, 4, 6
 OCRQ, ICRQ, ICRP, ICCN, CDN, WEN, SLI = 7, 10, 11, 12, 14, 15, 16
 NAMES = {0: "ZLB", 1: "SCCRQ", 2: "SCCRP", 3: "SCCCN", 4: "StopCCN", 6: "HELLO", 7: "OCRQ",
@@ -115,16 +118,16 @@ class Msg:
 
 
 class Peer:
-    """A LAC at one address and port."""
+    """A LAC at one address and port. With to_port it speaks to a guest's relay (guest/relay.py)."""
 
-    def __init__(self, ns, ip, to, port=PORT):
+    def __init__(self, ns, ip, to, port=PORT, to_port=None):
         def opened():
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             s.bind((ip, port))
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
             return s
         self.sock = ns.call(opened)
-        self.to = (to, PORT)
+        self.to, self.relayed = (to, to_port or PORT), to_port is not None
         self.tunnels = {}
         self.others = []  # messages to no tunnel that we know: (header ids, Msg)
         self.next_id = struct.unpack(">H", os.urandom(2))[0] & 0x7fff | 1
@@ -147,8 +150,16 @@ class Peer:
 
     def pump(self, timeout):
         """Handles what arrives within timeout seconds; returns after the first batch."""
-        if not select.select([self.sock], [], [], max(0, timeout))[0]:
-            return False
+        end = time.monotonic() + max(0, timeout)
+        while True:
+            left = end - time.monotonic()
+            step = min(left, NUDGE) if self.relayed else left
+            if select.select([self.sock], [], [], max(0, step))[0]:
+                break
+            if self.relayed:
+                self.send(b"")
+            if left <= NUDGE or not self.relayed:
+                return False
         while select.select([self.sock], [], [], 0)[0]:
             try:
                 data, source = self.sock.recvfrom(65536)
@@ -596,32 +607,3 @@ def options(data):
             raise AssertionError("malformed option list " + data.hex())
         yield data[pos], data[pos + 2:pos + size]
         pos += size
-
-
-# ---- IP ----
-
-def checksum(data):
-    if len(data) % 2:
-        data += b"\0"
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
-    total = (total >> 16) + (total & 0xffff)
-    return ~(total + (total >> 16)) & 0xffff
-
-
-def ipv4(source, to, proto, payload, ttl=64, df=False, ident=0):
-    head = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), ident, 0x4000 if df else 0, ttl,
-                       proto, 0, socket.inet_aton(source), socket.inet_aton(to))
-    return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
-
-
-def icmp_echo(source, to, ident, number, size=56, **kw):
-    body = struct.pack(">BBHHH", 8, 0, 0, ident, number) + bytes(i & 0xff for i in range(size))
-    return ipv4(source, to, 1, body[:2] + struct.pack(">H", checksum(body)) + body[4:], **kw)
-
-
-def udp(source, to, sport, dport, payload, **kw):
-    head = struct.pack(">HHHH", sport, dport, 8 + len(payload), 0)
-    pseudo = socket.inet_aton(source) + socket.inet_aton(to) + struct.pack(">HH", 17,
-                                                                           8 + len(payload))
-    total = checksum(pseudo + head + payload) or 0xffff
-    return ipv4(source, to, 17, head[:6] + struct.pack(">H", total) + payload, **kw)

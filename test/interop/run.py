@@ -19,6 +19,7 @@ import traceback
 
 import harness
 from daemon import BINARY
+from ipsec_lab import PLUGIN
 from lab import APPLIANCE_IP, Lab, ROOT
 
 KEPT = os.path.join(ROOT, "build-logs", "interop")
@@ -34,12 +35,12 @@ class Runner:
 
     # ---- what cases share ----
 
-    def guest(self, i):
-        g = self.guests.get(i)
+    def guest(self, i, nat=False):
+        g = self.guests.get((i, nat))
         if g is not None and g.dir is None:
             g = None  # a case killed it
         if g is None:
-            g = self.guests[i] = harness.new_guest(self.lab, i)
+            g = self.guests[i, nat] = harness.new_guest(self.lab, i, nat)
         g.wait_boot()
         return g
 
@@ -52,7 +53,9 @@ class Runner:
                 g.link(True)
                 g.run("pkill -KILL 'xl2tpd|pppd|iperf3'; for i in $(seq 30); do "
                       "pgrep 'xl2tpd|pppd' > /dev/null || break; sleep .1; done; "
-                      "rm -rf /run/l2tp; ip route flush cache", timeout=10)
+                      "pkill -KILL charon-systemd; [ -f /run/ipsec/relay.pid ] && "
+                      "kill $(cat /run/ipsec/relay.pid); ip xfrm state flush; ip xfrm policy flush; "
+                      "rm -rf /run/l2tp /run/ipsec; ip route flush cache", timeout=10)
             except Exception:
                 g.kill()
                 del self.guests[i]
@@ -91,7 +94,7 @@ class Runner:
         problems, trace, status = [], "", "pass"
         try:
             if c.daemon:
-                test.daemon.start()
+                test.start()
             c.fn(test)
         except harness.Skip as e:
             status, problems = "skip", [str(e)]
@@ -239,6 +242,8 @@ def main():
         sys.exit("the interop cases need root for network namespaces; run them with sudo")
     if not os.access(BINARY, os.X_OK):
         sys.exit(f"{BINARY} is not built; run scripts/test interop")
+    if any(c.ipsec is not None for c in cases) and not os.access(PLUGIN, os.R_OK):
+        sys.exit(f"{PLUGIN} is not built; run scripts/charon-plugin")
     signal.signal(signal.SIGTERM, terminated)
     runner = Runner(args)
     cases = [c for c in cases if args.long or not c.long]

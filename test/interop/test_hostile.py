@@ -8,10 +8,11 @@ import struct
 
 from harness import SECRET, USERS, case
 from lab import CORE_HOST, POOL_LOCAL
+from packets import icmp_echo
 from rawclient import (A_CALLING, A_CHALLENGE, A_FRAMING_CAPS, A_HOST, A_RESULT, A_RWS, A_SERIAL,
                        A_SESSION_ID, A_TUNNEL_ID, A_TYPE, A_VERSION, A_SEQ_REQUIRED, CDN, HELLO,
                        ICCN, ICRP, ICRQ, NoAnswer, P_IP, SCCCN, SCCRP, SCCRQ, STOPCCN, Call, avp,
-                       hide, icmp_echo, u32)
+                       hide, u32)
 
 
 def victim(t):

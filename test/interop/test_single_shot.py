@@ -7,8 +7,9 @@ from daemon import settle
 from guest import ping_from
 from harness import SECRET, USERS, case
 from lab import CORE_HOST, POOL_LOCAL, wait_until
+from packets import icmp_echo
 from rawclient import (A_HOST, A_RESULT, A_TUNNEL_ID, CDN, HELLO, ICRP, NoAnswer, P_IP, SCCRP,
-                       STOPCCN, icmp_echo)
+                       STOPCCN)
 
 FIRED = "single-shot tunnel already fired"
 

@@ -3,7 +3,7 @@
 """Runs in a guest: takes orders, one JSON object a line, from stdin and answers on stdout.
 
 {"id": n, "op": "run", "cmd": shell text, "timeout": s}  ->  {"id": n, "rc": n, "out": text}
-{"id": n, "op": "write", "path": p, "data": text, "mode": m}  ->  {"id": n, "rc": 0, "out": ""}
+{"id": n, "op": "write", "path": p, "data": text, "mode": m, "append": bool}  ->  {"id": n, "rc": 0, "out": ""}
 {"op": "quit"} ends the guest.
 """
 import json
@@ -41,7 +41,7 @@ def run(order):
 
 
 def write(order):
-    with open(order["path"], "w", encoding="utf-8") as f:
+    with open(order["path"], "a" if order["append"] else "w", encoding="utf-8") as f:
         os.fchmod(f.fileno(), order["mode"])
         f.write(order["data"])
     answer(order["id"], 0, "")
