@@ -7,10 +7,9 @@ import os
 import signal
 import subprocess
 
-from lab import LabError, ROOT, sh, wait_until
+from ipsec_lab import PLUGIN
+from lab import LabError, sh, wait_until
 
-PLUGIN = os.environ.get("SALLYPORT_PLUGIN", os.path.join(
-    ROOT, "build-charon", "libstrongswan-sallyport.so"))
 CHARON = "/usr/sbin/charon-systemd"
 # What IKE with a pre-shared key needs, and nothing that looks at the machine around it.
 PLUGINS = "random nonce openssl aes sha1 sha2 hmac kdf gmp curve25519 gcm pem pkcs1 sallyport " \
