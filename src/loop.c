@@ -3,6 +3,7 @@
 #include "loop.h"
 
 #include "control/ctl.h"
+#include "control/ipsec.h"
 #include "dataplane/dp.h"
 #include "ports/ports.h"
 
@@ -17,6 +18,7 @@
 #define TICK_US      10000
 #define PUNTS_A_TURN 256
 #define STOP_MS      5000
+#define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
 
 uint64_t loop_now_ms(void)
 {
@@ -45,6 +47,23 @@ static void on_punts(evutil_socket_t fd, short what, void *arg)
 		event_active(l->punts, EV_READ, 0);
 }
 
+/*
+ * Tunnels are gone; now charon ends their connections, so that peers need not find out by themselves.
+ * True when all have been told.
+ */
+static bool end_connections(struct loop *l, uint64_t now_ms)
+{
+	struct ctl_conn_view v;
+
+	for (uint32_t i = 0; i < CONNS_A_TICK; i++) {
+		if (!ctl_conn_next(l->ctl, &l->conn_cursor, now_ms, &v))
+			return true;
+		if (v.state != CTL_CONN_DOWN)
+			ctl_clear_conn(l->ctl, v.id, now_ms);
+	}
+	return false;
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
@@ -54,7 +73,9 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	dp_tick(l->dp, now_ms);
 	ctl_tick(l->ctl, now_ms);
-	if (l->stop_at_ms != 0 && (ctl_is_quiet(l->ctl) || now_ms >= l->stop_at_ms))
+	if (l->stop_at_ms == 0)
+		return;
+	if (now_ms >= l->stop_at_ms || (ctl_is_quiet(l->ctl) && end_connections(l, now_ms)))
 		event_base_loopbreak(l->base);
 }
 

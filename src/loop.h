@@ -23,6 +23,7 @@ struct loop {
 	struct log *log;
 	struct event *punts, *tick, *sigint, *sigterm, *woken;
 	int wake_fd;
+	uint32_t conn_cursor; /* of the connections that a stop ends */
 	uint64_t stop_at_ms; /* graceful stop under way: not later than this; 0: none */
 };
 
@@ -33,7 +34,10 @@ uint64_t loop_now_ms(void);
 int loop_init(struct loop *l, struct log *log);
 /* Makes the events. 0, or -errno. */
 int loop_start(struct loop *l);
-/* Runs until SIGINT or SIGTERM was answered: tunnels are closed in good order, within 5 s. */
+/*
+ * Runs until SIGINT or SIGTERM was answered: tunnels are closed in good order, then their IPsec
+ * connections, within 5 s.
+ */
 void loop_run(struct loop *l);
 /* Has the control lcore take a turn soon; from any thread. */
 void loop_wake(struct loop *l);

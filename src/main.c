@@ -5,7 +5,9 @@
 #include "console/console.h"
 #include "console/metrics.h"
 #include "control/ctl.h"
+#include "control/ipsec.h"
 #include "dataplane/dp.h"
+#include "ike/charon.h"
 #include "ike/swanctl.h"
 #include "loop.h"
 #include "ports/ports.h"
@@ -21,6 +23,8 @@
 #include <sys/random.h>
 #include <syslog.h>
 
+#define NAT_T_PORT 4500 /* RFC 3948 */
+
 enum exit_code { EXIT_OK, EXIT_USAGE = 1, EXIT_CONFIG = 2, EXIT_START = 3 };
 
 struct app {
@@ -30,6 +34,7 @@ struct app {
 	struct dp *dp;
 	struct ports *ports;
 	struct ctl *ctl;
+	struct charon *charon; /* NULL without transport profiles */
 	struct console *console;
 	struct metrics *metrics; /* NULL: off */
 	struct dp_worker_arg worker[DP_MAX_WORKERS];
@@ -62,16 +67,38 @@ static void wake(void *ctx)
 	loop_wake(&((struct app *)ctx)->loop);
 }
 
-/* Only connections over IPsec are ever disconnected, and this build makes none of them yet. */
-static void no_ipsec(void *ctx, uint64_t conn)
+static int to_charon(void *ctx, const struct sslink_msg *m)
 {
-	log_error(&((struct app *)ctx)->log, "event=ipsec-disconnect conn=%lu but no IPsec", conn);
+	struct app *a = ctx;
+
+	return a->charon != NULL ? charon_send(a->charon, m) : -ENOTCONN;
 }
 
 static const struct ctl_ops ctl_ops = {
-        .ipsec_disconnect = no_ipsec,
+        .ike_send = to_charon,
         .wake = wake,
         .random = get_random,
+};
+
+static void on_charon_up(void *ctx)
+{
+	ctl_ike_link_up(((struct app *)ctx)->ctl, loop_now_ms());
+}
+
+static void on_charon(void *ctx, const struct sslink_msg *m)
+{
+	ctl_ike_rx(((struct app *)ctx)->ctl, m, loop_now_ms());
+}
+
+static void on_charon_down(void *ctx)
+{
+	ctl_ike_link_down(((struct app *)ctx)->ctl, loop_now_ms());
+}
+
+static const struct charon_ops charon_ops = {
+        .link_up = on_charon_up,
+        .rx = on_charon,
+        .link_down = on_charon_down,
 };
 
 static int fail(struct app *a, const char *what, int err)
@@ -173,6 +200,46 @@ static int launch_workers(struct app *a)
 	return 0;
 }
 
+static int add_static_sas(struct app *a)
+{
+	for (uint32_t i = 0; i < a->conf->n_static_sas; i++) {
+		const struct cfg_static_sa *s = &a->conf->static_sas[i];
+		struct ctl_static_sa o = {
+		        .name = s->name,
+		        .spi_in = s->spi_in,
+		        .spi_out = s->spi_out,
+		        .local = {s->local, s->encapsulation ? NAT_T_PORT : 0},
+		        .peer = {s->peer, s->encapsulation ? s->peer_port : 0},
+		        .suite = s->suite,
+		        .enc_key_in = s->enc_key_in,
+		        .auth_key_in = s->auth_key_in,
+		        .enc_key_out = s->enc_key_out,
+		        .auth_key_out = s->auth_key_out,
+		        .encap = s->encapsulation,
+		        .replay_window = s->replay_window,
+		};
+		int ret = ctl_static_sa_add(a->ctl, &o, loop_now_ms());
+
+		if (ret < 0) {
+			log_error(&a->log, "event=static-sa-failed name=\"%s\" error=\"%s\"",
+			          s->name, strerror(-ret));
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/* Workers run: what charon or the configuration asks for is answered when they have done it. */
+static int start_ipsec(struct app *a)
+{
+	int ret = add_static_sas(a);
+
+	if (ret < 0 || a->conf->n_ipsec_profiles == 0)
+		return ret;
+	a->charon = charon_new(a->loop.base, a->conf, &charon_ops, a, &a->log);
+	return a->charon != NULL ? 0 : -errno;
+}
+
 static int start(struct app *a)
 {
 	int ret = loop_init(&a->loop, &a->log);
@@ -200,13 +267,17 @@ static int start(struct app *a)
 		if (a->metrics == NULL)
 			return -errno;
 	}
-	return launch_workers(a);
+	ret = launch_workers(a);
+	return ret < 0 ? ret : start_ipsec(a);
 }
 
 static void stop(struct app *a)
 {
 	metrics_free(a->metrics);
 	console_free(a->console);
+	/* Charon's plugin holds out for the next daemon, which has it end what is left. */
+	charon_free(a->charon);
+	a->charon = NULL;
 	if (a->workers) {
 		dp_stop(a->dp);
 		rte_eal_mp_wait_lcore();

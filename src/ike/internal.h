@@ -3,21 +3,21 @@
 /* What link.c and load.c share. */
 #pragma once
 
-#include "ike/ike.h"
+#include "ike/charon.h"
 
 #include <sys/types.h>
 
 struct event;
 
-#define IKE_PATH_MAX 512
+#define CHARON_PATH_MAX 512
 
-struct ike {
+struct charon {
 	struct event_base *base;
 	const struct config *conf;
-	const struct ike_ops *ops;
+	const struct charon_ops *ops;
 	void *ctx;
 	struct log *log;
-	struct ike_stats stats;
+	struct charon_stats stats;
 
 	/* link.c */
 	int listen_fd, fd; /* fd: the plugin's; -1: none */
@@ -33,9 +33,9 @@ struct ike {
 };
 
 /* Makes the events. 0, or -errno. */
-int load_init(struct ike *k);
-void load_fini(struct ike *k);
+int load_init(struct charon *k);
+void load_fini(struct charon *k);
 /* A charon is there: have it take connections and keys, and try until it has. */
-void load_start(struct ike *k);
+void load_start(struct charon *k);
 /* It has gone: try no more. */
-void load_stop(struct ike *k);
+void load_stop(struct charon *k);

@@ -30,7 +30,7 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void drop_link(struct ike *k)
+static void drop_link(struct charon *k)
 {
 	if (k->read != NULL)
 		event_free(k->read);
@@ -41,7 +41,7 @@ static void drop_link(struct ike *k)
 	k->stats.up = false;
 }
 
-static void lose_link(struct ike *k, const char *why)
+static void lose_link(struct charon *k, const char *why)
 {
 	if (k->fd < 0)
 		return;
@@ -52,7 +52,7 @@ static void lose_link(struct ike *k, const char *why)
 }
 
 /* Decodes and hands on. False when the link is to end. */
-static bool take(struct ike *k, const uint8_t *buf, size_t len)
+static bool take(struct charon *k, const uint8_t *buf, size_t len)
 {
 	struct sslink_msg m;
 	int ret = sslink_decode(buf, len, &m);
@@ -77,7 +77,7 @@ static bool take(struct ike *k, const uint8_t *buf, size_t len)
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
 {
-	struct ike *k = arg;
+	struct charon *k = arg;
 	/* One byte more than the longest message: a longer one is seen to be too long. */
 	uint8_t buf[SSLINK_MSG_MAX + 1];
 	const char *why = NULL;
@@ -108,7 +108,7 @@ static void on_failed(evutil_socket_t fd, short what, void *arg)
 }
 
 /* Only root, or who runs the daemon, may be charon. */
-static bool may_connect(struct ike *k, int fd)
+static bool may_connect(struct charon *k, int fd)
 {
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
@@ -126,7 +126,7 @@ static bool may_connect(struct ike *k, int fd)
 
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
-	struct ike *k = arg;
+	struct charon *k = arg;
 	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), size = SEND_BUFFER;
 
 	(void)what;
@@ -156,7 +156,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	load_start(k);
 }
 
-int ike_send(struct ike *k, const struct sslink_msg *m)
+int charon_send(struct charon *k, const struct sslink_msg *m)
 {
 	uint8_t buf[SSLINK_MSG_MAX];
 	int len, ret = 0;
@@ -182,7 +182,7 @@ int ike_send(struct ike *k, const struct sslink_msg *m)
 	return ret;
 }
 
-static int fail(struct ike *k, const char *what, const char *path, int err)
+static int fail(struct charon *k, const char *what, const char *path, int err)
 {
 	log_error(k->log, "event=start-failed what=\"%s\" path=\"%s\" error=\"%s\"", what, path,
 	          err == EPERM ? "others may write there" : strerror(err));
@@ -190,7 +190,7 @@ static int fail(struct ike *k, const char *what, const char *path, int err)
 }
 
 /* The folder of the socket; the run directory itself is made with charon's configuration. */
-static int make_socket_dir(struct ike *k)
+static int make_socket_dir(struct charon *k)
 {
 	char dir[CFG_SOCKET_MAX], *slash;
 
@@ -202,7 +202,7 @@ static int make_socket_dir(struct ike *k)
 	return swanctl_make_dir(dir);
 }
 
-static int listen_at(struct ike *k)
+static int listen_at(struct charon *k)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	const char *path = k->conf->ipsec.socket;
@@ -228,7 +228,7 @@ static int listen_at(struct ike *k)
 	return ret < 0 ? fail(k, "IKE socket", path, -ret) : 0;
 }
 
-static int start(struct ike *k)
+static int start(struct charon *k)
 {
 	const char *what;
 	int ret = swanctl_write(k->conf, &what);
@@ -249,15 +249,15 @@ static int start(struct ike *k)
 	return 0;
 }
 
-struct ike *ike_new(struct event_base *base, const struct config *conf, const struct ike_ops *ops,
-                    void *ctx, struct log *log)
+struct charon *charon_new(struct event_base *base, const struct config *conf,
+                          const struct charon_ops *ops, void *ctx, struct log *log)
 {
-	struct ike *k = calloc(1, sizeof(*k));
+	struct charon *k = calloc(1, sizeof(*k));
 	int ret;
 
 	if (k == NULL)
 		return NULL;
-	*k = (struct ike){
+	*k = (struct charon){
 	        .base = base,
 	        .conf = conf,
 	        .ops = ops,
@@ -270,12 +270,12 @@ struct ike *ike_new(struct event_base *base, const struct config *conf, const st
 	ret = start(k);
 	if (ret == 0)
 		return k;
-	ike_free(k);
+	charon_free(k);
 	errno = -ret;
 	return NULL;
 }
 
-void ike_free(struct ike *k)
+void charon_free(struct charon *k)
 {
 	if (k == NULL)
 		return;
@@ -293,7 +293,7 @@ void ike_free(struct ike *k)
 	free(k);
 }
 
-void ike_stats_get(const struct ike *k, struct ike_stats *out)
+void charon_stats_get(const struct charon *k, struct charon_stats *out)
 {
 	*out = k->stats;
 }

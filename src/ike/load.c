@@ -22,7 +22,7 @@
 #define LAST_RETRY_MS  5000
 #define OVERDUE_MS     20000
 
-static void set_timer(struct ike *k, uint32_t ms)
+static void set_timer(struct charon *k, uint32_t ms)
 {
 	struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000};
 
@@ -30,7 +30,7 @@ static void set_timer(struct ike *k, uint32_t ms)
 }
 
 /* The child gets no descriptor of ours: DPDK opens some without O_CLOEXEC. */
-static int spawn(struct ike *k, char *const *argv, char *const *envp, const char *output)
+static int spawn(struct charon *k, char *const *argv, char *const *envp, const char *output)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -61,7 +61,7 @@ static int spawn(struct ike *k, char *const *argv, char *const *envp, const char
 	return -ret;
 }
 
-static void failed(struct ike *k, const char *why)
+static void failed(struct charon *k, const char *why)
 {
 	k->stats.load_failures++;
 	log_warning(
@@ -72,10 +72,10 @@ static void failed(struct ike *k, const char *why)
 	k->retry_ms = k->retry_ms * 2 < LAST_RETRY_MS ? k->retry_ms * 2 : LAST_RETRY_MS;
 }
 
-static void run(struct ike *k)
+static void run(struct charon *k)
 {
-	char dir[IKE_PATH_MAX], file[IKE_PATH_MAX], output[IKE_PATH_MAX];
-	char uri[CFG_SOCKET_MAX + 8], env_dir[IKE_PATH_MAX + 16];
+	char dir[CHARON_PATH_MAX], file[CHARON_PATH_MAX], output[CHARON_PATH_MAX];
+	char uri[CFG_SOCKET_MAX + 8], env_dir[CHARON_PATH_MAX + 16];
 	/* The host's own charon has a swanctl.conf and keys as well: these are not for us. */
 	char *const envp[] = {env_dir, "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	char *const argv[] = {(char *)(uintptr_t)k->conf->ipsec.swanctl,
@@ -107,7 +107,7 @@ static void run(struct ike *k)
 /* Time for a run; or the run is overdue. */
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
-	struct ike *k = arg;
+	struct charon *k = arg;
 
 	(void)fd;
 	(void)what;
@@ -119,7 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 	kill(k->child, SIGKILL); /* on_child follows */
 }
 
-static void ended(struct ike *k, int status)
+static void ended(struct charon *k, int status)
 {
 	char why[64];
 
@@ -147,7 +147,7 @@ static void ended(struct ike *k, int status)
 
 static void on_child(evutil_socket_t sig, short what, void *arg)
 {
-	struct ike *k = arg;
+	struct charon *k = arg;
 	int status;
 
 	(void)sig;
@@ -159,7 +159,7 @@ static void on_child(evutil_socket_t sig, short what, void *arg)
 	ended(k, status);
 }
 
-int load_init(struct ike *k)
+int load_init(struct charon *k)
 {
 	k->retry_ms = FIRST_RETRY_MS;
 	k->timer = event_new(k->base, -1, 0, on_timer, k);
@@ -169,7 +169,7 @@ int load_init(struct ike *k)
 	return 0;
 }
 
-void load_start(struct ike *k)
+void load_start(struct charon *k)
 {
 	k->stats.loaded = false;
 	k->retry_ms = FIRST_RETRY_MS;
@@ -180,7 +180,7 @@ void load_start(struct ike *k)
 	run(k);
 }
 
-void load_stop(struct ike *k)
+void load_stop(struct charon *k)
 {
 	k->stats.loaded = false;
 	k->again = false;
@@ -188,7 +188,7 @@ void load_stop(struct ike *k)
 		event_del(k->timer);
 }
 
-void load_fini(struct ike *k)
+void load_fini(struct charon *k)
 {
 	int status;
 

@@ -35,7 +35,7 @@ static void on_down(void *ctx)
 	r->down_in_send = r->in_send;
 }
 
-static const struct ike_ops ops = {.link_up = on_up, .rx = on_rx, .link_down = on_down};
+static const struct charon_ops ops = {.link_up = on_up, .rx = on_rx, .link_down = on_down};
 
 static void collect(struct log *log, enum log_level level, const char *line)
 {
@@ -69,15 +69,15 @@ void rig_init(struct rig *r)
 
 bool rig_start(struct rig *r)
 {
-	r->ike = ike_new(r->base, r->conf, &ops, r, &r->log);
-	return r->ike != NULL;
+	r->charon = charon_new(r->base, r->conf, &ops, r, &r->log);
+	return r->charon != NULL;
 }
 
 void rig_fini(struct rig *r)
 {
 	char cmd[128];
 
-	ike_free(r->ike);
+	charon_free(r->charon);
 	event_base_free(r->base);
 	config_free(r->conf);
 	/* Whatever happened, no key is in the log. */

@@ -3,7 +3,7 @@
 /* An event loop, a listener in a folder of its own, a plugin played by the test, and a swanctl likewise. */
 #pragma once
 
-#include "ike/ike.h"
+#include "ike/charon.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 struct rig {
 	struct event_base *base;
 	struct config *conf;
-	struct ike *ike;
+	struct charon *charon;
 	struct log log;
 	char dir[64], path[160];
 	char lines[8192]; /* of the log */

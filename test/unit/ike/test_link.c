@@ -35,10 +35,10 @@ static void test_listener(void)
 	CU_ASSERT_EQUAL(mode(rig_path(&r, "link")), S_IFDIR | 0700);
 	CU_ASSERT_EQUAL(mode(r.conf->ipsec.socket), S_IFSOCK | 0600);
 	CU_ASSERT_EQUAL(mode(rig_path(&r, "run/swanctl/swanctl.conf")), S_IFREG | 0600);
-	ike_free(r.ike);
+	charon_free(r.charon);
 	CU_ASSERT_EQUAL(mode(r.conf->ipsec.socket), 0);
 	CU_ASSERT_EQUAL(mode(rig_path(&r, "run/swanctl/swanctl.conf")), 0);
-	r.ike = NULL;
+	r.charon = NULL;
 	rig_fini(&r);
 }
 
@@ -56,7 +56,7 @@ static void test_stale(void)
 	CU_ASSERT_EQUAL(bind(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	close(fd);
 	CU_ASSERT_TRUE(rig_start(&r));
-	ike_free(r.ike);
+	charon_free(r.charon);
 	close(open(r.conf->ipsec.socket, O_CREAT | O_WRONLY, 0600));
 	CU_ASSERT_FALSE(rig_start(&r));
 	CU_ASSERT_EQUAL(errno, EADDRINUSE);
@@ -80,14 +80,14 @@ static void test_messages(void)
 {
 	struct sslink_msg m = hello(), answer = {.type = SSLINK_ANSWER, .seq = 7};
 	uint8_t buf[SSLINK_MSG_MAX];
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	ssize_t n;
 	int fd;
 
 	rig_init(&r);
 	CU_ASSERT_FATAL(rig_start(&r));
-	CU_ASSERT_EQUAL(ike_send(r.ike, &answer), -ENOTCONN);
+	CU_ASSERT_EQUAL(charon_send(r.charon, &answer), -ENOTCONN);
 	fd = rig_connect(&r);
 	rig_until(&r, &r.ups, 1);
 	rig_say(fd, &m);
@@ -96,14 +96,14 @@ static void test_messages(void)
 	CU_ASSERT_EQUAL(r.last.seq, 7);
 	CU_ASSERT_EQUAL(r.last.hello.instance, 99);
 	answer.answer.spi = 0xc0000001;
-	CU_ASSERT_EQUAL(ike_send(r.ike, &answer), 0);
+	CU_ASSERT_EQUAL(charon_send(r.charon, &answer), 0);
 	n = recv(fd, buf, sizeof(buf), 0);
 	CU_ASSERT_FATAL(n > 0);
 	CU_ASSERT_EQUAL(sslink_decode(buf, (size_t)n, &m), 0);
 	CU_ASSERT_EQUAL(m.answer.spi, 0xc0000001);
 	/* What cannot be said does not end the link. */
 	answer.type = 0;
-	CU_ASSERT_EQUAL(ike_send(r.ike, &answer), -EINVAL);
+	CU_ASSERT_EQUAL(charon_send(r.charon, &answer), -EINVAL);
 	rig_run_ms(&r, 20);
 	/* More than one turn's worth. */
 	m = hello();
@@ -114,7 +114,7 @@ static void test_messages(void)
 	rig_until(&r, &r.messages, 201);
 	close(fd);
 	rig_until(&r, &r.downs, 1);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_FALSE(st.up);
 	CU_ASSERT_EQUAL(st.rx, 201);
 	CU_ASSERT_EQUAL(st.tx, 1);
@@ -131,7 +131,7 @@ static void test_hostile(void)
 	const unsigned int n = sizeof(lengths) / sizeof(lengths[0]);
 	uint8_t buf[SSLINK_MSG_MAX + 500];
 	struct sslink_msg m = hello();
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int fd, len;
 
@@ -157,7 +157,7 @@ static void test_hostile(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(r.lines, "the plugin speaks version 2, we speak 1"));
 	close(fd);
 	CU_ASSERT_EQUAL(r.messages, 0);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.bad_messages, n + 1);
 	rig_fini(&r);
 }
@@ -190,7 +190,7 @@ static void test_newest(void)
 static void test_not_reading(void)
 {
 	struct sslink_msg m = {.type = SSLINK_TERMINATE_IKE, .terminate = {.ike_id = 1}};
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int fd, ret = 0, sent = 0;
 
@@ -200,7 +200,7 @@ static void test_not_reading(void)
 	rig_until(&r, &r.ups, 1);
 	while (ret == 0 && sent < 1000000) {
 		r.in_send = true;
-		ret = ike_send(r.ike, &m);
+		ret = charon_send(r.charon, &m);
 		r.in_send = false;
 		sent += ret == 0;
 	}
@@ -209,8 +209,8 @@ static void test_not_reading(void)
 	CU_ASSERT_EQUAL(r.downs, 0);
 	rig_until(&r, &r.downs, 1);
 	CU_ASSERT_FALSE(r.down_in_send);
-	CU_ASSERT_EQUAL(ike_send(r.ike, &m), -ENOTCONN);
-	ike_stats_get(r.ike, &st);
+	CU_ASSERT_EQUAL(charon_send(r.charon, &m), -ENOTCONN);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.tx, (uint64_t)sent);
 	CU_ASSERT_EQUAL(st.tx_failures, 1);
 	close(fd);
@@ -218,7 +218,7 @@ static void test_not_reading(void)
 	fd = rig_connect(&r);
 	rig_until(&r, &r.ups, 2);
 	close(fd);
-	CU_ASSERT_EQUAL(ike_send(r.ike, &m), -EPIPE);
+	CU_ASSERT_EQUAL(charon_send(r.charon, &m), -EPIPE);
 	rig_until(&r, &r.downs, 2);
 	rig_run_ms(&r, 20);
 	CU_ASSERT_EQUAL(r.downs, 2);
@@ -241,7 +241,7 @@ static bool nobody_is_refused(const char *path)
 
 static void test_credentials(void)
 {
-	struct ike_stats st = {0};
+	struct charon_stats st = {0};
 	struct rig r;
 	int status = 1;
 	pid_t pid;
@@ -260,7 +260,7 @@ static void test_credentials(void)
 		rig_run_ms(&r, 1);
 	CU_ASSERT_TRUE(WIFEXITED(status));
 	CU_ASSERT_EQUAL(WEXITSTATUS(status), 0);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.refused_peers, 1);
 	CU_ASSERT_EQUAL(st.links, 0);
 	CU_ASSERT_EQUAL(r.ups, 0);

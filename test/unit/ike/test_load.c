@@ -12,10 +12,10 @@
 /* Runs the loop until charon is loaded, or 8 s have passed. */
 static bool loaded(struct rig *r)
 {
-	struct ike_stats st;
+	struct charon_stats st;
 
 	for (int i = 0; i < 800; i++) {
-		ike_stats_get(r->ike, &st);
+		charon_stats_get(r->charon, &st);
 		if (st.loaded)
 			return true;
 		rig_run_ms(r, 10);
@@ -26,7 +26,7 @@ static bool loaded(struct rig *r)
 static void test_once(void)
 {
 	char got[2048], want[512];
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int fd, leak;
 
@@ -37,7 +37,7 @@ static void test_once(void)
 	                "cp $D/run/swanctl/swanctl.conf $D/seen; echo said; echo complained >&2");
 	CU_ASSERT_FATAL(rig_start(&r));
 	rig_run_ms(&r, 50);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 0);
 	fd = rig_connect(&r);
 	leak = dup(fd); /* without close-on-exec, as some of DPDK's */
@@ -58,17 +58,17 @@ static void test_once(void)
 	CU_ASSERT_PTR_NULL(strstr(rig_read(&r, "fds", got, sizeof(got)), "socket:"));
 	CU_ASSERT_PTR_NULL(strstr(got, "eventpoll"));
 	rig_run_ms(&r, 300);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 1);
 	CU_ASSERT_EQUAL(st.load_failures, 0);
 	/* A new charon has nothing yet. */
 	close(fd);
 	rig_until(&r, &r.downs, 1);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_FALSE(st.loaded);
 	fd = rig_connect(&r);
 	CU_ASSERT_TRUE(loaded(&r));
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 2);
 	close(fd);
 	rig_fini(&r);
@@ -76,7 +76,7 @@ static void test_once(void)
 
 static void test_retries(void)
 {
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int fd;
 
@@ -87,7 +87,7 @@ static void test_retries(void)
 	CU_ASSERT_FATAL(rig_start(&r));
 	fd = rig_connect(&r);
 	CU_ASSERT_TRUE(loaded(&r));
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 3);
 	CU_ASSERT_EQUAL(st.load_failures, 2);
 	CU_ASSERT_PTR_NOT_NULL(strstr(r.lines, "reason=\"exit code 22\" retry_ms=200"));
@@ -98,7 +98,7 @@ static void test_retries(void)
 
 static void test_no_program(void)
 {
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int fd;
 
@@ -108,7 +108,7 @@ static void test_no_program(void)
 	fd = rig_connect(&r);
 	rig_until(&r, &r.ups, 1);
 	rig_run_ms(&r, 50);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 0);
 	CU_ASSERT_EQUAL(st.load_failures, 1);
 	CU_ASSERT_PTR_NOT_NULL(strstr(r.lines, "No such file or directory"));
@@ -121,7 +121,7 @@ static void test_no_program(void)
 /* Without a charon there is nothing to load. */
 static void test_charon_gone(void)
 {
-	struct ike_stats st, later;
+	struct charon_stats st, later;
 	struct rig r;
 	int fd;
 
@@ -134,9 +134,9 @@ static void test_charon_gone(void)
 	close(fd);
 	rig_until(&r, &r.downs, 1);
 	rig_run_ms(&r, 50);
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	rig_run_ms(&r, 600);
-	ike_stats_get(r.ike, &later);
+	charon_stats_get(r.charon, &later);
 	CU_ASSERT_EQUAL(later.loads, st.loads);
 	CU_ASSERT_FALSE(later.loaded);
 	rig_fini(&r);
@@ -145,7 +145,7 @@ static void test_charon_gone(void)
 /* A charon that comes while swanctl still talks to the one before gets a run of its own. */
 static void test_overtaken(void)
 {
-	struct ike_stats st;
+	struct charon_stats st;
 	struct rig r;
 	int a, b;
 
@@ -157,7 +157,7 @@ static void test_overtaken(void)
 	b = rig_connect(&r);
 	rig_until(&r, &r.ups, 2);
 	CU_ASSERT_TRUE(loaded(&r));
-	ike_stats_get(r.ike, &st);
+	charon_stats_get(r.charon, &st);
 	CU_ASSERT_EQUAL(st.loads, 2);
 	close(a);
 	close(b);
@@ -178,8 +178,8 @@ static void test_stop(void)
 	for (int i = 0; i < 500 && rig_read(&r, "pid", got, sizeof(got))[0] == '\0'; i++)
 		rig_run_ms(&r, 10);
 	CU_ASSERT_FATAL(atoi(got) > 0);
-	ike_free(r.ike);
-	r.ike = NULL;
+	charon_free(r.charon);
+	r.charon = NULL;
 	snprintf(got, sizeof(got), "/proc/%d", atoi(rig_read(&r, "pid", got, sizeof(got))));
 	CU_ASSERT_NOT_EQUAL(access(got, F_OK), 0);
 	close(fd);

@@ -14,10 +14,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct ike;
+struct charon;
 struct event_base;
 
-struct ike_ops {
+struct charon_ops {
 	/* A plugin has connected, and is the only one from now on: an older one was let go without a word. */
 	void (*link_up)(void *ctx);
 	/* One message of it. It may hold keys and is wiped when this returns. */
@@ -30,19 +30,19 @@ struct ike_ops {
  * Writes charon's configuration into the run directory and listens. conf, ops, ctx and log stay the
  * caller's and must outlive it. NULL with errno; what failed has been logged.
  */
-struct ike *ike_new(struct event_base *base, const struct config *conf, const struct ike_ops *ops,
-                    void *ctx, struct log *log);
+struct charon *charon_new(struct event_base *base, const struct config *conf,
+                          const struct charon_ops *ops, void *ctx, struct log *log);
 /* Closes the link without a call of link_down. NULL is nothing. */
-void ike_free(struct ike *k);
+void charon_free(struct charon *k);
 
 /*
  * One message to the plugin; may be called from within the callbacks. 0; -ENOTCONN: there is none;
  * -EAGAIN: it does not read, -EINVAL: no message; or -errno of the socket. After -EAGAIN and an error
  * of the socket link_down is called soon, but not before this returns.
  */
-int ike_send(struct ike *k, const struct sslink_msg *m);
+int charon_send(struct charon *k, const struct sslink_msg *m);
 
-struct ike_stats {
+struct charon_stats {
 	bool up; /* a plugin is connected */
 	bool loaded; /* charon has our connections and keys */
 	uint64_t links, refused_peers; /* connected, and turned away for their user id */
@@ -51,4 +51,4 @@ struct ike_stats {
 	uint64_t tx_failures;
 	uint64_t loads, load_failures; /* runs of swanctl */
 };
-void ike_stats_get(const struct ike *k, struct ike_stats *out);
+void charon_stats_get(const struct charon *k, struct charon_stats *out);
