@@ -21,6 +21,7 @@ IP = {"A": "10.91.0.1", "B": "10.91.0.2"}
 
 CONF = """
 charon-systemd {{
+  {extra}
   load_modular = yes
   install_routes = no
   install_virtual_ip = no
@@ -273,12 +274,12 @@ class Fake:
 class Charon:
     """One charon of the pair, with its own settings and sockets."""
 
-    def __init__(self, ns, folder, plugin=PLUGIN):
+    def __init__(self, ns, folder, plugin=PLUGIN, extra=""):
         self.ns, self.dir, self.plugin, self.proc = ns, folder, plugin, None
         self.env = dict(os.environ, STRONGSWAN_CONF=os.path.join(folder, "strongswan.conf"),
                         SWANCTL_DIR=folder)
         with open(self.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
-            f.write(CONF.format(dir=folder))
+            f.write(CONF.format(dir=folder, extra=extra))
 
     def start(self):
         out = open(os.path.join(self.dir, "out"), "w", encoding="utf-8")
@@ -349,7 +350,8 @@ class Pair:
     """What a case has: .a and .b (charons), .fa and .fb (their daemons)."""
 
     DEFAULTS = {"encap": "no", "auth": "psk", "local_extra": "", "remote_extra": "",
-                "b_peer": "%any", "b_secret": "trialpsk", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
+                "b_peer": "%any", "b_secret": "trialpsk", "b_conf": "",
+                "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
 
     def __init__(self, lab, **over):
         self.dir = tempfile.mkdtemp(prefix="sc-")
@@ -369,7 +371,7 @@ class Pair:
         self.fa = Fake(self.folder("A"), 0xa1, 0xca000001)
         self.fb = Fake(self.folder("B"), 0xb1, 0xcb000001)
         self.a = Charon(self.lab.ns["A"], self.folder("A"))
-        self.b = Charon(self.lab.ns["B"], self.folder("B"))
+        self.b = Charon(self.lab.ns["B"], self.folder("B"), extra=self.values["b_conf"])
         for c, f, text in ((self.a, self.fa, SWANCTL_A), (self.b, self.fb, SWANCTL_B)):
             c.start()
             f.wait("sync-end", n=0)

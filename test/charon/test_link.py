@@ -301,20 +301,14 @@ def other_version(p):
 @case("preload-ends", started=False)
 def preload_ends(p):
     """What charon runs is not preloaded with the plugin, whose symbols nothing else has"""
-    p.b = Charon(p.lab.ns["B"], p.folder("B"))
-    conf = p.b.env["STRONGSWAN_CONF"]
-    script = os.path.join(p.folder("B"), "script")
+    path, script = (os.path.join(p.folder("B"), name) for name in ("env", "script"))
     with open(script, "w", encoding="utf-8") as f:
-        f.write(f"#!/bin/sh\nenv > {p.folder('B')}/env.new\nmv {p.folder('B')}/env.new {p.folder('B')}/env\n")
+        f.write(f"#!/bin/sh\nenv > {path}.new\nmv {path}.new {path}\n")
     os.chmod(script, 0o755)
-    with open(conf, encoding="utf-8") as f:
-        text = f.read()
-    with open(conf, "w", encoding="utf-8") as f:
-        f.write(text.replace("charon-systemd {", "charon-systemd {\n  start-scripts {\n    x = " +
-                             script + "\n  }", 1))
+    p.b = Charon(p.lab.ns["B"], p.folder("B"),
+                 extra=f"start-scripts {{\n    x = {script}\n  }}")
     p.fb = Fake(p.folder("B"), 0xb1, 0xcb000001)
     p.b.start()
-    path = os.path.join(p.folder("B"), "env")
     until("environment of the script", lambda: os.path.exists(path))
     with open(path, encoding="utf-8") as f:
         text = f.read()
