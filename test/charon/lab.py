@@ -29,8 +29,10 @@ charon-systemd {{
   retransmit_timeout = 1.0
   plugins {{
     include /etc/strongswan.d/charon/*.conf
+    sallyport! {{
+      load = {load}
+    }}
     sallyport {{
-      load = 10
       socket = {dir}/ike.sock
     }}
     vici {{
@@ -274,20 +276,22 @@ class Fake:
 class Charon:
     """One charon of the pair, with its own settings and sockets."""
 
-    def __init__(self, ns, folder, plugin=PLUGIN, extra=""):
+    def __init__(self, ns, folder, plugin=PLUGIN, extra="", load=10):
         self.ns, self.dir, self.plugin, self.proc = ns, folder, plugin, None
         self.env = dict(os.environ, STRONGSWAN_CONF=os.path.join(folder, "strongswan.conf"),
                         SWANCTL_DIR=folder)
         with open(self.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
-            f.write(CONF.format(dir=folder, extra=extra))
+            f.write(CONF.format(dir=folder, extra=extra, load=load))
 
-    def start(self):
+    def start(self, wait=True):
         out = open(os.path.join(self.dir, "out"), "w", encoding="utf-8")
         # nsenter is not to be preloaded: what it runs is.
         self.proc = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.ns}", "env", "LD_PRELOAD=" + self.plugin, CHARON],
             env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         out.close()
+        if not wait:
+            return
         until("vici socket", lambda: os.path.exists(os.path.join(self.dir, "vici")))
         until("answer of vici", lambda: "uptime" in self.swanctl("--stats", check=False))
 

@@ -282,9 +282,19 @@ def charon_killed(p):
     expect(p.fb.all("hello", mark)[0]["instance"] != first, "the instance is the same")
 
 
+def refuses_to_start(charon, sentence):
+    """Else SAs would go to the kernel, and packets past the daemon."""
+    charon.start(wait=False)
+    until("end of charon", lambda: not charon.alive())
+    expect(charon.proc.returncode != 0, "status 0")
+    charon.wait_log("sallyport: " + sentence)
+    expect("connected to" not in charon.log(), "it went on all the same")
+    charon.proc = None
+
+
 @case("other-version", started=False)
 def other_version(p):
-    """A charon of another version than the plugin's: it refuses to load, with a sentence"""
+    """A charon of another version than the plugin's: a sentence, and charon does not start"""
     with open(PLUGIN, "rb") as f:
         code = f.read()
     version = re.search(rb"(?<![\d.])5\.\d+\.\d+(?=\0)", code).group()
@@ -293,9 +303,18 @@ def other_version(p):
     with open(path, "wb") as f:
         f.write(code.replace(version + b"\0", other + b"\0"))
     p.b = Charon(p.lab.ns["B"], p.folder("B"), plugin=path)
-    p.b.start()
-    p.b.wait_log(f"sallyport: built for strongSwan {other.decode()}, which this charon is not")
-    expect("connected to" not in p.b.log(), "it went on all the same")
+    refuses_to_start(p.b, f"built for strongSwan {other.decode()}, which this charon is not")
+
+
+@case("not-first", started=False)
+def not_first(p):
+    """Another plugin is asked first for IPsec: a sentence, and charon does not start"""
+    p.b = Charon(p.lab.ns["B"], p.folder("B"), load=1)
+    with open(p.b.env["STRONGSWAN_CONF"], encoding="utf-8") as f:
+        text = f.read()
+    with open(p.b.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
+        f.write(text.replace("    vici {", "    kernel-netlink {\n      load = 20\n    }\n    vici {", 1))
+    refuses_to_start(p.b, "another plugin has taken IPsec; set load = 10 or more")
 
 
 @case("preload-ends", started=False)
