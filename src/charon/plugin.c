@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * The plugin as charon loads it: a section `sallyport { load = 10 }` in its configuration makes it
- * look for sallyport_plugin_create. Settings of that section:
+ * The plugin as charon loads it: with `load_modular = yes` and, among its plugins, a section
+ *
+ *   sallyport! { load = 10 }
+ *
+ * it looks for sallyport_plugin_create. 10 is more than kernel-netlink has, which else takes IPsec. The
+ * mark makes charon end when the plugin refuses to load: without it, SAs would silently go to the
+ * kernel. Settings stand in a section `sallyport`, which then has no load:
  *
  *   socket  where the daemon listens (/run/sallyport/ike.sock)
  *   ack_ms  how long an answer may take (1000)

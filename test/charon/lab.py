@@ -21,6 +21,7 @@ IP = {"A": "10.91.0.1", "B": "10.91.0.2"}
 
 CONF = """
 charon-systemd {{
+  {extra}
   load_modular = yes
   install_routes = no
   install_virtual_ip = no
@@ -28,8 +29,10 @@ charon-systemd {{
   retransmit_timeout = 1.0
   plugins {{
     include /etc/strongswan.d/charon/*.conf
+    sallyport! {{
+      load = {load}
+    }}
     sallyport {{
-      load = 10
       socket = {dir}/ike.sock
     }}
     vici {{
@@ -273,20 +276,22 @@ class Fake:
 class Charon:
     """One charon of the pair, with its own settings and sockets."""
 
-    def __init__(self, ns, folder, plugin=PLUGIN):
+    def __init__(self, ns, folder, plugin=PLUGIN, extra="", load=10):
         self.ns, self.dir, self.plugin, self.proc = ns, folder, plugin, None
         self.env = dict(os.environ, STRONGSWAN_CONF=os.path.join(folder, "strongswan.conf"),
                         SWANCTL_DIR=folder)
         with open(self.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
-            f.write(CONF.format(dir=folder))
+            f.write(CONF.format(dir=folder, extra=extra, load=load))
 
-    def start(self):
+    def start(self, wait=True):
         out = open(os.path.join(self.dir, "out"), "w", encoding="utf-8")
         # nsenter is not to be preloaded: what it runs is.
         self.proc = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.ns}", "env", "LD_PRELOAD=" + self.plugin, CHARON],
             env=self.env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         out.close()
+        if not wait:
+            return
         until("vici socket", lambda: os.path.exists(os.path.join(self.dir, "vici")))
         until("answer of vici", lambda: "uptime" in self.swanctl("--stats", check=False))
 
@@ -349,7 +354,8 @@ class Pair:
     """What a case has: .a and .b (charons), .fa and .fb (their daemons)."""
 
     DEFAULTS = {"encap": "no", "auth": "psk", "local_extra": "", "remote_extra": "",
-                "b_peer": "%any", "b_secret": "trialpsk", "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
+                "b_peer": "%any", "b_secret": "trialpsk", "b_conf": "",
+                "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
 
     def __init__(self, lab, **over):
         self.dir = tempfile.mkdtemp(prefix="sc-")
@@ -369,7 +375,7 @@ class Pair:
         self.fa = Fake(self.folder("A"), 0xa1, 0xca000001)
         self.fb = Fake(self.folder("B"), 0xb1, 0xcb000001)
         self.a = Charon(self.lab.ns["A"], self.folder("A"))
-        self.b = Charon(self.lab.ns["B"], self.folder("B"))
+        self.b = Charon(self.lab.ns["B"], self.folder("B"), extra=self.values["b_conf"])
         for c, f, text in ((self.a, self.fa, SWANCTL_A), (self.b, self.fb, SWANCTL_B)):
             c.start()
             f.wait("sync-end", n=0)

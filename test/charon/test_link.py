@@ -282,9 +282,19 @@ def charon_killed(p):
     expect(p.fb.all("hello", mark)[0]["instance"] != first, "the instance is the same")
 
 
+def refuses_to_start(charon, sentence):
+    """Else SAs would go to the kernel, and packets past the daemon."""
+    charon.start(wait=False)
+    until("end of charon", lambda: not charon.alive())
+    expect(charon.proc.returncode != 0, "status 0")
+    charon.wait_log("sallyport: " + sentence)
+    expect("connected to" not in charon.log(), "it went on all the same")
+    charon.proc = None
+
+
 @case("other-version", started=False)
 def other_version(p):
-    """A charon of another version than the plugin's: it refuses to load, with a sentence"""
+    """A charon of another version than the plugin's: a sentence, and charon does not start"""
     with open(PLUGIN, "rb") as f:
         code = f.read()
     version = re.search(rb"(?<![\d.])5\.\d+\.\d+(?=\0)", code).group()
@@ -293,28 +303,31 @@ def other_version(p):
     with open(path, "wb") as f:
         f.write(code.replace(version + b"\0", other + b"\0"))
     p.b = Charon(p.lab.ns["B"], p.folder("B"), plugin=path)
-    p.b.start()
-    p.b.wait_log(f"sallyport: built for strongSwan {other.decode()}, which this charon is not")
-    expect("connected to" not in p.b.log(), "it went on all the same")
+    refuses_to_start(p.b, f"built for strongSwan {other.decode()}, which this charon is not")
+
+
+@case("not-first", started=False)
+def not_first(p):
+    """Another plugin is asked first for IPsec: a sentence, and charon does not start"""
+    p.b = Charon(p.lab.ns["B"], p.folder("B"), load=1)
+    with open(p.b.env["STRONGSWAN_CONF"], encoding="utf-8") as f:
+        text = f.read()
+    with open(p.b.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
+        f.write(text.replace("    vici {", "    kernel-netlink {\n      load = 20\n    }\n    vici {", 1))
+    refuses_to_start(p.b, "another plugin has taken IPsec; set load = 10 or more")
 
 
 @case("preload-ends", started=False)
 def preload_ends(p):
     """What charon runs is not preloaded with the plugin, whose symbols nothing else has"""
-    p.b = Charon(p.lab.ns["B"], p.folder("B"))
-    conf = p.b.env["STRONGSWAN_CONF"]
-    script = os.path.join(p.folder("B"), "script")
+    path, script = (os.path.join(p.folder("B"), name) for name in ("env", "script"))
     with open(script, "w", encoding="utf-8") as f:
-        f.write(f"#!/bin/sh\nenv > {p.folder('B')}/env.new\nmv {p.folder('B')}/env.new {p.folder('B')}/env\n")
+        f.write(f"#!/bin/sh\nenv > {path}.new\nmv {path}.new {path}\n")
     os.chmod(script, 0o755)
-    with open(conf, encoding="utf-8") as f:
-        text = f.read()
-    with open(conf, "w", encoding="utf-8") as f:
-        f.write(text.replace("charon-systemd {", "charon-systemd {\n  start-scripts {\n    x = " +
-                             script + "\n  }", 1))
+    p.b = Charon(p.lab.ns["B"], p.folder("B"),
+                 extra=f"start-scripts {{\n    x = {script}\n  }}")
     p.fb = Fake(p.folder("B"), 0xb1, 0xcb000001)
     p.b.start()
-    path = os.path.join(p.folder("B"), "env")
     until("environment of the script", lambda: os.path.exists(path))
     with open(path, encoding="utf-8") as f:
         text = f.read()

@@ -180,3 +180,17 @@ def ike_down_without_up(p):
     # The other end never asked for anything, so there is nothing to tell.
     time.sleep(0.2)
     p.fb.none("ike-down")
+
+
+@case("ike-down-half-open", b_conf="port_nat_t = 4511")
+def ike_down_half_open(p):
+    """IKE_SA given up before it was up, without a word on charon's bus: its end is told"""
+    # IKE_AUTH goes to port 4500, where nobody is.
+    mark = p.fa.mark()
+    expect(not p.a.initiate("two", 1), "it came up")
+    spi = p.fa.wait("get-spi", mark)
+    p.fa.none("ike-down", mark)
+    p.a.swanctl("--terminate", "--ike", "v2", "--force", check=False)
+    p.a.wait_log("destroying IKE_SA in state CONNECTING without notification")
+    p.fa.wait("ike-down", mark, ike=spi["ike"])
+    gone(p.fa, mark, "ca000001")
