@@ -178,7 +178,7 @@ struct dp_child {
 
 /* -ENOSPC: no index is free. -EINVAL. -EAFNOSUPPORT. -EAGAIN. */
 int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child);
-/* Its SAs and sessions have been deleted by earlier calls. */
+/* Its SAs and sessions have been deleted by earlier calls: else -EBUSY. -ENOENT. */
 int dp_child_del(struct dp *dp, uint32_t child);
 /*
  * The latch (E23, E32): written before the call returns, so before anything that control sends
@@ -274,7 +274,7 @@ struct dp_session {
 uint16_t dp_owner_pick(struct dp *dp);
 /*
  * -EEXIST: the id is live. -EBUSY: its removal is not applied yet. -EINVAL: id or generation 0, no such
- * worker. -EAFNOSUPPORT: not IPv4. A subscriber's address that another session has moves to this one.
+ * worker, a child of another worker or connection. -EAFNOSUPPORT: not IPv4. A subscriber's address that another session has moves to this one.
  */
 int dp_session_add(struct dp *dp, const struct dp_session *s);
 /* Changes everything but session_id, gen and worker. Same gen or -ESTALE. */
