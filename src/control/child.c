@@ -103,6 +103,8 @@ void child_leave(struct ctl *c, struct child *ch)
 	struct conn *k = ch->conn;
 	struct tunnel *tn, *next;
 
+	/* Its orders may still wait for room; whatever fires meanwhile must not wait for them. */
+	child_latch(c, ch);
 	TAILQ_REMOVE(&k->children, ch, link);
 	k->n_children--;
 	k->n_leaving++;
@@ -117,7 +119,6 @@ void child_leave(struct ctl *c, struct child *ch)
 void child_check(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
-	struct ike *e = k->ike;
 
 	if (!TAILQ_EMPTY(&ch->sas) || ch->any)
 		return;
@@ -126,12 +127,9 @@ void child_check(struct ctl *c, struct child *ch)
 		return;
 	if (k->announced)
 		log_info(c->log, "event=ipsec-no-sa conn=%lu ike=%u", k->id, k->ike_id);
-	/* No one will tell the end of an IKE_SA that never was up, and of none at all. */
-	if (e == NULL ? !k->is_static : !e->up) {
+	/* Its IKE_SA may have another child (E5); without one there is nobody to tell of the end. */
+	if (k->ike == NULL && !k->is_static)
 		ctl_conn_closed(c, k->id, c->now_ms);
-		if (e != NULL)
-			ike_maybe_free(e);
-	}
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */
