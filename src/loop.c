@@ -19,6 +19,9 @@
 #define PUNTS_A_TURN 256
 #define STOP_MS      5000
 #define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
+/* How long charon gets to tell the peers, and how long its last packet needs through a twin. */
+#define TELL_MS   1000
+#define LINGER_MS 100
 
 uint64_t loop_now_ms(void)
 {
@@ -49,19 +52,24 @@ static void on_punts(evutil_socket_t fd, short what, void *arg)
 
 /*
  * Tunnels are gone; now charon ends their connections, so that peers need not find out by themselves.
- * True when all have been told.
+ * Its messages go through our ports. True when it is done.
  */
 static bool end_connections(struct loop *l, uint64_t now_ms)
 {
+	struct ctl_ipsec_stats st;
 	struct ctl_conn_view v;
 
 	for (uint32_t i = 0; i < CONNS_A_TICK; i++) {
 		if (!ctl_conn_next(l->ctl, &l->conn_cursor, now_ms, &v))
-			return true;
-		if (v.state != CTL_CONN_DOWN)
-			ctl_clear_conn(l->ctl, v.id, now_ms);
+			break;
+		if (v.state != CTL_CONN_DOWN && ctl_clear_conn(l->ctl, v.id, now_ms) == 0)
+			l->linger_until_ms = now_ms + LINGER_MS;
+		l->told_at_ms = now_ms;
 	}
-	return false;
+	ctl_ipsec_stats_get(l->ctl, &st);
+	if (st.link_up && st.ike_now > 0 && now_ms < l->told_at_ms + TELL_MS)
+		l->linger_until_ms = now_ms + LINGER_MS;
+	return now_ms >= l->linger_until_ms;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)

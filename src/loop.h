@@ -24,6 +24,7 @@ struct loop {
 	struct event *punts, *tick, *sigint, *sigterm, *woken;
 	int wake_fd;
 	uint32_t conn_cursor; /* of the connections that a stop ends */
+	uint64_t told_at_ms, linger_until_ms; /* the last of them, and for what it leads to */
 	uint64_t stop_at_ms; /* graceful stop under way: not later than this; 0: none */
 };
 

@@ -199,7 +199,7 @@ struct cfg_psk {
 };
 
 /*
- * An ipsec transport profile (spec/junose.md 5.1): one connection of swanctl.conf, of the same name.
+ * An ipsec transport profile (spec/junose.md 5.1); charon's connections are made of it (ike/swanctl.h).
  * Either keys or a certificate are given, never both.
  */
 struct cfg_ipsec_profile {

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -206,15 +207,14 @@ static void check_auth(struct loader *ld, uint32_t i)
 		check_file(ld, i, "ca-certificates", p->ca_certificates[j]);
 }
 
-/* Charon's keys are known by both identities, not by profile. */
+/* Charon's keys are known by identity, not by profile. */
 static void check_key_owners(struct loader *ld, uint32_t i, uint32_t j)
 {
 	const struct cfg_ipsec_profile *a = &ld->c->ipsec_profiles[j];
 	const struct cfg_ipsec_profile *b = &ld->c->ipsec_profiles[i];
 
-	if (a->local_identity[0] == '\0' || strcmp(a->local_identity, b->local_identity) != 0)
-		return;
 	if (a->group_psk[0] != '\0' && b->group_psk[0] != '\0' &&
+	    strcmp(a->local_identity, b->local_identity) == 0 &&
 	    strcmp(a->group_psk, b->group_psk) != 0)
 		wrong(ld, PROFILES, i, "group-pre-shared-key",
 		      "group-pre-shared-key is another than that of profile \"%s\", which has the "
@@ -229,8 +229,28 @@ static void check_key_owners(struct loader *ld, uint32_t i, uint32_t j)
 				            load_pos_in(ld, PROFILES, i, "pre-shared-keys", k,
 				                        "identity"),
 				            "pre-shared key of \"%s\": profile \"%s\" has another "
-				            "one for the same two identities",
+				            "one for the same identity",
 				            b->psks[k].identity, a->name);
+}
+
+/* A key owned by our own identity would be everybody's. */
+static void check_own_identity(struct loader *ld, uint32_t i)
+{
+	const struct config *c = ld->c;
+	const struct cfg_ipsec_profile *p = &c->ipsec_profiles[i];
+
+	for (uint32_t j = 0; j < p->n_psks; j++) {
+		const char *id = p->psks[j].identity;
+		bool own = false;
+
+		for (uint32_t k = 0; k < c->n_ipsec_profiles; k++)
+			own = own || (id[0] != '\0' &&
+			              strcasecmp(id, c->ipsec_profiles[k].local_identity) == 0);
+		if (own)
+			found_error(&ld->found,
+			            load_pos_in(ld, PROFILES, i, "pre-shared-keys", j, "identity"),
+			            "pre-shared key of \"%s\": that is our own identity", id);
+	}
 }
 
 static const char *nonce_cipher(enum esp_cipher c)
@@ -342,6 +362,7 @@ void load_check_ipsec(struct loader *ld)
 		check_proposals(ld, i, "esp-proposals", p->esp_proposals, PROPOSAL_ESP);
 		check_rules(ld, i);
 		check_auth(ld, i);
+		check_own_identity(ld, i);
 		for (uint32_t j = 0; j < i; j++)
 			check_key_owners(ld, i, j);
 	}
@@ -369,6 +390,11 @@ static void warn_keys(struct loader *ld, uint32_t i)
 	if (keys && p->version != CFG_IKE_V2 && strcmp(p->remote_identity, "%any") != 0)
 		doubt(ld, PROFILES, i, "remote-identity",
 		      "with pre-shared keys IKEv1 identities are claimed and not proved");
+	if (p->n_psks > 0 && p->group_psk[0] != '\0' && p->version != CFG_IKE_V1)
+		doubt(ld, PROFILES, i, "group-pre-shared-key",
+		      "by IKEv2 whoever has the group-pre-shared-key can claim the identity of a "
+		      "peer "
+		      "with a key of its own");
 	for (uint32_t j = 0; p->version == CFG_IKE_ANY && j < p->n_psks; j++) {
 		struct ipaddr a;
 

@@ -75,6 +75,18 @@ static const char *read_wish(const struct sslink_add_sa *a, struct wish *w)
 	return why;
 }
 
+/* What its transport profile does not allow. NULL: nothing. */
+static const char *profile_objection(const struct ctl *c, const struct sslink_add_sa *a)
+{
+	const struct cfg_ipsec_profile *p = config_ipsec_profile(c->conf, a->ike.connection);
+
+	if (p != NULL && a->tunnel_mode && !p->allow_tunnel_mode)
+		return "the profile allows no tunnel mode";
+	if (p != NULL && a->encap && !p->nat_traversal)
+		return "the profile allows no NAT";
+	return NULL;
+}
+
 static enum sslink_status status_of(int err)
 {
 	switch (err) {
@@ -320,6 +332,8 @@ void sa_on_add(struct ctl *c, const struct sslink_msg *m)
 	struct child *ch;
 	struct sa *sa;
 
+	if (why == NULL)
+		why = profile_objection(c, a);
 	if (why != NULL) {
 		ipsec_refuse(c, m, &a->ike, e != NULL ? e->conn : NULL, SSLINK_UNSUPPORTED, why);
 		return;

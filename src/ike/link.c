@@ -51,6 +51,18 @@ static void lose_link(struct charon *k, const char *why)
 	k->ops->link_down(k->ctx);
 }
 
+/* Of a profile's connections control knows the profile: what is before the '@' (ike/swanctl.h). */
+static void name_profile(struct sslink_msg *m)
+{
+	struct sslink_ike *ike = m->type == SSLINK_GET_SPI  ? &m->get_spi.ike
+	                         : m->type == SSLINK_ADD_SA ? &m->add_sa.ike
+	                         : m->type == SSLINK_IKE_UP ? &m->ike_up
+	                                                    : NULL;
+
+	if (ike != NULL)
+		ike->connection[strcspn(ike->connection, "@")] = '\0';
+}
+
 /* Decodes and hands on. False when the link is to end. */
 static bool take(struct charon *k, const uint8_t *buf, size_t len)
 {
@@ -59,6 +71,7 @@ static bool take(struct charon *k, const uint8_t *buf, size_t len)
 
 	if (ret == 0) {
 		k->stats.rx++;
+		name_profile(&m);
 		k->ops->rx(k->ctx, &m);
 	} else {
 		k->stats.bad_messages++;

@@ -94,14 +94,13 @@ static void put_path(struct out *o, const char *path)
 	put_quoted(o, path);
 }
 
-static void put_name(struct out *o, const char *name)
+static void check_name(struct out *o, const char *name)
 {
 	if (!isalnum((unsigned char)name[0]))
 		o->err = -EINVAL;
 	for (const char *p = name; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && *p != '-' && *p != '_')
 			o->err = -EINVAL;
-	put(o, "%s", name);
 }
 
 static void put_secret(struct out *o, const char *secret, bool hide)
@@ -127,14 +126,31 @@ static void put_secret(struct out *o, const char *secret, bool hide)
 	}
 }
 
-static void put_peers(struct out *o, const struct cfg_ipsec_profile *p)
+/*
+ * A connection of charon. A profile has one for all who share its group key or its authority, and each
+ * key of a single peer has its own: who is not named gets no further than its identity.
+ */
+struct form {
+	const struct cfg_ipsec_profile *p;
+	char name[CFG_NAME_MAX +
+	          16]; /* of the profile, and behind an '@' which of its connections */
+	enum cfg_ike_version version;
+	const char *address; /* of the peer; NULL: as the profile says */
+	const char *identity;
+};
+
+static void put_peers(struct out *o, const struct form *f)
 {
 	const char *sep = "";
 	char text[IPADDR_STRLEN];
 
+	if (f->address != NULL) {
+		put(o, "\t\tremote_addrs = %s\n", f->address);
+		return;
+	}
 	put(o, "\t\tremote_addrs = ");
 	for (uint32_t i = 0; i < CFG_PEERS_MAX; i++) {
-		const struct ipprefix *x = &p->peers[i];
+		const struct ipprefix *x = &f->p->peers[i];
 
 		if (x->addr.family == 0)
 			continue;
@@ -210,8 +226,9 @@ static void put_child(struct out *o, const struct cfg_ipsec_profile *p)
 	put(o, "\t\t\t\tdpd_action = clear\n\t\t\t}\n\t\t}\n");
 }
 
-static void put_auth(struct out *o, const struct cfg_ipsec_profile *p)
+static void put_auth(struct out *o, const struct form *f)
 {
+	const struct cfg_ipsec_profile *p = f->p;
 	const char *auth = p->certificate[0] != '\0' ? "pubkey" : "psk", *sep = "";
 
 	put(o, "\t\tlocal {\n\t\t\tauth = %s\n", auth);
@@ -226,7 +243,7 @@ static void put_auth(struct out *o, const struct cfg_ipsec_profile *p)
 		put(o, "\n");
 	}
 	put(o, "\t\t}\n\t\tremote {\n\t\t\tauth = %s\n\t\t\tid = ", auth);
-	put_quoted(o, p->remote_identity);
+	put_quoted(o, f->identity);
 	put(o, "\n");
 	for (uint32_t i = 0; i < CFG_CERTS_MAX; i++) {
 		if (p->ca_certificates[i][0] == '\0')
@@ -238,20 +255,19 @@ static void put_auth(struct out *o, const struct cfg_ipsec_profile *p)
 	put(o, "%s\t\t}\n", sep[0] == '\0' ? "" : "\n");
 }
 
-static void put_connection(struct out *o, const struct cfg_ipsec_profile *p)
+static void put_connection(struct out *o, const struct form *f)
 {
+	const struct cfg_ipsec_profile *p = f->p;
 	uint32_t margin = (uint32_t)((uint64_t)p->ike_lifetime_s * p->rekey_margin / 100);
 	uint32_t rekey = p->initiate_rekey ? p->ike_lifetime_s - margin : 0;
 	char text[IPADDR_STRLEN];
 
-	put(o, "\t");
-	put_name(o, p->name);
-	put(o, " {\n\t\tversion = %d\n",
-	    p->version == CFG_IKE_V1   ? 1
-	    : p->version == CFG_IKE_V2 ? 2
+	put(o, "\t%s {\n\t\tversion = %d\n", f->name,
+	    f->version == CFG_IKE_V1   ? 1
+	    : f->version == CFG_IKE_V2 ? 2
 	                               : 0);
 	put(o, "\t\tlocal_addrs = %s\n", ipaddr_str(&p->local_address, text, sizeof(text)));
-	put_peers(o, p);
+	put_peers(o, f);
 	put_ike_proposals(o, p);
 	/* Clients behind a NAT have whatever address and identity: none replaces another. */
 	put(o, "\t\tunique = never\n\t\taggressive = no\n\t\tmobike = no\n");
@@ -260,21 +276,68 @@ static void put_connection(struct out *o, const struct cfg_ipsec_profile *p)
 	put(o, "\t\treauth_time = 0s\n\t\trekey_time = %us\n\t\tover_time = %us\n", rekey,
 	    rekey > 0 ? margin : 0);
 	put(o, "\t\trand_time = %us\n", rekey > 0 ? margin / 2 : 0);
-	put_auth(o, p);
+	put_auth(o, f);
 	put_child(o, p);
 	put(o, "\t}\n");
 }
 
-/* Charon finds a key by both identities; %any is the peer without a key of its own. */
-static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n, const char *peer,
+static bool among_peers(const struct cfg_ipsec_profile *p, const struct ipaddr *a)
+{
+	for (uint32_t i = 0; i < CFG_PEERS_MAX; i++)
+		if (p->peers[i].addr.family != 0 && ipprefix_contains(&p->peers[i], a))
+			return true;
+	return false;
+}
+
+/*
+ * The connections of one peer's key. IKEv2 peers are known by identity. For IKEv1 (main mode) charon
+ * looks for the key before it has seen an identity: with that of the connection whose address fits
+ * best, and of two that fit alike the first. The second is for peers behind a NAT, who give
+ * their inner address as identity.
+ */
+static void put_peer(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n)
+{
+	const char *identity = p->psks[n - 1].identity;
+	struct form f = {.p = p, .version = CFG_IKE_V2, .identity = identity};
+	struct ipaddr a;
+
+	if (p->version != CFG_IKE_V1) {
+		snprintf(f.name, sizeof(f.name), "%s@%u", p->name, n);
+		put_connection(o, &f);
+	}
+	if (p->version == CFG_IKE_V2 || ipaddr_parse(identity, &a) < 0 || !among_peers(p, &a))
+		return;
+	f.version = CFG_IKE_V1;
+	f.address = identity;
+	snprintf(f.name, sizeof(f.name), "%s@%uv1", p->name, n);
+	put_connection(o, &f);
+	f.identity = "%any";
+	snprintf(f.name, sizeof(f.name), "%s@%uv1nat", p->name, n);
+	put_connection(o, &f);
+}
+
+static void put_profile(struct out *o, const struct cfg_ipsec_profile *p)
+{
+	struct form all = {.p = p, .version = p->version, .identity = p->remote_identity};
+
+	check_name(o, p->name);
+	for (uint32_t i = 0; i < p->n_psks; i++)
+		put_peer(o, p, i + 1);
+	snprintf(all.name, sizeof(all.name), "%s", p->name);
+	if (p->group_psk[0] != '\0' || p->certificate[0] != '\0')
+		put_connection(o, &all);
+}
+
+/*
+ * Charon lets every key vouch for a peer of which one owner is the peer's identity or ours (IKEv2
+ * tries them all). So a peer's key is owned by that identity alone, and the group's by ours alone: then the
+ * key of one peer serves no other.
+ */
+static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n, const char *owner,
                     const char *secret, bool hide)
 {
-	put(o, "\tike-");
-	put_name(o, p->name);
-	put(o, "-%u {\n\t\tid-1 = ", n);
-	put_quoted(o, p->local_identity);
-	put(o, "\n\t\tid-2 = ");
-	put_quoted(o, peer);
+	put(o, "\tike-%s-%u {\n\t\tid-1 = ", p->name, n);
+	put_quoted(o, owner);
 	put(o, "\n\t\tsecret = ");
 	put_secret(o, secret, hide);
 	put(o, "\n\t}\n");
@@ -287,7 +350,7 @@ int swanctl_render(const struct config *c, bool hide, char **text, size_t *len)
 	put(&o, "# Made by sallyport from its transport profiles; what is changed here is lost.\n"
 	        "connections {\n");
 	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++)
-		put_connection(&o, &c->ipsec_profiles[i]);
+		put_profile(&o, &c->ipsec_profiles[i]);
 	put(&o, "}\nsecrets {\n");
 	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++) {
 		const struct cfg_ipsec_profile *p = &c->ipsec_profiles[i];
@@ -295,7 +358,7 @@ int swanctl_render(const struct config *c, bool hide, char **text, size_t *len)
 		for (uint32_t j = 0; j < p->n_psks; j++)
 			put_key(&o, p, j + 1, p->psks[j].identity, p->psks[j].secret, hide);
 		if (p->group_psk[0] != '\0')
-			put_key(&o, p, 0, "%any", p->group_psk, hide);
+			put_key(&o, p, 0, p->local_identity, p->group_psk, hide);
 	}
 	put(&o, "}\n");
 	if (o.err != 0) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Charon's configuration, made of the transport profiles: one connection of swanctl.conf(5) a
- * profile, of the same name, for peers that call us (IKE responder, ESP transport mode, our UDP port
- * 1701), and the keys. Whatever the configuration holds, it cannot say more than it is meant to:
+ * Charon's configuration, made of the transport profiles: connections of swanctl.conf(5) for peers
+ * that call us (IKE responder, ESP transport mode, our UDP port 1701), and the keys. A profile's
+ * connection has its name; those of single peers' keys are NAME@1, NAME@1v1 and so on. Whatever the configuration holds, it cannot say more than it is meant to:
  * text is quoted, keys are base64.
  */
 #pragma once

@@ -345,6 +345,8 @@ static void test_authentication(void)
 	refused(PROFILE("pre-shared-keys = ({ identity = \"10.0.0.1\"; secret = \"a\"; },\n"
 	                "{ identity = \"10.0.0.1\"; secret = \"b\"; },\n{ secret = \"c\"; },\n"
 	                "{ identity = \"x\"; secret = 5; });"),
+	        "t:2: warning: ipsec transport profile \"p\": by IKEv2 whoever has the "
+	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
 	        "t:4: pre-shared key 2: the same identity as in t:3, each pre-shared key needs its "
 	        "own\n"
 	        "t:5: pre-shared key 3: identity is missing, it is a string of 1-127 bytes\n"
@@ -367,11 +369,20 @@ static void test_authentication(void)
 	                  "{ name = \"b\"; version = \"2\"; local-address = \"192.0.2.1\";\n"
 	                  "group-pre-shared-key = \"other\";\n"
 	                  "pre-shared-keys = ({ identity = \"x\"; secret = \"2\"; }); });",
+	        "t:2: warning: ipsec transport profile \"a\": by IKEv2 whoever has the "
+	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
 	        "t:4: ipsec transport profile \"b\": group-pre-shared-key is another than that of "
 	        "profile \"a\", which has the same local identity: give one of them a "
 	        "local-identity of its own\n"
-	        "t:5: pre-shared key of \"x\": profile \"a\" has another one for the same two "
-	        "identities\n");
+	        "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
+	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
+	        "t:5: pre-shared key of \"x\": profile \"a\" has another one for the same "
+	        "identity\n");
+	/* And a key of ourselves would be one of everybody. */
+	refused(HEAD HOST "\nipsec-transport-profiles = ({ name = \"a\"; version = \"2\"; "
+	                  "local-identity = \"LNS\"; local-address = \"192.0.2.1\";\n"
+	                  "pre-shared-keys = ({ identity = \"lns\"; secret = \"1\"; }); });",
+	        "t:3: pre-shared key of \"lns\": that is our own identity\n");
 	accepted(HEAD HOST
 	         "\nipsec-transport-profiles = ({ name = \"a\"; " GOOD "},\n"
 	         "{ name = \"b\"; local-identity = \"b\"; local-address = \"192.0.2.1\";\n"

@@ -123,6 +123,37 @@ static void test_messages(void)
 	rig_fini(&r);
 }
 
+/* Charon's connections of a profile are one to control. */
+static void test_profiles(void)
+{
+	static const char *const names[][2] = {
+	        {"p", "p"}, {"p@1", "p"}, {"a-b_1@12v1nat", "a-b_1"}, {"@", ""}, {"p@1@2", "p"}};
+	struct sslink_msg m = {.type = SSLINK_IKE_UP, .ike_up = {.id = 1, .version = 1}};
+	struct sslink_msg spi = {.type = SSLINK_GET_SPI, .seq = 1};
+	struct rig r;
+	int fd;
+
+	rig_init(&r);
+	CU_ASSERT_FATAL(rig_start(&r));
+	fd = rig_connect(&r);
+	m.ike_up.local = m.ike_up.remote = (struct endpoint){ipaddr_v4(0xc0000201), 500};
+	for (unsigned int i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		strcpy(m.ike_up.connection, names[i][0]);
+		rig_say(fd, &m);
+		rig_until(&r, &r.messages, 2 * i + 1);
+		CU_ASSERT_EQUAL(r.last.type, SSLINK_IKE_UP);
+		CU_ASSERT_STRING_EQUAL(r.last.ike_up.connection, names[i][1]);
+		spi.get_spi.ike = m.ike_up;
+		spi.get_spi.src = spi.get_spi.dst = m.ike_up.local.addr;
+		rig_say(fd, &spi);
+		rig_until(&r, &r.messages, 2 * i + 2);
+		CU_ASSERT_EQUAL(r.last.type, SSLINK_GET_SPI);
+		CU_ASSERT_STRING_EQUAL(r.last.get_spi.ike.connection, names[i][1]);
+	}
+	close(fd);
+	rig_fini(&r);
+}
+
 /* Each ends its link, and the next plugin gets in. */
 static void test_hostile(void)
 {
@@ -275,6 +306,7 @@ void register_link(void)
 	CU_add_test(s, "listener", test_listener);
 	CU_add_test(s, "stale socket", test_stale);
 	CU_add_test(s, "messages", test_messages);
+	CU_add_test(s, "connections of a profile", test_profiles);
 	CU_add_test(s, "hostile bytes", test_hostile);
 	CU_add_test(s, "the newest plugin", test_newest);
 	CU_add_test(s, "a plugin that does not read", test_not_reading);

@@ -89,7 +89,6 @@ static void test_road_warriors(void)
 	              "secrets {\n"
 	              "\tike-l2tp-0 {\n"
 	              "\t\tid-1 = \"192.0.2.1\"\n"
-	              "\t\tid-2 = \"%any\"\n"
 	              "\t\tsecret = 0sc2VjcmV0\n"
 	              "\t}\n"
 	              "}\n";
@@ -150,19 +149,8 @@ static void test_everything(void)
 	                                 "\t}\n"
 	                                 "}\n"
 	                                 "secrets {\n"
-	                                 "\tike-a-1 {\n"
-	                                 "\t\tid-1 = \"lns\"\n"
-	                                 "\t\tid-2 = \"x@example.net\"\n"
-	                                 "\t\tsecret = \"***\"\n"
-	                                 "\t}\n"
-	                                 "\tike-a-2 {\n"
-	                                 "\t\tid-1 = \"lns\"\n"
-	                                 "\t\tid-2 = \"203.0.113.7\"\n"
-	                                 "\t\tsecret = \"***\"\n"
-	                                 "\t}\n"
 	                                 "\tike-a-0 {\n"
 	                                 "\t\tid-1 = \"lns\"\n"
-	                                 "\t\tid-2 = \"%any\"\n"
 	                                 "\t\tsecret = \"***\"\n"
 	                                 "\t}\n"
 	                                 "}\n";
@@ -175,12 +163,78 @@ static void test_everything(void)
 	             "= "
 	             "4294967295; lifetime-packets = 10; ike-lifetime = 1000; replay-window = 64; "
 	             "force-encapsulation = true; dpd-delay = 0; local-identity = \"lns\"; "
-	             "remote-identity = \"*@example.net\"; group-pre-shared-key = \"g\"; "
-	             "pre-shared-keys = ({ identity = \"x@example.net\"; secret = \"1\"; }, { "
-	             "identity = "
-	             "\"203.0.113.7\"; secret = \"2\"; }); }");
+	             "remote-identity = \"*@example.net\"; group-pre-shared-key = \"g\"; }");
 
 	rendered(c, true, want);
+	config_free(c);
+}
+
+/* Title of each connection and key, its identity, addresses and version, a line each. */
+static void summary(const struct config *c, const char *want)
+{
+	static const char *const kept[] = {"version", "remote_addrs", "id =", "id-1"};
+	char *text = NULL, got[4096] = "", *save = NULL;
+	size_t len = 0, n = 0;
+	bool remote = false;
+
+	CU_ASSERT_EQUAL_FATAL(swanctl_render(c, true, &text, &len), 0);
+	for (char *l = strtok_r(text, "\n", &save); l != NULL; l = strtok_r(NULL, "\n", &save)) {
+		bool title = l[0] == '\t' && l[1] != '\t' && l[1] != '}', keep = title;
+
+		remote = remote ? l[2] != '}' : strcmp(l, "\t\tremote {") == 0;
+		for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+			keep = keep ||
+			       (strncmp(l + strspn(l, "\t"), kept[i], strlen(kept[i])) == 0 &&
+			        (i != 2 || remote));
+		if (keep)
+			n += (size_t)snprintf(got + n, sizeof(got) - n, "%s%s", title ? "\n" : " ",
+			                      l + strspn(l, "\t"));
+	}
+	CU_ASSERT_STRING_EQUAL(got, want);
+	if (strcmp(got, want) != 0)
+		fprintf(stderr, "\nwanted:%s\ngot:%s\n", want, got);
+	swanctl_text_free(text, len);
+}
+
+/*
+ * The key of a peer has connections of its own, and no owner but the peer: charon would let it vouch
+ * for others.
+ */
+static void test_peers_keys(void)
+{
+	struct config *c =
+	        load("{ name = \"p\"; local-address = \"192.0.2.1\"; peers = \"203.0.113.0/24\"; "
+	             "pre-shared-keys = ({ identity = \"a@b\"; secret = \"1\"; }, { identity = "
+	             "\"203.0.113.7\"; secret = \"2\"; }, { identity = \"10.0.0.1\"; secret = "
+	             "\"3\"; }); }");
+
+	/* By IKEv1 only an address, and only one from which the peer may come. */
+	summary(c, "\np@1 { version = 2 remote_addrs = 203.0.113.0/24 id = \"a@b\""
+	           "\np@2 { version = 2 remote_addrs = 203.0.113.0/24 id = \"203.0.113.7\""
+	           "\np@2v1 { version = 1 remote_addrs = 203.0.113.7 id = \"203.0.113.7\""
+	           "\np@2v1nat { version = 1 remote_addrs = 203.0.113.7 id = \"%any\""
+	           "\np@3 { version = 2 remote_addrs = 203.0.113.0/24 id = \"10.0.0.1\""
+	           "\nike-p-1 { id-1 = \"a@b\""
+	           "\nike-p-2 { id-1 = \"203.0.113.7\""
+	           "\nike-p-3 { id-1 = \"10.0.0.1\"");
+	c->ipsec_profiles[0].version = CFG_IKE_V1;
+	strcpy(c->ipsec_profiles[0].group_psk, "g");
+	summary(c, "\np@2v1 { version = 1 remote_addrs = 203.0.113.7 id = \"203.0.113.7\""
+	           "\np@2v1nat { version = 1 remote_addrs = 203.0.113.7 id = \"%any\""
+	           "\np { version = 1 remote_addrs = 203.0.113.0/24 id = \"%any\""
+	           "\nike-p-1 { id-1 = \"a@b\""
+	           "\nike-p-2 { id-1 = \"203.0.113.7\""
+	           "\nike-p-3 { id-1 = \"10.0.0.1\""
+	           "\nike-p-0 { id-1 = \"192.0.2.1\"");
+	c->ipsec_profiles[0].version = CFG_IKE_V2;
+	summary(c, "\np@1 { version = 2 remote_addrs = 203.0.113.0/24 id = \"a@b\""
+	           "\np@2 { version = 2 remote_addrs = 203.0.113.0/24 id = \"203.0.113.7\""
+	           "\np@3 { version = 2 remote_addrs = 203.0.113.0/24 id = \"10.0.0.1\""
+	           "\np { version = 2 remote_addrs = 203.0.113.0/24 id = \"%any\""
+	           "\nike-p-1 { id-1 = \"a@b\""
+	           "\nike-p-2 { id-1 = \"203.0.113.7\""
+	           "\nike-p-3 { id-1 = \"10.0.0.1\""
+	           "\nike-p-0 { id-1 = \"192.0.2.1\"");
 	config_free(c);
 }
 
@@ -330,6 +384,7 @@ int main(void)
 	s = CU_add_suite("swanctl", NULL, NULL);
 	CU_add_test(s, "road warriors", test_road_warriors);
 	CU_add_test(s, "every key", test_everything);
+	CU_add_test(s, "keys of single peers", test_peers_keys);
 	CU_add_test(s, "certificate", test_certificate);
 	CU_add_test(s, "hostile strings", test_hostile);
 	CU_add_test(s, "secrets", test_secrets);
