@@ -44,14 +44,14 @@ class Ping:
                f"{self.corrupt} corrupt {self.errors.strip()}"
 
 
-def ping_command(to, size, count, interval, df, device):
+def ping_command(to, size, count, interval, df):
     return ["python3", "-S", "-E", os.path.join(HERE, "guest", "ping.py"), to, str(size), str(count),
-            str(interval), "3", *([device] if device else []), *(["df"] if df else [])]
+            str(interval), "3", *(["df"] if df else [])]
 
 
 def ping_from(ns, to, size=56, count=5, interval=0.02, df=False):
     """Pings from a namespace."""
-    return Ping(ns.run(*ping_command(to, size, count, interval, df, None)))
+    return Ping(ns.run(*ping_command(to, size, count, interval, df)))
 
 
 class Guest(IpsecClient):
@@ -135,17 +135,26 @@ class Guest(IpsecClient):
 
     def start(self, cmd, timeout=300):
         """Starts a shell command in the background; returns a function that waits for it."""
+        return self._background(lambda: self.run(cmd, timeout))
+
+    @staticmethod
+    def _background(fn):
         box = {}
 
         def body():
-            box["r"] = self.run(cmd, timeout)
+            try:
+                box["value"] = fn()
+            except BaseException as e:  # handed to who waits
+                box["error"] = e
 
         t = threading.Thread(target=body, daemon=True)
         t.start()
 
         def join():
             t.join()
-            return box["r"]
+            if "error" in box:
+                raise box["error"]
+            return box["value"]
         return join
 
     def write(self, path, text, mode=0o644):
@@ -260,8 +269,13 @@ class Guest(IpsecClient):
                         "/run/l2tp/pppd.log 2>/dev/null")
 
     def ping(self, to, size=56, count=5, interval=0.02, df=False, device=None):
-        return Ping(self.run(" ".join(ping_command(to, size, count, interval, df, device)),
-                             timeout=count * interval + 20))
+        return self.start_ping(to, size, count, interval, df, device)()
+
+    def start_ping(self, to, size=56, count=5, interval=0.02, df=False, device=None):
+        """Pings in the background; returns a function that waits for the end."""
+        return self._background(lambda: Ping(self._order(
+            {"op": "ping", "args": [to, size, count, interval, 3, device, df]},
+            count * interval * 3 + 30)))
 
     # ---- the wire and the end ----
 

@@ -264,4 +264,5 @@ def keep(folder, where):
     """Keeps a failed case's files."""
     shutil.rmtree(where, ignore_errors=True)
     os.makedirs(os.path.dirname(where), exist_ok=True)
-    shutil.copytree(folder, where)
+    shutil.copytree(folder, where, ignore=lambda d, names: [
+        n for n in names if not os.path.isfile(p := os.path.join(d, n)) and not os.path.isdir(p)])

@@ -113,13 +113,14 @@ class Flood:
     def __init__(self, t, g, to, seconds, i=0):
         n = int(seconds * 100)
         g.route("198.51.100.0/24", i)
-        self.up = g.start(" ".join(ping_command(to, 200, n, 0.01, False, f"ppp{i}")), seconds + 30)
-        self.down = t.lab.core.popen(*ping_command(g.ppp_ip(i), 200, n, 0.01, False, None),
-                                     stdout=-1, stdin=-3, text=True)
+        ip = g.ppp_ip(i)
+        self.up = g.start_ping(to, 200, n, 0.01, device=f"ppp{i}")
+        self.down = t.lab.core.popen(*ping_command(ip, 200, n, 0.01, False), stdout=-1, stdin=-3,
+                                     text=True)
 
     def check(self):
         """Waits for the end; not one packet may be missing."""
-        up, down = Ping(self.up()), Ping(self.down.communicate(timeout=60)[0])
+        up, down = self.up(), Ping(self.down.communicate(timeout=60)[0])
         assert up.ok and down.ok, f"lost packets: subscriber's {up}; core host's {down}"
         return up.sent + down.sent
 
@@ -129,14 +130,19 @@ class IpsecTest:
 
     # ---- dialling ----
 
-    def ipsec_guest(self, i=0, nat=False, variant=V2_GCM, host="ipsec-ss", users=None, l2tp=None,
+    def ipsec_guest(self, i=0, nat=False, variant=V2_GCM, host="ipsec-ss", users=None, options=(),
                     **kw):
         """The i-th guest with charon and xl2tpd ready to dial; see Guest.ipsec_client."""
         g = self.guest(i, nat)
         g.ipsec_client(APPLIANCE_IP, **{**variant, **kw})
-        g.l2tp_client(APPLIANCE_IP, users or [(f"user{i + 1}", f"pass{i + 1}")], host_name=host,
-                      **{"mtu": MTU, **(l2tp or {})})
+        self.ipsec_l2tp(g, users or [(f"user{i + 1}", f"pass{i + 1}")], host, options)
         return g
+
+    @staticmethod
+    def ipsec_l2tp(g, users, host="ipsec-ss", options=()):
+        """Starts the guest's xl2tpd; pppd does not wait for the answer of a peer that is gone."""
+        g.l2tp_client(APPLIANCE_IP, users, host_name=host, mtu=MTU,
+                      options=("lcp-restart 1", *options))
 
     def ipsec_dial(self, *args, **kw):
         """.. and dials: IKE, L2TP, PPP."""

@@ -123,6 +123,7 @@ def ipsec_wrong_psk(t):
         g = t.ipsec_guest(variant=variant, psk="another")
         assert not g.ipsec_dial(timeout=4)
         g.ipsec_kill()
+        g.l2tp_stop("KILL")
     assert t.guesses() == (0, 0) and not t.conns(), t.conns()
     g = t.ipsec_dial(variant=V1_AES)
     t.pings(g, sizes=(56,))
@@ -210,4 +211,5 @@ def ipsec_redial(t):
             assert g.wait_down() and g.ipsec_wait_gone(5), g.ipsec_log()
             t.wait_counts(0, 0)
         g.ipsec_kill()
+        g.l2tp_stop("KILL")
     assert t.guesses() == (2 * n, 2 * n)

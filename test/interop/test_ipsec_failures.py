@@ -6,12 +6,11 @@ import time
 from daemon import settle
 from guest_ipsec import V1_AES, V2_GCM
 from harness import USERS, case
-from ipsec_lab import MTU
-from lab import APPLIANCE_IP, POOL_LOCAL, wait_until
+from lab import POOL_LOCAL, wait_until
 
 # A dead peer is found out in about five seconds.
 QUICK = {"dpd-delay": 2, "dpd-timeout": 5}
-ECHO = {"options": ("lcp-echo-interval 1", "lcp-echo-failure 3")}
+ECHO = ("lcp-echo-interval 1", "lcp-echo-failure 3")
 
 
 def rounds(t):
@@ -47,7 +46,7 @@ def dial_again(t, g, users=(USERS[0],)):
     g.l2tp_stop("KILL")
     g.ipsec_kill()
     g.ipsec_start()
-    g.l2tp_client(APPLIANCE_IP, list(users), host_name="ipsec-ss", mtu=MTU)
+    t.ipsec_l2tp(g, list(users))
     g.ipsec_up()
     g.up()
 
@@ -127,7 +126,7 @@ def charon_stopped(t):
     t.wait_counts(0, 0)
     t.charon.start()
     g.l2tp_stop("KILL")
-    g.l2tp_client(APPLIANCE_IP, [USERS[0]], host_name="ipsec-ss", mtu=MTU)
+    t.ipsec_l2tp(g, [USERS[0]])
     g.ipsec_up()
     g.up()
     t.pings(g)
@@ -137,7 +136,7 @@ def charon_stopped(t):
 def appliance_killed(t):
     """the daemon is killed: the new one has every old IKE_SA ended, and clients dial in again"""
     for i in range(rounds(t)):
-        g = t.ipsec_dial(variant=(V2_GCM, V1_AES)[i % 2], l2tp=ECHO)
+        g = t.ipsec_dial(variant=(V2_GCM, V1_AES)[i % 2], options=ECHO)
         old = {sa.spi for sa in g.ipsec_state()}
         t.pings(g, sizes=(56,), count=2)
         t.daemon.kill()

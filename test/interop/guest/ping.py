@@ -36,17 +36,15 @@ def echo(ident, number, data):
     return head[:2] + struct.pack(">H", checksum(head + data)) + head[4:] + data
 
 
-def main():
-    to, size, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    interval, wait = float(sys.argv[4]), float(sys.argv[5])
-    rest = sys.argv[6:]
+def ping(to, size, count, interval, wait, device=None, df=False):
+    """The output as above."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     # df: set it, and let our own notion of the path's MTU not stand in the way
     sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER,
-                    PMTUDISC_PROBE if "df" in rest else PMTUDISC_DONT)
-    for device in [r for r in rest if r != "df"]:
+                    PMTUDISC_PROBE if df else PMTUDISC_DONT)
+    if device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
-    ident = os.getpid() & 0xffff
+    ident = struct.unpack("H", os.urandom(2))[0]
     data = bytes(i * 7 & 0xff for i in range(size))
     seen, duplicates, corrupt, errors, sent = set(), 0, 0, [], 0
     due, end = time.monotonic(), time.monotonic() + wait
@@ -83,8 +81,16 @@ def main():
             duplicates += 1
         seen.add(number)
         corrupt += icmp[8:] != data
-    print(sent, len(seen), duplicates, corrupt)
-    print("\n".join(errors))
+    sock.close()
+    return f"{sent} {len(seen)} {duplicates} {corrupt}\n" + "\n".join(errors)
 
 
-main()
+def main():
+    to, size, count, interval, wait = sys.argv[1:6]
+    rest = [r for r in sys.argv[6:] if r != "df"]
+    print(ping(to, int(size), int(count), float(interval), float(wait), rest[0] if rest else None,
+               "df" in sys.argv[6:]))
+
+
+if __name__ == "__main__":
+    main()
