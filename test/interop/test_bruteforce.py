@@ -16,7 +16,7 @@ from lab import APPLIANCE_IP, ROOT
 GUESS = os.path.join(ROOT, "build", "test", "load", "guess")
 CLIENT_IP = "192.0.2.80"
 GUESSES, CHILDREN, FIRST_PORT = 200, 50, 10000
-HEAD = f"{'':34}{'guesses':>8}{'IKE auths':>11}{'PPP judged':>12}{'let in':>8}{'answered':>10}" \
+HEAD = f"{'':34}{'guesses':>8}{'IKE auths':>11}{'PPP judged':>12}{'let in':>8}{'probes':>8}{'refused':>9}{'accepted':>10}" \
        f"{'seconds':>9}"
 
 
@@ -83,7 +83,8 @@ class Attacker:
             raise AssertionError(f"{what}: {out}\n{self.charon.log()[-2000:]}")
         seen, n = Result(out), Counters(self.t).since(before)
         row = f"{what:34}{seen.guesses:8.0f}{n.ike_auths:11}{n.judged:12}{seen.let_in:8.0f}" \
-              f"{seen.probes_answered:10.0f}{time.monotonic() - begin:9.1f}"
+              f"{seen.probes:8.0f}{seen.probes_refused:9.0f}" \
+              f"{seen.probes_accepted:10.0f}{time.monotonic() - begin:9.1f}"
         return seen, n, row
 
 
@@ -94,7 +95,7 @@ def table(t, rows):
 def assert_one(seen, n):
     """One authentication of IKE, one guess judged, and nothing more on what was left of it."""
     assert n.ike_auths == 1 and n.judged == 1 and n.refused == 1, (vars(n), seen.text)
-    assert seen.let_in == 0 and seen.probes_answered == 0, seen.text
+    assert seen.let_in == 0 and seen.probes_accepted == 0, seen.text
     assert seen.not_disconnected == 0, seen.text
 
 
@@ -127,7 +128,7 @@ def bruteforce(t):
     seen, n = serial
     assert n.ike_auths == seen.ike_authentications == n.judged == GUESSES, (vars(n), seen.text)
     assert n.refused == GUESSES - 1 and seen.let_in == 1, (vars(n), seen.text)
-    assert seen.probes_answered == 0 and seen.not_disconnected == 0, seen.text
+    assert seen.probes_accepted == 0 and seen.not_disconnected == 0, seen.text
     t.wait_conns(0)
     a.charon.stop()
 
