@@ -59,6 +59,13 @@ int main(void)
 	        {"ESP before its SA, two workers", two_workers, NULL, NULL, NULL, esp_hold_tests()},
 	        {"ESP downstream, one worker", one_worker, NULL, NULL, NULL, esp_down_tests()},
 	        {"ESP downstream, two workers", two_workers, NULL, NULL, NULL, esp_down_tests()},
+	        {"ESP control, one worker", one_worker, NULL, NULL, NULL, esp_control_tests()},
+	        {"ESP control, two workers", two_workers, NULL, NULL, NULL, esp_control_tests()},
+	        {"ESP rekey, one worker", one_worker, NULL, NULL, NULL, esp_rekey_tests()},
+	        {"ESP rekey, two workers", two_workers, NULL, NULL, NULL, esp_rekey_tests()},
+	        {"latch, one worker", one_worker, NULL, NULL, NULL, esp_latch_tests()},
+	        {"latch, two workers", two_workers, NULL, NULL, NULL, esp_latch_tests()},
+	        {"ESP between workers", two_workers, NULL, NULL, NULL, esp_worker_tests()},
 	        {"reasons", one_worker, NULL, NULL, NULL, last},
 	        CU_SUITE_INFO_NULL,
 	};
