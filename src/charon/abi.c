@@ -51,9 +51,9 @@ static int program_version(struct dl_phdr_info *info, size_t size, void *data)
 
 bool abi_check(void)
 {
-	char version[] = STRONGSWAN_VERSION;
+	static const char version[] = STRONGSWAN_VERSION;
 
-	if (dl_iterate_phdr(program_version, version) != 1) {
+	if (dl_iterate_phdr(program_version, (void *)version) != 1) {
 		DBG1(DBG_LIB,
 		     "sallyport: built for strongSwan %s, which this charon is not; build the "
 		     "plugin "

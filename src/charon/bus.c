@@ -61,6 +61,15 @@ static bool ike_rekey(listener_t *listener, ike_sa_t *old, ike_sa_t *new)
 	return TRUE;
 }
 
+/* Not told: UPDATE_SA tells what the daemon needs. What is replayed has to be right, though. */
+static bool ike_update(listener_t *listener, ike_sa_t *sa, host_t *local, host_t *remote)
+{
+	struct endpoint l = endpoint_of(local), r = endpoint_of(remote);
+
+	table_ike_moved(instance_of(listener)->table, sa->get_unique_id(sa), &l, &r);
+	return TRUE;
+}
+
 static bool child_rekey(listener_t *listener, ike_sa_t *sa, child_sa_t *old, child_sa_t *new)
 {
 	struct sallyport *s = instance_of(listener);
@@ -121,6 +130,7 @@ void bus_init(struct sallyport *s)
 	        .ike_updown = ike_updown,
 	        .ike_state_change = ike_state_change,
 	        .ike_rekey = ike_rekey,
+	        .ike_update = ike_update,
 	        .child_rekey = child_rekey,
 	        .children_migrate = children_migrate,
 	};

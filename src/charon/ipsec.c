@@ -107,13 +107,22 @@ static bool copy_key(chunk_t key, uint8_t *out, uint16_t *len)
 	return true;
 }
 
+/*
+ * charon subtracts a random part from the time to rekey, also from a rekey_time of 0 (never): then
+ * it is negative.
+ */
+static uint64_t soft_limit(uint64_t v)
+{
+	return v > INT64_MAX ? 0 : v;
+}
+
 static void copy_lifetime(const lifetime_cfg_t *in, struct sslink_lifetime *out)
 {
-	out->soft_s = in->time.rekey;
+	out->soft_s = soft_limit(in->time.rekey);
 	out->hard_s = in->time.life;
-	out->soft_bytes = in->bytes.rekey;
+	out->soft_bytes = soft_limit(in->bytes.rekey);
 	out->hard_bytes = in->bytes.life;
-	out->soft_packets = in->packets.rekey;
+	out->soft_packets = soft_limit(in->packets.rekey);
 	out->hard_packets = in->packets.life;
 }
 
@@ -222,10 +231,9 @@ static status_t update_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,
 		u->src.port = u->dst.port = 0;
 	if (!data->new_encap)
 		u->new_src.port = u->new_dst.port = 0;
-	if (ask(s, &m, k.spi, &a, NULL) != SUCCESS)
-		return FAILED;
+	/* charon goes on with the new addresses, whatever comes of it: so does what is replayed. */
 	table_updated(s->table, &k, u);
-	return SUCCESS;
+	return ask(s, &m, k.spi, &a, NULL);
 }
 
 static status_t query_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,

@@ -18,7 +18,7 @@
 
 #define RECONNECT_MS 300
 /* So many requests in a row without an answer, and the daemon counts as gone. */
-#define LATE_MAX 3
+#define LATE_MAX 2
 
 enum link_state {
 	LINK_DOWN, /* no socket, or HELLO is not settled */

@@ -155,6 +155,20 @@ bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike
 	return noted;
 }
 
+void table_ike_moved(struct table *t, uint32_t id, const struct endpoint *local,
+                     const struct endpoint *remote)
+{
+	struct ike *i;
+
+	t->lock->lock(t->lock);
+	i = ike_get(t, id);
+	if (i != NULL) {
+		i->info.local = *local;
+		i->info.remote = *remote;
+	}
+	t->lock->unlock(t->lock);
+}
+
 static bool among(uint32_t spi, const uint32_t *spis, unsigned int n)
 {
 	while (n-- > 0) {
@@ -262,6 +276,13 @@ void table_answered(struct table *t, const struct sa_key *k, bool installed)
 	t->lock->unlock(t->lock);
 }
 
+/* A selector of the host itself, as transport mode has it, moves with it; charon does the same. */
+static void move_ts(struct sslink_ts *ts, const struct ipaddr *old, const struct ipaddr *new)
+{
+	if (ipaddr_eq(&ts->first, old) && ipaddr_eq(&ts->last, old))
+		ts->first = ts->last = *new;
+}
+
 void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u)
 {
 	struct sa_key now = {.spi = k->spi, .dst = u->new_dst.addr};
@@ -272,6 +293,10 @@ void table_updated(struct table *t, const struct sa_key *k, const struct sslink_
 	if (s != NULL && (key_equals(k, &now) || sa_get(t, &now) == NULL)) {
 		t->sas->remove(t->sas, k);
 		s->key = now;
+		move_ts(s->inbound ? &s->add.remote_ts : &s->add.local_ts, &s->add.src.addr,
+		        &u->new_src.addr);
+		move_ts(s->inbound ? &s->add.local_ts : &s->add.remote_ts, &s->add.dst.addr,
+		        &u->new_dst.addr);
 		s->add.src = u->new_src;
 		s->add.dst = u->new_dst;
 		s->add.encap = u->encap;

@@ -32,6 +32,10 @@ void table_ike_seen(struct table *t, const struct sslink_ike *ike);
 /* The IKE_SA goes on under another id; what is known of it now. False when it was never noted. */
 bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now);
 
+/* New endpoints of an IKE_SA, if it was noted. */
+void table_ike_moved(struct table *t, uint32_t id, const struct endpoint *local,
+                     const struct endpoint *remote);
+
 /* The SAs of these children of old_id, inbound or outbound, belong to new_id from now on. */
 void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *spis,
                         unsigned int n);
@@ -50,7 +54,7 @@ bool table_asked(struct table *t, const struct sslink_add_sa *a);
 /* Its answer: installed; or refused, when an inbound SA falls back to its SPI, an outbound one goes. */
 void table_answered(struct table *t, const struct sa_key *k, bool installed);
 
-/* New addresses, once the daemon has them. */
+/* An SA has new addresses; charon names it by them from now on. */
 void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u);
 
 /* The state of an SA; *inbound only when there is one. */

@@ -4,6 +4,8 @@
 #include "unit/esp/rig.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Every length below the true one, each in memory of its own that ends with it. */
 static void test_truncated(void)
@@ -182,6 +184,53 @@ static void test_too_long(void)
 	free(big);
 }
 
+/* len bytes there and back, at either end of a page between two that nobody may touch. */
+static void at_the_edge(struct pair *p, uint8_t *page, size_t size, uint16_t len, struct tally *t)
+{
+	uint16_t head = esp_sa_head(p->out), tail = esp_sa_tail_max(p->out);
+
+	for (int end = 0; end < 2; end++) {
+		uint8_t *d = end ? page + size - len - tail : page + head;
+		struct esp_pkt v = {.sa = p->out, .data = d, .len = len, .next_header = 17};
+		uint16_t n;
+
+		memset(d, 0x21, len);
+		esp_encrypt(rig_esp, &v, 1);
+		n = v.len;
+		TALLY(t, v.status == ESP_OK && n <= head + len + tail, "%u", len);
+		/* exactly to the end, or from the start */
+		d = end ? page + size - n : page;
+		memmove(d, v.data, n);
+		v = (struct esp_pkt){.sa = p->in, .data = d, .len = n};
+		esp_decrypt(rig_esp, &v, 1);
+		TALLY(t, v.status == ESP_OK && v.len == len, "%u: %d", len, v.status);
+		for (uint16_t i = 0; i < len; i++)
+			TALLY(t, v.data[i] == 0x21, "%u at %u", len, i);
+	}
+}
+
+/* Nothing outside of a packet and the room that was promised is as much as read. */
+static void test_edges_of_memory(void)
+{
+	size_t size = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *map = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct tally t = {0};
+
+	CU_ASSERT_FATAL(map != MAP_FAILED);
+	CU_ASSERT_FATAL(mprotect(map + size, size, PROT_READ | PROT_WRITE) == 0);
+	for (size_t i = 0; i < esp_n_kats * 2; i++) {
+		struct pair p;
+
+		pair_make(&p, &esp_kats[i / 2].suite, i % 2, 64);
+		for (uint16_t len = 0; len < 400; len++)
+			at_the_edge(&p, map + size, size, len, &t);
+		at_the_edge(&p, map + size, size, 1500, &t);
+		pair_free(&p);
+	}
+	CU_ASSERT_EQUAL(t.bad, 0);
+	munmap(map, 3 * size);
+}
+
 static void test_no_packets(void)
 {
 	esp_encrypt(rig_esp, NULL, 0);
@@ -226,6 +275,7 @@ CU_TestInfo tests_packet[] = {
         {"dummies", test_dummy},
         {"no payload", test_empty},
         {"more than 65535 bytes", test_too_long},
+        {"at the edges of memory", test_edges_of_memory},
         {"no packets", test_no_packets},
         {"all that can go wrong in one vector", test_mixture},
         CU_TEST_INFO_NULL,

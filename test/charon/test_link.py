@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""The link: a daemon that goes, comes back, is another one, is silent or hostile."""
+import os
+import re
+import time
+
+from cases import IP, REFUSED, case, expect, gone, no_child_left
+from lab import Charon, Fake, PLUGIN, Wrong, until
+
+
+@case("daemon-gone")
+def daemon_gone(p):
+    """No daemon: a new dial fails at once, what is up stays; with it back a dial comes up"""
+    p.up(2)
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    begin = time.monotonic()
+    expect(not p.a.initiate("one"), "it came up without a daemon")
+    expect(time.monotonic() - begin < 2, "it did not fail fast")
+    p.b.wait_log("failed: there is no link to the daemon")
+    expect(p.b.sas().count("INSTALLED") == 1, "what was up has gone")
+    mark = p.fb.mark()
+    p.fb.tell("back")
+    p.fb.wait("sync-end", mark, timeout=2, n=2)
+    p.up(1)
+
+
+@case("no-daemon-at-start", started=False)
+def no_daemon_at_start(p):
+    """charon starts first; the daemon is found when it comes"""
+    p.b = Charon(p.lab.ns["B"], p.folder("B"))
+    p.b.start()
+    p.b.wait_log("sallyport: no daemon at ")
+    time.sleep(0.7)
+    expect(p.b.log().count("sallyport: no daemon at ") == 1, "it complains at each try")
+    p.fb = Fake(p.folder("B"), 0xb1, 0xcb000001)
+    p.fb.wait("sync-end", timeout=2, n=0)
+
+
+@case("resync")
+def resync(p):
+    """The same daemon is back: it gets the SAs as they were, and only those"""
+    sas = p.up(1) + p.up(2)
+    before = {m.spi: m for m in p.fb.all("add-sa")}
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    # One ends meanwhile.
+    p.a.swanctl("--terminate", "--ike", "v1")
+    until("end of the IKEv1 SA", lambda: p.b.sas().count("INSTALLED") == 1)
+    mark = p.fb.mark()
+    p.fb.tell("back")
+    p.fb.wait("sync-end", mark, n=2)
+    first = p.fb.seen[mark:]
+    kinds = [m["type"] for m in first if m["type"] not in ("order", "listening", "accepted")]
+    expect(kinds == ["hello", "add-sa", "add-sa", "sync-end"], f"the replay is {kinds}")
+    for m in p.fb.all("add-sa", mark):
+        old = before[m.spi]
+        for k, v in old.items():
+            if k not in ("at", "resync"):
+                expect(m[k] == v, f"{k} of SPI {m.spi}: {v} before, {m[k]} now")
+        expect(m["resync"] == "1", "resync is not set")
+    expect({m.spi for m in p.fb.all("add-sa", mark)} == {sas[2].spi, sas[3].spi}, "other SAs")
+    p.b.sas()
+    p.fb.wait("query-sa", mark)
+
+
+@case("resync-refused")
+def resync_refused(p):
+    """The same daemon does not have an SA any more: its CHILD_SA is deleted at both ends"""
+    sa, sb = p.up(2)
+    marks = p.fa.mark(), p.fb.mark()
+    p.fb.tell("forget")
+    p.fb.tell("drop")
+    p.fb.wait("sync-end", marks[1], n=0)
+    gone(p.fa, marks[0], sa.spi, sb.spi)
+    gone(p.fb, marks[1], sb.spi)
+    no_child_left(p.a, p.b)
+    expect("ESTABLISHED" in p.b.sas(), "the IKE_SA has gone, too")
+
+
+@case("resync-after-ike-rekey")
+def resync_after_ike_rekey(p):
+    """An IKE_SA is renewed while the daemon is away: the replay has its new id"""
+    _, sb = p.up(2)
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    p.a.swanctl("--rekey", "--ike", "v2")
+    p.fa.wait("ike-rekey")
+    until("one IKE_SA", lambda: p.b.sas().count("road: ") == 1)
+    number, = re.findall(r"road: #(\d+)", p.b.sas())
+    expect(number != sb["ike"], "the id did not change")
+    mark = p.fb.mark()
+    p.fb.tell("back")
+    p.fb.wait("sync-end", mark, n=2)
+    for m in p.fb.all("add-sa", mark):
+        expect(m["ike"] == number, f"replayed with IKE_SA {m['ike']}")
+
+
+@case("other-instance")
+def other_instance(p):
+    """Another daemon: all IKE_SAs end, peers are told, before SYNC_END; nothing is replayed"""
+    p.up(1)
+    p.up(2)
+    ma = p.fa.mark()
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    expect(p.b.sas().count("ESTABLISHED") == 2, "not two IKE_SAs before")
+    mark = p.fb.mark()
+    p.fb.tell("back", "b2")
+    end = p.fb.wait("sync-end", mark, n=0)
+    log = p.b.log()
+    begin = log.rindex("sallyport: connected to")
+    ready = log.index("sallyport: the link is up", begin)
+    ended = [m.start() for m in re.finditer(r"state change: .* => DESTROYING", log[:ready])
+             if m.start() > begin]
+    expect(len(ended) == 2, f"{len(ended)} IKE_SAs ended before SYNC_END")
+    expect("terminated 2 IKE_SAs" in log[begin:ready], "it does not say so")
+    p.fb.none("add-sa", mark)
+    p.fb.none("del-sa", mark)
+    until("two ends at the peer", lambda: len(p.fa.all("ike-down", ma)) == 2)
+    expect(float(end["at"]) - float(p.fb.wait("hello", mark)["at"]) < 2, "it took too long")
+    # The new one works as the old one did.
+    marks = p.fb.mark()
+    p.up(2)
+    p.fb.tell("drop")
+    p.fb.wait("sync-end", marks, n=2)
+
+
+@case("other-instance-dead-peer")
+def other_instance_dead_peer(p):
+    """Another daemon, and peers that do not answer: the end of the IKE_SAs does not wait for them"""
+    p.up(1)
+    p.up(2)
+    p.a.stop(9)
+    p.a = None
+    mark = p.fb.mark()
+    p.fb.tell("away")
+    p.fb.tell("back", "b2")
+    p.fb.wait("sync-end", mark, timeout=3, n=0)
+    expect("road" not in p.b.sas(), "an IKE_SA is there still")
+
+
+@case("silent-daemon")
+def silent_daemon(p):
+    """A daemon that does not answer: requests time out, then the link is dropped"""
+    p.up(2)
+    p.fb.tell("mute")
+    begin = time.monotonic()
+    expect(not p.a.initiate("one", 5), "it came up without an answer")
+    expect(time.monotonic() - begin < 5, "the dial waited too long")
+    p.b.wait_log("failed: the daemon has not answered in time")
+    mark = p.fb.mark()
+    p.b.swanctl("--list-sas")
+    p.b.wait_log("the daemon does not answer, dropping the link")
+    p.fb.wait("hello", mark)
+    p.fb.tell("speak")
+    p.fb.wait("sync-end", mark, timeout=4, n=2)
+    p.up(1)
+
+
+@case("sigterm")
+def sigterm(p):
+    """SIGTERM: deletes are sent, SAs removed, charon ends within 3 s"""
+    p.up(1)
+    p.up(2)
+    mark, ma = p.fb.mark(), p.fa.mark()
+    took = p.b.stop()
+    expect(took is not None and took < 3, f"took {took} s")
+    expect(p.b.proc.returncode == 0, f"status {p.b.proc.returncode}")
+    expect(len(p.fb.all("del-sa", mark)) == 4, "not four SAs removed")
+    until("two ends at the peer", lambda: len(p.fa.all("ike-down", ma)) == 2)
+    p.fb.wait("link-lost", mark)
+
+
+@case("sigterm-silent-daemon")
+def sigterm_silent_daemon(p):
+    """SIGTERM with a daemon that does not answer: charon ends within 3 s all the same"""
+    p.up(2)
+    p.fb.tell("mute")
+    took = p.b.stop()
+    expect(took is not None and took < 3, f"took {took} s")
+
+
+@case("sigterm-no-daemon")
+def sigterm_no_daemon(p):
+    """SIGTERM without a daemon: charon ends within 3 s"""
+    p.up(2)
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    took = p.b.stop()
+    expect(took is not None and took < 3, f"took {took} s")
+
+
+HOSTILE = {
+    "a byte": ["00"],
+    "noise": ["ffffffffffffffffffffffffffffffff"],
+    "too long": ["00010000", 4096],
+    "another version": ["00020001001600000001" + "00" * 12],
+    "a request": ["00010001001600000001" + "00" * 12],
+    "status out of range": ["0001000e002700000001ff" + "00" * 28],
+    "a byte too many": ["0001000e002800000001" + "00" * 30],
+    "cut short": ["0001000e002700000001" + "00" * 10],
+    "flag out of range": ["00010011000f0000000000000001ff"],
+    "family out of range": ["0001000f001500000000c000000301010" + "5c0000201"],
+}
+
+
+@case("hostile")
+def hostile(p):
+    """Malformed messages of the daemon: the link is dropped and made again, charon lives"""
+    p.up(2)
+    for name, words in HOSTILE.items():
+        mark = p.fb.mark()
+        p.fb.tell("raw", *words)
+        try:
+            p.fb.wait("link-lost", mark, timeout=2)
+        except Wrong:
+            raise Wrong(f"{name}: the link was kept") from None
+        p.fb.wait("sync-end", mark, timeout=2, n=2)
+        expect(p.b.alive(), f"{name}: charon is gone")
+    expect("INSTALLED" in p.b.sas(), "the CHILD_SA has gone")
+    # An answer that nobody waits for is late, not wrong.
+    mark = p.fb.mark()
+    p.fb.tell("raw", "0001000e00270000ffff" + "00" * 29)
+    time.sleep(0.3)
+    p.fb.none("link-lost", mark)
+
+
+@case("reserved-spi")
+def reserved_spi(p):
+    """A daemon that gives a reserved SPI, or one in use: refused"""
+    p.fb.stop()
+    p.fb = Fake(p.folder("B"), 0xb2, 255)
+    p.fb.wait("sync-end", timeout=2)
+    expect(not p.a.initiate("two"), "SPI 255 was taken")
+    p.b.wait_log("SPI 000000ff, which is reserved")
+    p.up(1)
+    p.fb.tell("next-spi", p.fb.all("add-sa", inbound=1)[0].spi)
+    expect(not p.a.initiate("two"), "an SPI was taken twice")
+    p.b.wait_log("SPI 00000100, which is in use")
+
+
+@case("hello-refused")
+def hello_refused(p):
+    """A daemon that refuses HELLO gets nothing, and is asked again"""
+    p.up(2)
+    mark = p.fb.mark()
+    p.fb.tell("answer", "hello", REFUSED)
+    p.fb.tell("drop")
+    until("second try", lambda: len(p.fb.all("hello", mark)) >= 2)
+    p.fb.none("add-sa", mark)
+    p.fb.tell("answer", "hello", 0)
+    p.fb.wait("sync-end", mark, n=2)
+
+
+@case("wrong-user", started=False)
+def wrong_user(p):
+    """A socket of another user's process: not a word, no key"""
+    os.chmod(p.folder("B"), 0o777)
+    p.b = Charon(p.lab.ns["B"], p.folder("B"))
+    open(os.path.join(p.folder("B"), "fake.log"), "w", encoding="utf-8").close()
+    p.fb = Fake(p.folder("B"), 0xb1, 0xcb000001, uid=65534)
+    p.b.start()
+    p.b.wait_log("belongs to a process of user 65534, refusing it")
+    p.fb.wait("accepted")
+    time.sleep(0.5)
+    p.fb.none("hello")
+
+
+@case("charon-killed")
+def charon_killed(p):
+    """charon dies and comes back: it says another instance, and replays nothing"""
+    p.up(2)
+    first = p.fb.all("hello")[0]["instance"]
+    p.b.stop(9)
+    p.fb.wait("link-lost")
+    mark = p.fb.mark()
+    os.unlink(os.path.join(p.folder("B"), "vici"))
+    p.b.start()
+    p.fb.wait("sync-end", mark, n=0)
+    expect(p.fb.all("hello", mark)[0]["instance"] != first, "the instance is the same")
+
+
+@case("other-version", started=False)
+def other_version(p):
+    """A charon of another version than the plugin's: it refuses to load, with a sentence"""
+    with open(PLUGIN, "rb") as f:
+        code = f.read()
+    version = re.search(rb"(?<![\d.])5\.\d+\.\d+(?=\0)", code).group()
+    other = version[:-1] + b"0"
+    path = os.path.join(p.folder("B"), "libstrongswan-sallyport.so")
+    with open(path, "wb") as f:
+        f.write(code.replace(version + b"\0", other + b"\0"))
+    p.b = Charon(p.lab.ns["B"], p.folder("B"), plugin=path)
+    p.b.start()
+    p.b.wait_log(f"sallyport: built for strongSwan {other.decode()}, which this charon is not")
+    expect("connected to" not in p.b.log(), "it went on all the same")
+
+
+@case("preload-ends", started=False)
+def preload_ends(p):
+    """What charon runs is not preloaded with the plugin, whose symbols nothing else has"""
+    p.b = Charon(p.lab.ns["B"], p.folder("B"))
+    conf = p.b.env["STRONGSWAN_CONF"]
+    script = os.path.join(p.folder("B"), "script")
+    with open(script, "w", encoding="utf-8") as f:
+        f.write(f"#!/bin/sh\nenv > {p.folder('B')}/env.new\nmv {p.folder('B')}/env.new {p.folder('B')}/env\n")
+    os.chmod(script, 0o755)
+    with open(conf, encoding="utf-8") as f:
+        text = f.read()
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(text.replace("charon-systemd {", "charon-systemd {\n  start-scripts {\n    x = " +
+                             script + "\n  }", 1))
+    p.fb = Fake(p.folder("B"), 0xb1, 0xcb000001)
+    p.b.start()
+    path = os.path.join(p.folder("B"), "env")
+    until("environment of the script", lambda: os.path.exists(path))
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    expect("LD_PRELOAD" not in text, text)
+    expect("STRONGSWAN_CONF" in text, "not charon's script")
+    p.fb.wait("sync-end")
