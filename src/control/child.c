@@ -103,6 +103,8 @@ void child_leave(struct ctl *c, struct child *ch)
 	struct conn *k = ch->conn;
 	struct tunnel *tn, *next;
 
+	/* Its orders may still wait for room; whatever fires meanwhile must not wait for them. */
+	child_latch(c, ch);
 	TAILQ_REMOVE(&k->children, ch, link);
 	k->n_children--;
 	k->n_leaving++;
@@ -126,8 +128,11 @@ void child_check(struct ctl *c, struct child *ch)
 		return;
 	if (k->announced)
 		log_info(c->log, "event=ipsec-no-sa conn=%lu ike=%u", k->id, k->ike_id);
-	/* No one will tell the end of an IKE_SA that never was up, and of none at all. */
-	if (e == NULL ? !k->is_static : !e->up) {
+	/*
+	 * No one will tell the end of an IKE_SA that never was up, and of none at all. One that carried
+	 * a tunnel was up, and the news was lost: it must not come to a second connection (E1).
+	 */
+	if (e == NULL ? !k->is_static : !e->up && !k->used_by_tunnel) {
 		ctl_conn_closed(c, k->id, c->now_ms);
 		if (e != NULL)
 			ike_maybe_free(e);

@@ -155,7 +155,6 @@ struct conn *ike_conn(struct ike *e)
 		return NULL;
 	k->worker = e->worker;
 	c->ipsec->load[k->worker]++;
-	c->ipsec->st.ike_auths++;
 	ike_attach(e, k, true);
 	return k;
 }

@@ -235,6 +235,7 @@ void sa_applied(struct sa *sa)
 	if (sa->inbound || k->announced)
 		return;
 	k->announced = true;
+	c->ipsec->st.ike_auths += !k->is_static;
 	log_info(c->log, "event=ipsec-up conn=%lu ike=%u peer=%s id=\"%s\" profile=%s%s", k->id,
 	         k->ike_id, endpoint_str(&k->peer, a, sizeof(a)),
 	         k->remote_id != NULL ? k->remote_id : "", k->profile != NULL ? k->profile : "",

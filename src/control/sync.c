@@ -55,13 +55,19 @@ void sync_forget(struct ctl *c)
 		}
 }
 
-/* The connection may have moved while there was no link to hear of it (E4). */
+/*
+ * The connection may have moved while there was no link to hear of it (E4). With IKEv1 the new IKE_SA is
+ * a new authentication, which does not take over a connection that has fired.
+ */
 static bool belongs(struct ctl *c, struct conn *k, const struct sslink_ike *info)
 {
 	struct ike *e;
 
-	if (k->ike != NULL && k->ike->id != info->id)
+	if (k->ike != NULL && k->ike->id != info->id) {
+		if (info->version == 1 && (k->fired || k->disconnecting))
+			return false;
 		ike_on_rekey(c, k->ike->id, info->id);
+	}
 	e = ike_get(c, info);
 	if (e == NULL)
 		return false;

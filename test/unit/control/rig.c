@@ -28,22 +28,40 @@ static uint64_t next_random(struct rig *r)
 	return r->seed;
 }
 
+static void enqueue(struct rig *r, struct rig_packet *k)
+{
+	struct rig_packet **at = r->net_last;
+
+	if (r->jitter_ms != 0)
+		for (at = &r->net_first; *at != NULL && (*at)->at_ms <= k->at_ms;)
+			at = &(*at)->next;
+	k->next = *at;
+	*at = k;
+	if (k->next == NULL)
+		r->net_last = &k->next;
+}
+
 static void post(struct rig *r, bool to_lns, const struct endpoint *local,
                  const struct endpoint *remote, uint64_t conn, const uint8_t *p, size_t len)
 {
-	struct rig_packet *k;
+	uint32_t copies = 1;
 
 	if (r->cut || next_random(r) % 100 < r->loss_percent)
 		return;
-	k = malloc(sizeof(*k) + len);
-	k->next = NULL;
-	k->at_ms = r->now_ms + DELAY_MS;
-	k->to_lns = to_lns;
-	k->path = (struct l2tp_path){.local = *local, .remote = *remote, .conn = conn};
-	k->len = len;
-	memcpy(k->data, p, len);
-	*r->net_last = k;
-	r->net_last = &k->next;
+	if (r->dup_percent != 0)
+		copies += next_random(r) % 100 < r->dup_percent;
+	while (copies-- > 0) {
+		struct rig_packet *k = malloc(sizeof(*k) + len);
+
+		k->at_ms = r->now_ms + DELAY_MS;
+		if (r->jitter_ms != 0)
+			k->at_ms += next_random(r) % r->jitter_ms;
+		k->to_lns = to_lns;
+		k->path = (struct l2tp_path){.local = *local, .remote = *remote, .conn = conn};
+		k->len = len;
+		memcpy(k->data, p, len);
+		enqueue(r, k);
+	}
 }
 
 /* ---- the data plane's functions that control calls ---- */
@@ -52,6 +70,7 @@ int dp_tunnel_add(struct dp *dp, uint16_t id, const struct endpoint *local,
                   const struct endpoint *peer, uint64_t conn)
 {
 	CU_ASSERT_FALSE(rig_of(dp)->tunnel_known[id]);
+	rig_check_tunnel(rig_of(dp), conn);
 	rig_of(dp)->tunnel_known[id] = true;
 	rig_of(dp)->tunnel_conn[id] = conn;
 	return 0;
@@ -80,6 +99,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 
 	CU_ASSERT_FALSE(d->used);
 	*d = (struct rig_dps){.s = *s, .used = true};
+	rig_check_session(rig_of(dp), s);
 	rig_session_child(rig_of(dp), s, 1);
 	return 0;
 }
@@ -200,6 +220,8 @@ static void lac_happened(void *ctx, enum lac_event ev, struct lac_tunnel *t, str
 		r->last_ppp_reason = lac_session_ppp_reason(s);
 		break;
 	}
+	if (r->on_lac != NULL)
+		r->on_lac(r, ev, t, s);
 }
 
 static void fill_random(void *ctx, uint8_t *buf, size_t len)
@@ -223,6 +245,7 @@ static void want_disconnect(void *ctx, uint64_t conn)
 		r->disconnected_at[r->n_disconnected] = r->now_ms;
 	}
 	r->n_disconnected++;
+	CU_ASSERT_EQUAL(++r->conn_signals[conn % RIG_CONNS], 1); /* E18 */
 }
 
 static const struct ctl_ops ctl_ops = {
@@ -243,7 +266,8 @@ static void data_in(struct rig *r, const struct rig_packet *k, const struct l2tp
 	if (d->s.conn != k->path.conn)
 		return;
 	if (h->data_len >= 4 && p[2] == 0x00 && p[3] == 0x21) {
-		r->forwarded += d->s.open;
+		if (d->s.open)
+			rig_forward(r, &d->s);
 		return;
 	}
 	punt.session_id = h->session_id;

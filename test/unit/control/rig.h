@@ -30,6 +30,7 @@ struct rig_dps {
 #define RIG_MSGS     512
 #define RIG_IKES     1024
 #define RIG_WORKERS  2
+#define RIG_CONNS    65536
 
 struct rig_child {
 	struct dp_child c;
@@ -79,7 +80,7 @@ struct rig {
 	uint64_t now_ms, seed;
 	struct rig_packet *net_first, **net_last;
 	bool cut; /* the link between is down: everything is lost */
-	uint32_t loss_percent;
+	uint32_t loss_percent, dup_percent, jitter_ms;
 	struct rig_dps dps[65536];
 	bool tunnel_known[65536];
 	uint64_t tunnel_conn[65536];
@@ -93,6 +94,9 @@ struct rig {
 	struct rig_event events[RIG_EVENTS];
 	uint32_t n_events;
 	uint64_t forwarded, latched_drops, no_sa_drops; /* data and SCCRQs that came in */
+	/* by connection (its low bits), for what must never be */
+	uint16_t conn_sessions[RIG_CONNS], conn_signals[RIG_CONNS];
+	bool conn_goodbye[RIG_CONNS]; /* a CDN or StopCCN of its single-shot tunnel was sent */
 	struct rig_charon charon;
 	uint64_t tickets;
 	bool hold_tickets; /* the workers do not acknowledge */
@@ -107,6 +111,9 @@ struct rig {
 	uint64_t disconnected[16]; /* connections that IPsec was told to end, in order */
 	uint64_t disconnected_at[16];
 	uint32_t n_disconnected;
+	void (*on_lac)(struct rig *r, enum lac_event ev, struct lac_tunnel *t,
+	               struct lac_session *s); /* may be NULL */
+	void *user;
 };
 
 /* A world with hosts "std", "ss", "std-ipsec" and "ss-ipsec", and users user1..user4/pass1... */

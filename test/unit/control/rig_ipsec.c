@@ -250,6 +250,35 @@ bool rig_comes_in(struct rig *r, const struct l2tp_path *path, const struct l2tp
 	return false;
 }
 
+void rig_check_tunnel(const struct rig *r, uint64_t conn)
+{
+	const struct conn *k = ctl_conn(r->ctl, conn);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	CU_ASSERT_FALSE(k->used_by_single_shot || k->fired || k->disconnecting || k->down);
+}
+
+void rig_check_session(struct rig *r, const struct dp_session *s)
+{
+	const struct conn *k = ctl_conn(r->ctl, s->conn);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	CU_ASSERT_FALSE(k->fired || k->disconnecting || k->down);
+	if (k->used_by_single_shot)
+		CU_ASSERT_EQUAL(r->conn_sessions[s->conn % RIG_CONNS], 0);
+	r->conn_sessions[s->conn % RIG_CONNS]++;
+}
+
+void rig_forward(struct rig *r, const struct dp_session *s)
+{
+	const struct conn *k = ctl_conn(r->ctl, s->conn);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+	CU_ASSERT_FALSE(k->fired);
+	CU_ASSERT_FALSE(s->conn != 0 && r->conn_goodbye[s->conn % RIG_CONNS]);
+	r->forwarded++;
+}
+
 void rig_session_child(struct rig *r, const struct dp_session *s, int change)
 {
 	CU_ASSERT_EQUAL(s->child != 0, s->conn != 0);
@@ -279,13 +308,17 @@ void rig_check_send(struct rig *r, uint32_t child, const uint8_t *p, size_t len)
 		const struct rig_dps *d = &r->dps[m.assigned_session_id];
 
 		CU_ASSERT_FALSE(d->used && d->s.conn == ch->c.conn && d->s.open);
-		if (d->deleted && d->s.conn == ch->c.conn && k->used_by_single_shot)
+		if (d->deleted && d->s.conn == ch->c.conn && k->used_by_single_shot) {
 			CU_ASSERT_TRUE(ch->latched);
+			r->conn_goodbye[k->id % RIG_CONNS] = true;
+		}
 	}
 	if (m.type == L2TP_STOPCCN && l2tp_msg_has(&m, L2TP_AVP_ASSIGNED_TUNNEL_ID) &&
 	    r->tunnel_known[m.assigned_tunnel_id] &&
-	    r->tunnel_conn[m.assigned_tunnel_id] == ch->c.conn && k->used_by_single_shot)
+	    r->tunnel_conn[m.assigned_tunnel_id] == ch->c.conn && k->used_by_single_shot) {
 		CU_ASSERT_TRUE(ch->latched);
+		r->conn_goodbye[k->id % RIG_CONNS] = true;
+	}
 }
 
 /* ---- charon ---- */

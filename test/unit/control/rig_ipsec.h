@@ -32,6 +32,10 @@ bool rig_child_sends(const struct rig *r, uint32_t child); /* it has an SA to se
 bool rig_comes_in(struct rig *r, const struct l2tp_path *path, const struct l2tp_hdr *h);
 /* E23: what is promised to hold when a CDN or StopCCN is handed over. */
 void rig_check_send(struct rig *r, uint32_t child, const uint8_t *p, size_t len);
+/* What must never be: a second tunnel or session on single-shot, traffic after the latch. */
+void rig_check_tunnel(const struct rig *r, uint64_t conn);
+void rig_check_session(struct rig *r, const struct dp_session *s);
+void rig_forward(struct rig *r, const struct dp_session *s);
 void rig_session_child(struct rig *r, const struct dp_session *s, int change);
 int rig_ike_send(void *ctx, const struct sslink_msg *m);
 void rig_ipsec_end(struct rig *r);
