@@ -6,6 +6,7 @@ import copy
 import os
 import re
 import shutil
+import stat
 import tempfile
 
 from daemon import Daemon, free_port, leftovers
@@ -260,9 +261,13 @@ def new_guest(lab, i, nat=False):
     return Guest(lab, f"g{i}", f"192.0.2.{11 + i}")
 
 
+def sockets(folder, names):
+    """Those of names that nobody can copy."""
+    return [n for n in names if stat.S_ISSOCK(os.lstat(os.path.join(folder, n)).st_mode)]
+
+
 def keep(folder, where):
     """Keeps a failed case's files."""
     shutil.rmtree(where, ignore_errors=True)
     os.makedirs(os.path.dirname(where), exist_ok=True)
-    shutil.copytree(folder, where, ignore=lambda d, names: [
-        n for n in names if not os.path.isfile(p := os.path.join(d, n)) and not os.path.isdir(p)])
+    shutil.copytree(folder, where, ignore=sockets)

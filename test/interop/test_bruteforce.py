@@ -15,8 +15,8 @@ from lab import APPLIANCE_IP, ROOT
 
 GUESS = os.path.join(ROOT, "build", "test", "load", "guess")
 CLIENT_IP = "192.0.2.80"
-GUESSES, CHILDREN, FIRST_PORT = 200, 50, 10000
-HEAD = f"{'':34}{'guesses':>8}{'IKE auths':>11}{'PPP judged':>12}{'let in':>8}{'answered':>10}" \
+GUESSES, V1_GUESSES, CHILDREN, FIRST_PORT = 200, 10, 50, 10000
+HEAD = f"{'':40}{'guesses':>8}{'IKE auths':>11}{'PPP judged':>12}{'let in':>8}{'probes':>8}{'refused':>9}{'accepted':>10}" \
        f"{'seconds':>9}"
 
 
@@ -63,18 +63,19 @@ class Attacker:
         self.t = t
         t.lab.add_access_ip(CLIENT_IP)
         self.charon = IkeClient(t.lab.access, t.folder,
-                                {"brute": connection(CLIENT_IP, APPLIANCE_IP, children)}, PSK,
-                                options=options)
+                                {"v2": connection(CLIENT_IP, APPLIANCE_IP, children),
+                                 "v1": connection(CLIENT_IP, APPLIANCE_IP, children, version=1)},
+                                PSK, options=options)
         t.lab.on_close.append(self.charon.kill)
         self.charon.start()
 
-    def guess(self, what, host, *args, timeout=90):
+    def guess(self, what, host, *args, version="v2", timeout=90):
         """Runs the guesser; returns what it saw, what the appliance counted, and a table's row."""
         before = Counters(self.t)
         begin = time.monotonic()
         p = self.t.lab.access.popen(
             GUESS, "-v", self.charon.vici, "-k", self.charon.link, "-l", CLIENT_IP, "-r",
-            APPLIANCE_IP, "-c", "brute", "-H", host, "-u", USERS[0][0], "-w", USERS[0][1],
+            APPLIANCE_IP, "-c", version, "-H", host, "-u", USERS[0][0], "-w", USERS[0][1],
             "-T", str(timeout), *map(str, args), text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.t.lab.on_close.append(p.kill)
@@ -82,8 +83,9 @@ class Attacker:
         if p.returncode != 0:
             raise AssertionError(f"{what}: {out}\n{self.charon.log()[-2000:]}")
         seen, n = Result(out), Counters(self.t).since(before)
-        row = f"{what:34}{seen.guesses:8.0f}{n.ike_auths:11}{n.judged:12}{seen.let_in:8.0f}" \
-              f"{seen.probes_answered:10.0f}{time.monotonic() - begin:9.1f}"
+        row = f"{what:40}{seen.guesses:8.0f}{n.ike_auths:11}{n.judged:12}{seen.let_in:8.0f}" \
+              f"{seen.probes:8.0f}{seen.probes_refused:9.0f}" \
+              f"{seen.probes_accepted:10.0f}{time.monotonic() - begin:9.1f}"
         return seen, n, row
 
 
@@ -91,10 +93,17 @@ def table(t, rows):
     t.runner.say("     " + "\n     ".join([HEAD, *rows]))
 
 
+def assert_one_each(seen, n, guesses):
+    """Every guess was judged and cost an authentication of IKE; the last one was right."""
+    assert n.ike_auths == seen.ike_authentications == n.judged == guesses, (vars(n), seen.text)
+    assert n.refused == guesses - 1 and seen.let_in == 1, (vars(n), seen.text)
+    assert seen.probes_accepted == 0 and seen.not_disconnected == 0, seen.text
+
+
 def assert_one(seen, n):
     """One authentication of IKE, one guess judged, and nothing more on what was left of it."""
     assert n.ike_auths == 1 and n.judged == 1 and n.refused == 1, (vars(n), seen.text)
-    assert seen.let_in == 0 and seen.probes_answered == 0, seen.text
+    assert seen.let_in == 0 and seen.probes_accepted == 0, seen.text
     assert seen.not_disconnected == 0, seen.text
 
 
@@ -107,6 +116,11 @@ def bruteforce(t):
                            "serial", "-n", GUESSES)
     rows.append(row)
     serial = seen, n
+    # charon has one IKE_SA of version 1 at a time
+    seen, n, row = a.guess("single-shot by IKEv1, one after another", "ipsec-ss", "-C", "l2tp",
+                           "-m", "serial", "-n", V1_GUESSES, "-W", 1, version="v1")
+    rows.append(row)
+    v1 = seen, n
     seen, n, row = a.guess("single-shot, calls in a burst", "ipsec-ss", "-C", "l2tp", "-m", "burst",
                            "-n", GUESSES, "-s", GUESSES, "-b", 100)
     rows.append(row)
@@ -124,10 +138,8 @@ def bruteforce(t):
     assert seen.let_in == 1 and seen.rejected == GUESSES - 1, seen.text
     assert_one(*calls)
     assert_one(*tunnels)
-    seen, n = serial
-    assert n.ike_auths == seen.ike_authentications == n.judged == GUESSES, (vars(n), seen.text)
-    assert n.refused == GUESSES - 1 and seen.let_in == 1, (vars(n), seen.text)
-    assert seen.probes_answered == 0 and seen.not_disconnected == 0, seen.text
+    assert_one_each(*serial, GUESSES)
+    assert_one_each(*v1, V1_GUESSES)
     t.wait_conns(0)
     a.charon.stop()
 

@@ -128,6 +128,18 @@ bool guess_turn(struct guess *g, int wait_ms)
 	return ok;
 }
 
+void guess_probe_answer(struct guess_result *res, const uint8_t *pkt, size_t len)
+{
+	struct l2tp_msg m;
+
+	if (l2tp_msg_parse(pkt, len, NULL, 0, &m, NULL) != L2TP_MSG_OK || m.hdr.data_len == 0)
+		return;
+	if (m.type == L2TP_SCCRP || m.type == L2TP_ICRP)
+		res->probes_accepted++;
+	else
+		res->probes_refused++;
+}
+
 /* ---- start ---- */
 
 static void watch(struct guess *g, int fd)
@@ -287,7 +299,8 @@ static void print(const struct guess *g, const struct guess_result *r, uint64_t 
 	printf("undecided %u\n", r->undecided);
 	printf("dials-failed %u\n", r->dials_failed);
 	printf("probes %u\n", r->probes);
-	printf("probes-answered %u\n", r->probes_answered);
+	printf("probes-refused %u\n", r->probes_refused);
+	printf("probes-accepted %u\n", r->probes_accepted);
 	printf("not-disconnected %u\n", r->not_disconnected);
 	printf("unknown-spi %lu\n", g->net.unknown_spi);
 	printf("bad-messages %u\n", ike_bad(g->ike));

@@ -43,7 +43,8 @@ struct guess_result {
 	uint32_t tried, rejected, let_in; /* rejected and let_in: judged */
 	uint32_t undecided; /* tried, and neither judged nor refused */
 	uint32_t dials_failed; /* CHILD_SAs that never came */
-	uint32_t probes, probes_answered; /* SCCRQs and ICRQs behind the end, on the same SA */
+	uint32_t probes; /* SCCRQs and ICRQs behind the end, on the same SA */
+	uint32_t probes_refused, probes_accepted; /* .. answered by StopCCN or CDN, SCCRP or ICRP */
 	uint32_t not_disconnected; /* IKE_SAs that the appliance has left up at the end */
 };
 
@@ -52,6 +53,9 @@ bool guess_turn(struct guess *g, int wait_ms);
 bool guess_ike_up(const struct guess *g, uint32_t ike_id);
 void guess_password(void *g, uint32_t n, char *buf, size_t size);
 void guess_random(void *g, uint8_t *buf, size_t len);
+
+/* Counts a control message that answers a probe. */
+void guess_probe_answer(struct guess_result *res, const uint8_t *pkt, size_t len);
 
 /* One guess an IKE connection, window connections at a time. False: could not be carried out. */
 bool guess_serial(struct guess *g, struct guess_result *res);

@@ -44,7 +44,7 @@ static void on_rx(struct guess *g, struct ike_child *c, const uint8_t *pkt, size
 		return;
 	if (m->probing && l2tp_hdr_parse(pkt, len, &h) == 0 && h.t &&
 	    (h.tunnel_id == PROBE_ID || h.session_id == PROBE_ID))
-		m->res->probes_answered++;
+		guess_probe_answer(m->res, pkt, len);
 	else
 		burst_rx(m->burst, (uint32_t)(uintptr_t)c->user, pkt, len, g->now_ms);
 }

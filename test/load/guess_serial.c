@@ -165,7 +165,7 @@ static void on_rx(struct guess *g, struct ike_child *child, const uint8_t *pkt, 
 	if (c == NULL)
 		return;
 	if (answers_probe(c, pkt, len))
-		s->res->probes_answered++;
+		guess_probe_answer(s->res, pkt, len);
 	else
 		lac_rx(s->lac, &path, pkt, len, g->now_ms);
 }
