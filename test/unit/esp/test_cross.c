@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* Every suite, with and without ESN, every length, every size of vector, against OpenSSL. */
+#include "unit/esp/rig.h"
+
+#include <stdlib.h>
+
+#define LONGEST 1500
+#define N_PAIRS (esp_n_kats * 2)
+
+/* Packets at work, too large for a stack. */
+struct work {
+	struct buf buf[ESP_BURST_MAX];
+	struct esp_pkt v[ESP_BURST_MAX];
+	uint8_t text[ESP_BURST_MAX][LONGEST];
+	uint16_t len[ESP_BURST_MAX];
+	struct pair *pair[ESP_BURST_MAX];
+	uint8_t next_header[ESP_BURST_MAX];
+};
+
+static struct pair *make_pairs(void)
+{
+	struct pair *p = calloc(N_PAIRS, sizeof(*p));
+
+	for (size_t i = 0; i < N_PAIRS; i++) {
+		pair_make(&p[i], &esp_kats[i / 2].suite, i % 2, 4096);
+		/* so that the low half wraps in the course of the test */
+		pair_seq(&p[i], i % 2 ? 0x7fffffe00ull : 0);
+	}
+	return p;
+}
+
+static void free_pairs(struct pair *p)
+{
+	for (size_t i = 0; i < N_PAIRS; i++)
+		pair_free(&p[i]);
+	free(p);
+}
+
+/* Every (pair, length) once, in random order. */
+static uint32_t *make_order(size_t n)
+{
+	uint32_t *order = malloc(n * sizeof(*order));
+
+	for (size_t i = 0; i < n; i++)
+		order[i] = (uint32_t)i;
+	for (size_t i = n - 1; i > 0; i--) {
+		size_t j = rig_random() % (i + 1);
+		uint32_t t = order[i];
+
+		order[i] = order[j];
+		order[j] = t;
+	}
+	return order;
+}
+
+static void choose(struct work *w, struct pair *pairs, const uint32_t *order, uint16_t n)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		w->pair[i] = &pairs[order[i] % N_PAIRS];
+		w->len[i] = (uint16_t)(order[i] / N_PAIRS + 1);
+		w->next_header[i] = (uint8_t)(rig_random() % 59);
+		rig_fill(w->text[i], w->len[i]);
+	}
+}
+
+static void check_decrypted(struct work *w, uint16_t n, struct tally *t)
+{
+	char name[40];
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct esp_pkt *v = &w->v[i];
+
+		esp_suite_name(&w->pair[i]->ref.suite, name, sizeof(name));
+		TALLY(t, v->status == ESP_OK, "%s len %u of %u", name, w->len[i], n);
+		TALLY(t, v->newest, "%s len %u", name, w->len[i]);
+		TALLY(t, v->len == w->len[i] && v->next_header == w->next_header[i], "%s len %u",
+		      name, w->len[i]);
+		TALLY(t, memcmp(v->data, w->text[i], w->len[i]) == 0, "%s len %u", name, w->len[i]);
+		TALLY(t, rig_intact(&w->buf[i]), "%s len %u", name, w->len[i]);
+	}
+}
+
+/* Ours enciphers; the reference reads it, and so do we. */
+static void out_and_in(struct work *w, uint16_t n, struct tally *t)
+{
+	char name[40];
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct esp_sa *sa = w->pair[i]->out;
+		uint8_t *p = rig_buf(&w->buf[i], esp_sa_head(sa), w->len[i], esp_sa_tail_max(sa));
+
+		memcpy(p, w->text[i], w->len[i]);
+		w->v[i] = (struct esp_pkt){
+		        .sa = sa, .data = p, .len = w->len[i], .next_header = w->next_header[i]};
+	}
+	esp_encrypt(rig_esp, w->v, n);
+	for (uint16_t i = n; i-- > 0;) { /* backwards: an SA's last packet has its last number */
+		struct pair *p = w->pair[i];
+		uint64_t seq = p->out->seq;
+		uint8_t out[RIG_MAX], next_header = 0;
+		int len;
+
+		for (uint16_t k = (uint16_t)(i + 1); k < n; k++)
+			seq -= w->pair[k] == p;
+		len = ref_decrypt(&p->ref, seq, w->v[i].data, w->v[i].len, out, &next_header);
+		esp_suite_name(&p->ref.suite, name, sizeof(name));
+		TALLY(t, w->v[i].status == ESP_OK, "%s len %u of %u", name, w->len[i], n);
+		TALLY(t,
+		      len == w->len[i] && next_header == w->next_header[i] &&
+		              memcmp(out, w->text[i], w->len[i]) == 0,
+		      "%s len %u of %u", name, w->len[i], n);
+		TALLY(t, rig_intact(&w->buf[i]), "%s len %u", name, w->len[i]);
+		w->v[i].sa = p->in;
+		w->v[i].next_header = 255;
+	}
+	esp_decrypt(rig_esp, w->v, n);
+	check_decrypted(w, n, t);
+}
+
+/* The reference enciphers, with IVs of its own; ours reads it. */
+static void from_reference(struct work *w, uint16_t n, struct tally *t)
+{
+	for (uint16_t i = 0; i < n; i++) {
+		struct pair *p = w->pair[i];
+		uint8_t iv[16], pkt[RIG_MAX];
+		size_t len;
+
+		rig_fill(iv, sizeof(iv));
+		len = ref_encrypt(&p->ref, ++p->out->seq, iv, w->text[i], w->len[i],
+		                  w->next_header[i], pkt);
+		w->v[i] = (struct esp_pkt){.sa = p->in,
+		                           .data = rig_buf(&w->buf[i], 0, (uint16_t)len, 0),
+		                           .len = (uint16_t)len};
+		memcpy(w->v[i].data, pkt, len);
+	}
+	esp_decrypt(rig_esp, w->v, n);
+	check_decrypted(w, n, t);
+}
+
+static void run(uint64_t seed, void (*step)(struct work *, uint16_t, struct tally *))
+{
+	size_t n = N_PAIRS * LONGEST, at = 0;
+	struct work *w = malloc(sizeof(*w));
+	struct tally t = {0};
+	struct pair *pairs;
+	uint32_t *order;
+	uint16_t size = 1;
+
+	rig_seed(seed);
+	pairs = make_pairs();
+	order = make_order(n);
+	while (at < n) {
+		uint16_t k = n - at < size ? (uint16_t)(n - at) : size;
+
+		choose(w, pairs, order + at, k);
+		step(w, k, &t);
+		at += k;
+		size = (uint16_t)(size % ESP_BURST_MAX + 1);
+	}
+	CU_ASSERT_EQUAL(t.bad, 0);
+	free(order);
+	free_pairs(pairs);
+	free(w);
+}
+
+static void test_encrypt(void)
+{
+	run(1, out_and_in);
+}
+
+static void test_decrypt(void)
+{
+	run(2, from_reference);
+}
+
+/* A vector of one suite alone fills the lanes as a mixed one does not. */
+static void test_one_suite(void)
+{
+	struct work *w = malloc(sizeof(*w));
+	struct tally t = {0};
+
+	rig_seed(3);
+	for (size_t i = 0; i < N_PAIRS; i++) {
+		struct pair p[2];
+
+		pair_make(&p[0], &esp_kats[i / 2].suite, i % 2, 1024);
+		pair_make(&p[1], &esp_kats[i / 2].suite, i % 2, 1024);
+		for (uint16_t n = 1; n <= ESP_BURST_MAX; n++) {
+			for (uint16_t k = 0; k < n; k++) {
+				w->pair[k] = &p[rig_random() % 2];
+				w->len[k] = (uint16_t)(rig_random() % 300 + 1);
+				w->next_header[k] = 17;
+				rig_fill(w->text[k], w->len[k]);
+			}
+			out_and_in(w, n, &t);
+			from_reference(w, n, &t);
+		}
+		pair_free(&p[0]);
+		pair_free(&p[1]);
+	}
+	CU_ASSERT_EQUAL(t.bad, 0);
+	free(w);
+}
+
+/* 3DES by the multi-buffer library, which only AVX512 machines use otherwise. */
+static void test_3des_lanes(void)
+{
+	static const struct esp_suite suite = {ESP_3DES_CBC, ESP_HMAC_SHA1_96, 24, 0};
+	struct work *w = malloc(sizeof(*w));
+	bool lanes = rig_esp->des3_lanes;
+	struct tally t = {0};
+
+	for (int turn = 0; turn < 2; turn++) {
+		struct pair p;
+
+		rig_esp->des3_lanes = turn == 0;
+		pair_make(&p, &suite, true, 64);
+		CU_ASSERT_EQUAL(p.out->group, turn == 0 ? ESP_G_3DES : ESP_G_3DES_LIBCRYPTO);
+		for (uint16_t n = 1; n <= 20; n += 19) {
+			for (uint16_t k = 0; k < n; k++) {
+				w->pair[k] = &p;
+				w->len[k] = (uint16_t)(1 + k * 3);
+				w->next_header[k] = 17;
+				rig_fill(w->text[k], w->len[k]);
+			}
+			out_and_in(w, n, &t);
+			from_reference(w, n, &t);
+		}
+		pair_free(&p);
+	}
+	rig_esp->des3_lanes = lanes;
+	CU_ASSERT_EQUAL(t.bad, 0);
+	free(w);
+}
+
+CU_TestInfo tests_cross[] = {
+        {"what ours enciphers, OpenSSL deciphers", test_encrypt},
+        {"what OpenSSL enciphers, ours deciphers", test_decrypt},
+        {"vectors of one suite", test_one_suite},
+        {"3DES both ways of doing it", test_3des_lanes},
+        CU_TEST_INFO_NULL,
+};
