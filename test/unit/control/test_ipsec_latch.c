@@ -277,6 +277,37 @@ static void test_migrate_fired(void)
 	rig_free(r);
 }
 
+/* E4, E5: an IKE_SA that has a connection of its own and adopts another's children beside it. */
+static void test_two_of_one_ike(void)
+{
+	for (int first = 0; first < 2; first++) {
+		struct rig *r = must_rig();
+		struct rig_pair a = {0}, b = {0}, p = {0};
+		uint64_t old = rig_connect(r, 1, 1701, &a), own = rig_connect(r, 2, 1701, &b);
+
+		rig_dial(r, "ss-ipsec", 1701, old, 1, "pass1");
+		rig_dial(r, "ss-ipsec", 1701, own, 1, "pass1");
+		rig_run(r, UP_MS);
+		rig_migrate(r, 1, 2, &a.spi_in, 1);
+		rig_ike_down(r, 1);
+		CU_ASSERT_EQUAL(must_stats(r).sessions.active, 2);
+		CU_ASSERT_EQUAL(ctl_clear_conn(r->ctl, first ? own : old, r->now_ms), 0);
+		rig_run(r, 100);
+		/* the other one's session runs on; neither gets a new SA for the one that ended */
+		CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+		CU_ASSERT_EQUAL(r->charon.n_terminate, 0);
+		CU_ASSERT_EQUAL(last_msg(r, SSLINK_DELETE_CHILD).sa_id.spi,
+		                first ? b.spi_in : a.spi_in);
+		CU_ASSERT_EQUAL(rig_child_up(r, 2, 9999, &p), first ? SSLINK_REFUSED : SSLINK_OK);
+		CU_ASSERT_EQUAL(ctl_clear_conn(r->ctl, first ? old : own, r->now_ms), 0);
+		rig_run(r, 100);
+		CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+		CU_ASSERT_EQUAL(r->n_disconnected, 2);
+		CU_ASSERT_EQUAL(r->n_sas, 0);
+		rig_free(r);
+	}
+}
+
 /* E5: all SAs deleted, the IKE_SA lives: the tunnel ends, and with it the connection's one try. */
 static void test_no_sa(void)
 {
@@ -679,6 +710,7 @@ int main(void)
 	        {"IKE rekey (E4)", test_ike_rekey},
 	        {"children adopted (E4)", test_migrate},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
+	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
 	        {"no SA left (E5, E17)", test_no_sa},
 	        {"behind one NAT (E7)", test_same_nat},
 	        {"NAT moves (E8)", test_nat_move},

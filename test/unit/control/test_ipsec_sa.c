@@ -432,6 +432,69 @@ static void test_strange(void)
 	rig_free(r);
 }
 
+static uint32_t pick(uint64_t *seed, uint32_t below)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407u;
+	return (uint32_t)(*seed >> 33) % below;
+}
+
+/* Messages that are well-formed and mean nothing, in any order: no harm, and nothing is left. */
+static void test_nonsense(void)
+{
+	struct rig *r = linked();
+	struct rig_pair given[16] = {0};
+	uint64_t seed = 1;
+
+	for (uint32_t i = 0; i < 200000; i++) {
+		const struct rig_pair *known = &given[pick(&seed, 16)];
+		struct rig_pair p = {
+		        .ike = pick(&seed, 4) != 0 ? known->ike : pick(&seed, 6),
+		        .spi_in = known->spi_in,
+		        .spi_out = 0x10000 + pick(&seed, 20),
+		        .port = (uint16_t)(1700 + pick(&seed, 4)),
+		        .life = {.hard_s = pick(&seed, 9)},
+		};
+		struct sslink_msg m = rig_add_msg(&p, pick(&seed, 2));
+		struct sslink_ike_rekey rekey = {
+		        .old_id = p.ike, .new_id = pick(&seed, 6), .n_spis = 2};
+
+		rekey.spis[0] = p.spi_in;
+		rekey.spis[1] = p.spi_in ^ 64;
+		m.type = 1 + pick(&seed, SSLINK_TYPE_MAX - 1);
+		if (pick(&seed, 3) != 0)
+			m.type = pick(&seed, 4) == 0 ? SSLINK_GET_SPI : SSLINK_ADD_SA;
+		if (pick(&seed, 1000) == 0)
+			rig_link_up(r, 1 + pick(&seed, 3));
+		if (pick(&seed, 3000) == 0)
+			rig_link_hello(r, 1 + pick(&seed, 3));
+		if (m.type == SSLINK_GET_SPI)
+			m.get_spi = (struct sslink_get_spi){.ike = rig_ike(pick(&seed, 6))};
+		else if (m.type == SSLINK_IKE_UP)
+			m.ike_up = rig_ike(p.ike);
+		else if (m.type >= SSLINK_IKE_DOWN && m.type <= SSLINK_CHILDREN_MIGRATE)
+			m.ike_rekey = rekey;
+		else if (m.type == SSLINK_ADD_SA)
+			m.add_sa.resync = pick(&seed, 3) == 0;
+		else if (m.type == SSLINK_DEL_SA || m.type == SSLINK_QUERY_SA)
+			m.sa_id = (struct sslink_sa_id){.spi = p.spi_in, .inbound = true};
+		else if (m.type == SSLINK_UPDATE_SA)
+			m.update_sa = (struct sslink_update_sa){.spi = p.spi_in, .inbound = true};
+		r->hold_tickets = pick(&seed, 3) == 0;
+		r->fifo_full = pick(&seed, 5) == 0;
+		if (rig_ask(r, &m) == SSLINK_OK && m.type == SSLINK_GET_SPI)
+			given[pick(&seed, 16)] = (struct rig_pair){
+			        .ike = m.get_spi.ike.id,
+			        .spi_in = r->charon.answer.spi,
+			};
+		if (pick(&seed, 10) == 0)
+			rig_run(r, pick(&seed, 1000));
+	}
+	CU_ASSERT_TRUE(rig_ipsec_stats(r).sas_total > 1000);
+	r->hold_tickets = false;
+	rig_link_up(r, 9);
+	rig_free(r);
+}
+
 /* charon has no clock for its CHILD_SAs: ours tells it, and at the hard end nothing is waited for. */
 static void test_lifetimes(void)
 {
@@ -576,6 +639,7 @@ int main(void)
 	        {"full FIFO", test_full_fifo},
 	        {"limits", test_limits},
 	        {"strange requests", test_strange},
+	        {"nonsense", test_nonsense},
 	        {"lifetimes", test_lifetimes},
 	        {"hard lifetime without charon (E31)", test_hard_without_charon},
 	        {"clear", test_clear},
