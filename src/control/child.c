@@ -120,7 +120,6 @@ void child_leave(struct ctl *c, struct child *ch)
 void child_check(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
-	struct ike *e = k->ike;
 
 	if (!TAILQ_EMPTY(&ch->sas) || ch->any)
 		return;
@@ -129,15 +128,9 @@ void child_check(struct ctl *c, struct child *ch)
 		return;
 	if (k->announced)
 		log_info(c->log, "event=ipsec-no-sa conn=%lu ike=%u", k->id, k->ike_id);
-	/*
-	 * No one will tell the end of an IKE_SA that never was up, and of none at all. One that carried
-	 * a tunnel was up, and the news was lost: it must not come to a second connection (E1).
-	 */
-	if (e == NULL ? !k->is_static : !e->up && !k->used_by_tunnel) {
+	/* Its IKE_SA may have another child (E5); without one there is nobody to tell of the end. */
+	if (k->ike == NULL && !k->is_static)
 		ctl_conn_closed(c, k->id, c->now_ms);
-		if (e != NULL)
-			ike_maybe_free(e);
-	}
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */

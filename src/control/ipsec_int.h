@@ -18,7 +18,7 @@
 struct ike {
 	uint32_t id;
 	uint16_t worker;
-	bool up; /* charon said so: it will also say when it is down */
+	bool up; /* charon said so */
 	bool retired; /* its children were adopted by another: it gets no new ones (E4) */
 	bool terminate; /* to be terminated as soon as there is a link */
 	uint8_t version, auth; /* these as last told */
@@ -131,7 +131,7 @@ struct ike *ike_find(const struct ctl *c, uint32_t id);
 /* Finds or makes; learns what is told. NULL: no memory. */
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info);
 void ike_free(struct ike *e);
-/* Frees one that nobody would ever say the end of. */
+/* Frees one of which nothing is left and that never was up: it may have been given up in silence. */
 void ike_maybe_free(struct ike *e);
 /* Why it gets no new SA; NULL: it may. Counts on its connection. */
 const char *ike_objection(struct ctl *c, const struct ike *e);

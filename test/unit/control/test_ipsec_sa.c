@@ -373,9 +373,13 @@ static void test_strange(void)
 	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 1);
 	CU_ASSERT_EQUAL(rig_del_sa(r, p.spi_in, true), SSLINK_OK);
 	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
-	/* the same after its CHILD_SA was there for a moment */
+	/* one that had a CHILD_SA has had its connection (E1), up or not, until charon tells its end */
 	CU_ASSERT_EQUAL(rig_child_up(r, 5, 0, &q), SSLINK_OK);
 	rig_child_down(r, &q);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).conns_now, 1);
+	CU_ASSERT_EQUAL(rig_child_up(r, 5, 0, &q), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).conns_total, 1);
+	rig_ike_down(r, 5);
 	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
 	CU_ASSERT_EQUAL(rig_ipsec_stats(r).conns_now, 0);
 	rig_ike_up(r, 1);
