@@ -330,37 +330,34 @@ static void put_profile(struct out *o, const struct cfg_ipsec_profile *p)
 
 /*
  * Charon lets every key vouch for a peer of which one owner is the peer's identity or ours (IKEv2
- * tries them all). So a peer's key is owned by that identity alone: then it serves no other. The only
- * group key has no owner, because charon does not know our identity when it looks for the key of an
- * IKEv2 peer who has not said whom he calls (IDr is optional). Several are owned by ours, each by its
- * profile's, so that none serves another profile; then those peers must say it.
+ * tries them all). So a peer's key is owned by that identity alone: it serves no other peer. The group's is
+ * anybody's, for a peer that does not name us (IDr, which is optional) has charon look for a key of
+ * "%any". With several group keys each is owned by our identity in its profile, which their peers
+ * then have to name.
  */
+static const char *group_owner(const struct config *c, const struct cfg_ipsec_profile *p)
+{
+	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++) {
+		const char *other = c->ipsec_profiles[i].group_psk;
+
+		if (other[0] != '\0' && strcmp(other, p->group_psk) != 0)
+			return p->local_identity;
+	}
+	return "%any";
+}
+
 static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n, const char *owner,
                     const char *secret, bool hide)
 {
-	put(o, "\tike-%s-%u {\n", p->name, n);
-	if (owner != NULL) {
-		put(o, "\t\tid-1 = ");
-		put_quoted(o, owner);
-		put_char(o, '\n');
-	}
-	put(o, "\t\tsecret = ");
+	put(o, "\tike-%s-%u {\n\t\tid-1 = ", p->name, n);
+	put_quoted(o, owner);
+	put(o, "\n\t\tsecret = ");
 	put_secret(o, secret, hide);
 	put(o, "\n\t}\n");
 }
 
-static uint32_t group_keys(const struct config *c)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++)
-		n += c->ipsec_profiles[i].group_psk[0] != '\0';
-	return n;
-}
-
 int swanctl_render(const struct config *c, bool hide, char **text, size_t *len)
 {
-	bool only = group_keys(c) == 1;
 	struct out o = {0};
 
 	put(&o, "# Made by sallyport from its transport profiles; what is changed here is lost.\n"
@@ -374,7 +371,7 @@ int swanctl_render(const struct config *c, bool hide, char **text, size_t *len)
 		for (uint32_t j = 0; j < p->n_psks; j++)
 			put_key(&o, p, j + 1, p->psks[j].identity, p->psks[j].secret, hide);
 		if (p->group_psk[0] != '\0')
-			put_key(&o, p, 0, only ? NULL : p->local_identity, p->group_psk, hide);
+			put_key(&o, p, 0, group_owner(c, p), p->group_psk, hide);
 	}
 	put(&o, "}\n");
 	if (o.err != 0) {

@@ -42,9 +42,14 @@ def until(what, seconds, fn):
     raise Failed(what)
 
 
+def have_plugin():
+    """Built, if it is not: of the sources as they are."""
+    return subprocess.run([f"{ROOT}/scripts/charon-plugin"]).returncode == 0
+
+
 class Instance:
     def __init__(self, folder, name, env):
-        self.dir = f"{folder}/{name}"
+        self.dir = f"{folder}/{name} #}} "  # nothing of it is syntax anywhere
         self.run_dir = f"{self.dir}/run"
         self.netns = f"spt{os.getpid()}{name}"
         self.env = env
@@ -168,8 +173,8 @@ def cases(a, b):
 
 def main():
     daemon = os.path.abspath(os.path.join(sys.argv[1], "src/sallyport"))
-    if os.geteuid() != 0 or not os.path.exists(PLUGIN):
-        print("needs root, and the plugin: run scripts/charon-plugin")
+    if os.geteuid() != 0 or not have_plugin():
+        print("needs root, and the plugin: scripts/charon-plugin says what it lacks")
         return 77
     folder = tempfile.mkdtemp(prefix="sallyport-charon-")
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SALLYPORT": daemon, "SALLYPORT_PLUGIN": PLUGIN}

@@ -88,6 +88,7 @@ static void test_road_warriors(void)
 	              "}\n"
 	              "secrets {\n"
 	              "\tike-l2tp-0 {\n"
+	              "\t\tid-1 = \"%any\"\n"
 	              "\t\tsecret = 0sc2VjcmV0\n"
 	              "\t}\n"
 	              "}\n";
@@ -149,6 +150,7 @@ static void test_everything(void)
 	                                 "}\n"
 	                                 "secrets {\n"
 	                                 "\tike-a-0 {\n"
+	                                 "\t\tid-1 = \"%any\"\n"
 	                                 "\t\tsecret = \"***\"\n"
 	                                 "\t}\n"
 	                                 "}\n";
@@ -223,7 +225,7 @@ static void test_peers_keys(void)
 	           "\nike-p-1 { id-1 = \"a@b\""
 	           "\nike-p-2 { id-1 = \"203.0.113.7\""
 	           "\nike-p-3 { id-1 = \"10.0.0.1\""
-	           "\nike-p-0 {");
+	           "\nike-p-0 { id-1 = \"%any\"");
 	c->ipsec_profiles[0].version = CFG_IKE_V2;
 	summary(c, "\np@1 { version = 2 remote_addrs = 203.0.113.0/24 id = \"a@b\""
 	           "\np@2 { version = 2 remote_addrs = 203.0.113.0/24 id = \"203.0.113.7\""
@@ -232,26 +234,7 @@ static void test_peers_keys(void)
 	           "\nike-p-1 { id-1 = \"a@b\""
 	           "\nike-p-2 { id-1 = \"203.0.113.7\""
 	           "\nike-p-3 { id-1 = \"10.0.0.1\""
-	           "\nike-p-0 {");
-	config_free(c);
-}
-
-/* One group key needs no owner; of several none serves another profile. */
-static void test_group_keys(void)
-{
-	struct config *c =
-	        load("{ name = \"p\"; local-address = \"192.0.2.1\"; group-pre-shared-key = \"1\"; "
-	             "}, { name = \"q\"; local-address = \"192.0.2.1\"; peers = "
-	             "\"203.0.113.0/24\"; local-identity = \"lns\"; group-pre-shared-key = \"2\"; "
-	             "}");
-
-	summary(c, "\np { version = 0 remote_addrs = %any id = \"%any\""
-	           "\nq { version = 0 remote_addrs = 203.0.113.0/24 id = \"%any\""
-	           "\nike-p-0 { id-1 = \"192.0.2.1\""
-	           "\nike-q-0 { id-1 = \"lns\"");
-	c->ipsec_profiles[1].group_psk[0] = '\0';
-	summary(c, "\np { version = 0 remote_addrs = %any id = \"%any\""
-	           "\nike-p-0 {");
+	           "\nike-p-0 { id-1 = \"%any\"");
 	config_free(c);
 }
 
@@ -404,7 +387,6 @@ int main(void)
 	CU_add_test(s, "keys of single peers", test_peers_keys);
 	CU_add_test(s, "certificate", test_certificate);
 	CU_add_test(s, "hostile strings", test_hostile);
-	CU_add_test(s, "group keys", test_group_keys);
 	CU_add_test(s, "secrets", test_secrets);
 	CU_add_test(s, "no profile", test_none);
 	CU_add_test(s, "files", test_files);
