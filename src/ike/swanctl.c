@@ -330,14 +330,17 @@ static void put_profile(struct out *o, const struct cfg_ipsec_profile *p)
 
 /*
  * Charon lets every key vouch for a peer of which one owner is the peer's identity or ours (IKEv2
- * tries them all). So a peer's key is owned by that identity alone, and the group's by ours alone: then the
- * key of one peer serves no other.
+ * tries them all). So a peer's key is owned by that identity alone: then it serves no other. The group's
+ * is owned by our identity, by which it is found among those of other profiles, and by everybody: an
+ * IKEv2 peer need not say whom it wants to reach.
  */
 static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n, const char *owner,
                     const char *secret, bool hide)
 {
 	put(o, "\tike-%s-%u {\n\t\tid-1 = ", p->name, n);
 	put_quoted(o, owner);
+	if (n == 0)
+		put(o, "\n\t\tid-2 = \"%%any\"");
 	put(o, "\n\t\tsecret = ");
 	put_secret(o, secret, hide);
 	put(o, "\n\t}\n");
