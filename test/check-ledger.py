@@ -6,6 +6,8 @@
 A row is  | id | requirement | shown by | refusal shown by | note |  and a test is one of
     unit:FOLDER/FILE.c:FUNCTION   sim:..   dataplane:..   (FILE under test/SUITE/)
     interop:CASE                  a case of test/interop
+    charon:CASE                   a case of test/charon
+    charon:FILE.py                a program of test/charon that meson runs
     fuzz:NAME                     a target of test/fuzz
 Several tests in one cell are separated by spaces. A row without any test must say in its note why.
 
@@ -24,16 +26,16 @@ ROOT = os.path.dirname(TEST)
 CASE = re.compile(r'^@case\(\s*"([^"]+)"', re.M)
 
 
-def interop_cases():
+def cases_in(folder):
     names = set()
-    for path in glob.glob(os.path.join(TEST, "interop", "test_*.py")):
+    for path in glob.glob(os.path.join(TEST, folder, "test_*.py")):
         with open(path, encoding="utf-8") as f:
             names.update(CASE.findall(f.read()))
     return names
 
 
 def programs_of():
-    """Source file -> labels of the meson tests whose program is built from it."""
+    """Source file -> labels of the meson tests whose program is built from it, or that run it."""
     info = os.path.join(ROOT, "build", "meson-info")
     try:
         with open(os.path.join(info, "intro-targets.json"), encoding="utf-8") as f:
@@ -42,11 +44,14 @@ def programs_of():
             tests = json.load(f)
     except OSError:
         return {}
-    programs = {}
+    programs, out = {}, {}
     for test in tests:
         suite = test["suite"][0].rpartition(":")[2] if test["suite"] else "meson"
-        programs.setdefault(os.path.realpath(test["cmd"][0]), []).append(f"{suite}:{test['name']}")
-    out = {}
+        label = f"{suite}:{test['name']}"
+        programs.setdefault(os.path.realpath(test["cmd"][0]), []).append(label)
+        for word in test["cmd"]:
+            if word.endswith(".py"):
+                out.setdefault(os.path.realpath(word), []).append(label)
     for target in targets:
         labels = [lab for name in target["filename"] for lab in
                   programs.get(os.path.realpath(name), [])]
@@ -58,34 +63,40 @@ def programs_of():
 
 class Checker:
     def __init__(self, ran):
-        self.cases, self.programs, self.ran = interop_cases(), programs_of(), ran
+        self.cases = {kind: cases_in(kind) for kind in ("interop", "charon")}
+        self.programs, self.ran = programs_of(), ran
         self.problems = []
 
     def check(self, row, test):
         """Returns what is wrong with a named test, or None."""
         kind, _, rest = test.partition(":")
-        if kind == "interop":
-            if rest not in self.cases:
-                return "there is no such case in test/interop"
+        if kind == "charon" and rest.endswith(".py"):
+            return self.program(os.path.join(kind, rest))
+        if kind in self.cases:
+            if rest not in self.cases[kind]:
+                return f"there is no such case in test/{kind}"
             return self.passed([test])
         if kind == "fuzz":
             if not os.path.exists(os.path.join(TEST, "fuzz", rest + ".c")):
                 return f"there is no test/fuzz/{rest}.c"
             return None  # runs apart, by scripts/test fuzz
         if kind not in ("unit", "sim", "dataplane") or rest.count(":") != 1:
-            return "not of the form SUITE:FILE:FUNCTION, interop:CASE or fuzz:NAME"
+            return "not of the form SUITE:FILE:FUNCTION, interop:CASE, charon:CASE or fuzz:NAME"
         name, function = rest.split(":")
-        path = os.path.join(TEST, kind, name)
+        return self.program(os.path.join(kind, name), function)
+
+    def program(self, name, function=None):
+        path = os.path.join(TEST, name)
         if not os.path.exists(path):
-            return f"there is no test/{kind}/{name}"
+            return f"there is no test/{name}"
         with open(path, encoding="utf-8") as f:
             text = f.read()
         # defined, and named once more where it is registered
-        if len(re.findall(rf"\b{re.escape(function)}\b", text)) < 2:
-            return f"test/{kind}/{name} does not define and register {function}"
+        if function and len(re.findall(rf"\b{re.escape(function)}\b", text)) < 2:
+            return f"test/{name} does not define and register {function}"
         labels = self.programs.get(os.path.realpath(path), [])
         if self.ran is not None and not labels:
-            return f"no meson test is built from test/{kind}/{name}"
+            return f"no meson test is made of test/{name}"
         return self.passed(labels)
 
     def passed(self, labels):

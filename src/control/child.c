@@ -64,6 +64,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	ch->peer = key->peer;
 	ch->tunnel_mode = key->tunnel_mode;
 	TAILQ_INIT(&ch->sas);
+	STAILQ_INIT(&ch->early);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
 		free(ch);
@@ -136,16 +137,21 @@ void child_check(struct ctl *c, struct child *ch)
 void child_poll(struct ctl *c)
 {
 	struct child *ch, *next;
+	int ret;
 
 	for (ch = TAILQ_FIRST(&c->ipsec->leaving); ch != NULL; ch = next) {
 		struct conn *k = ch->conn;
 
 		next = TAILQ_NEXT(ch, link);
-		if (ch->n_orders != 0 || ch->n_sessions != 0 || dp_child_del(c->dp, ch->index) < 0)
+		if (ch->n_orders != 0 || ch->n_sessions != 0)
+			continue;
+		ret = dp_child_del(c->dp, ch->index);
+		if (ret == -EAGAIN || ret == -EBUSY)
 			continue;
 		TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
+		early_forget(ch);
 		free(ch);
 		ctl_conn_release(c, k);
 	}

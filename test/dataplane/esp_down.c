@@ -267,6 +267,41 @@ static void test_outer_fragments(void)
 	}
 }
 
+/*
+ * The MTU that control reckons for any link inside ESP (RFC 3193 3.2): with the longest suite and numbered
+ * messages it leaves in one piece, and one byte more would not.
+ */
+static void test_mtu(void)
+{
+	static const struct esp_suite longest = {ESP_AES_CBC, ESP_HMAC_SHA512_256, 32, 0};
+	struct dp_session s;
+	struct peer p;
+	struct pair q;
+
+	for (int tunnel_mode = 0; tunnel_mode < 2; tunnel_mode++) {
+		uint16_t mtu = tunnel_mode ? 1364 : 1384;
+
+		rig_open(NULL);
+		peer_init(&p);
+		p.suite = longest;
+		p.tunnel_mode = tunnel_mode != 0;
+		p.encap = true;
+		up(&p, &q);
+		s = peer_session(&p);
+		s.sequencing = true;
+		rig_update(&s);
+		put_down(SUB, (uint16_t)(mtu - 20), 1);
+		rig_turn();
+		CU_ASSERT_EQUAL_FATAL(rig()->n_frames, 1);
+		CU_ASSERT_TRUE(rig()->frames[0].d.len <= FRAME_IP + 1500);
+		put_down(SUB, (uint16_t)(mtu - 19), 2);
+		rig_turn();
+		CU_ASSERT_EQUAL(rig()->n_frames, 3);
+		pair_free(&q);
+		rig_close();
+	}
+}
+
 static void test_inner_fragments(void)
 {
 	struct bytes inner = {0};
@@ -489,6 +524,7 @@ static CU_TestInfo tests[] = {
         {"never in the clear", test_never_clear},
         {"a session's child", test_session_child},
         {"fragments outside", test_outer_fragments},
+        {"MTU inside ESP", test_mtu},
         {"fragments inside", test_inner_fragments},
         {"the outer route", test_route},
         {"no room", test_no_room},

@@ -378,8 +378,14 @@ static void test_authentication(void)
 	        "local-identity of its own\n"
 	        "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
 	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
+<<<<<<< HEAD
 	        "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
 	        "group-pre-shared-key can pass for a peer of other profiles, such as \"a\"\n"
+=======
+	        "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
+	        "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
+	        "expect\n"
+>>>>>>> main
 	        "t:5: pre-shared key of \"x\": profile \"a\" has another one for the same "
 	        "identity\n");
 	/* And a key of ourselves would be one of everybody. */
@@ -391,6 +397,7 @@ static void test_authentication(void)
 	         "\nipsec-transport-profiles = ({ name = \"a\"; " GOOD "},\n"
 	         "{ name = \"b\"; local-identity = \"b\"; local-address = \"192.0.2.1\";\n"
 	         "group-pre-shared-key = \"other\"; });",
+<<<<<<< HEAD
 	         "t:2: warning: ipsec transport profile \"a\": by IKEv2 whoever has the "
 	         "group-pre-shared-key can pass for a peer of other profiles, such as \"b\"\n"
 	         "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
@@ -417,6 +424,11 @@ static void test_group_keys(void)
 	         "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
 	         "t:3: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
 	         "group-pre-shared-key can pass for a peer of other profiles, such as \"a\"\n");
+=======
+	         "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
+	         "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
+	         "expect\n");
+>>>>>>> main
 }
 
 static void test_files(void)
