@@ -192,7 +192,13 @@ struct sslink_msg {
  */
 int sslink_decode(const uint8_t *p, size_t len, struct sslink_msg *out);
 
-/* Writes a message to buf; returns its length, or -EINVAL, or -EMSGSIZE. buf may then hold keys. */
+/*
+ * Writes a message to buf; returns its length, or -EINVAL, or -EMSGSIZE. buf may then hold keys.
+ * -EINVAL, as when decoding: seq is 0 in a request or answer, or is not in another message; an IKE_SA
+ * has an id without a version, or the other way round; a text holds control characters; a selector's
+ * addresses are of two families, or a range is upside down; IKE_DOWN names a new id, or IKE_REKEY or
+ * CHILDREN_MIGRATE none; hello.version is 0.
+ */
 int sslink_encode(const struct sslink_msg *m, uint8_t *buf, size_t size);
 
 /* Wipes a message or buffer that may hold keys. */

@@ -57,6 +57,8 @@ struct link *link_create(const struct link_ops *ops, void *ctx, const char *path
 {
 	struct link *l;
 
+	if (strlen(path) >= sizeof(l->path))
+		return NULL;
 	INIT(l, .ops = ops, .ctx = ctx, .answer_ms = answer_ms,
 	     .tx = mutex_create(MUTEX_TYPE_DEFAULT), .lock = mutex_create(MUTEX_TYPE_DEFAULT),
 	     .changed = condvar_create(CONDVAR_TYPE_DEFAULT), .fd = -1);

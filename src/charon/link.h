@@ -24,7 +24,7 @@ struct link_ops {
 	void (*order)(void *ctx, const struct sslink_msg *m);
 };
 
-/* path and answer_ms (how long an answer may take) are copied. */
+/* path is copied; answer_ms is how long an answer may take. NULL when no socket has such a path. */
 struct link *link_create(const struct link_ops *ops, void *ctx, const char *path,
                          unsigned int answer_ms);
 /* Queues the reader's job; charon cancels it at its end. */

@@ -15,7 +15,6 @@
 #include "charon/abi.h"
 #include "charon/sallyport.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -89,28 +88,42 @@ static void end_preload(void)
 		unsetenv("LD_PRELOAD");
 }
 
+/* NULL when the settings do not serve. */
+static struct link *create_link(struct sallyport *s)
+{
+	const char *path = lib->settings->get_str(lib->settings, "%s.plugins.sallyport.socket",
+	                                          SOCKET_PATH, lib->ns);
+	int ms = lib->settings->get_int(lib->settings, "%s.plugins.sallyport.ack_ms", ACK_MS,
+	                                lib->ns);
+	struct link *l = ms > 0 ? link_create(&link_ops, s, path, (unsigned int)ms) : NULL;
+
+	if (l == NULL)
+		DBG1(DBG_LIB,
+		     "sallyport: ack_ms = %d is not more than 0, or the path of socket, '%s', "
+		     "is too long",
+		     ms, path);
+	return l;
+}
+
 plugin_t *sallyport_plugin_create(void)
 {
 	struct sallyport *s;
-	uint64_t instance;
 
 	if (!abi_check())
 		return NULL;
 	end_preload();
-	if (getrandom(&instance, sizeof(instance), 0) != sizeof(instance)) {
-		DBG1(DBG_LIB, "sallyport: getrandom: %s", strerror(errno));
-		return NULL;
-	}
 	INIT(s, .plugin = {.get_name = get_name, .get_features = get_features, .destroy = destroy},
 	     .features = {PLUGIN_CALLBACK(offer_ipsec, NULL),
-	                  PLUGIN_PROVIDE(CUSTOM, "kernel-ipsec")},
-	     .table = table_create(), .instance = instance);
-	s->link =
-	        link_create(&link_ops, s,
-	                    lib->settings->get_str(lib->settings, "%s.plugins.sallyport.socket",
-	                                           SOCKET_PATH, lib->ns),
-	                    (unsigned int)lib->settings->get_int(
-	                            lib->settings, "%s.plugins.sallyport.ack_ms", ACK_MS, lib->ns));
+	                  PLUGIN_PROVIDE(CUSTOM, "kernel-ipsec")});
+	s->link = create_link(s);
+	if (s->link == NULL ||
+	    getrandom(&s->instance, sizeof(s->instance), 0) != sizeof(s->instance)) {
+		if (s->link != NULL)
+			link_destroy(s->link);
+		free(s);
+		return NULL;
+	}
+	s->table = table_create();
 	ipsec_init(s);
 	bus_init(s);
 	lib->set(lib, REGISTRY_NAME, s);

@@ -409,6 +409,25 @@ static void warn_keys(struct loader *ld, uint32_t i)
 	}
 }
 
+/* Charon tells group keys apart by our identity, which a peer names in IDr or not (RFC 7296 2.15). */
+static void warn_group_keys(struct loader *ld, uint32_t i)
+{
+	const struct cfg_ipsec_profile *a = &ld->c->ipsec_profiles[i];
+
+	for (uint32_t j = 0; j < i; j++) {
+		const struct cfg_ipsec_profile *b = &ld->c->ipsec_profiles[j];
+
+		if (a->group_psk[0] == '\0' || b->group_psk[0] == '\0' ||
+		    strcmp(a->group_psk, b->group_psk) == 0)
+			continue;
+		doubt(ld, PROFILES, i, "group-pre-shared-key",
+		      "profile \"%s\" has another group-pre-shared-key: IKEv2 peers of both must "
+		      "name the local-identity that they expect",
+		      b->name);
+		return;
+	}
+}
+
 void load_warn_ipsec(struct loader *ld)
 {
 	const struct config *c = ld->c;
@@ -419,6 +438,7 @@ void load_warn_ipsec(struct loader *ld)
 		const struct cfg_ipsec_profile *p = &c->ipsec_profiles[i];
 
 		warn_keys(ld, i);
+		warn_group_keys(ld, i);
 		if (p->replay_window == 0)
 			doubt(ld, PROFILES, i, "replay-window",
 			      "replay-window 0 lets replayed packets in");

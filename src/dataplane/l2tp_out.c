@@ -5,7 +5,7 @@
  *
  * In: at the IPv4 header, session in the metadata (any worker's: it goes to the owner). Out: at the
  * outer IPv4 header, routed, not larger than the way to the peer allows unless the outer packet may be
- * fragmented.
+ * fragmented. Of a session in a child: at the header that esp_out takes, routed to the SA's other end.
  */
 #include "dataplane/ip4.h"
 

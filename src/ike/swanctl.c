@@ -330,9 +330,22 @@ static void put_profile(struct out *o, const struct cfg_ipsec_profile *p)
 
 /*
  * Charon lets every key vouch for a peer of which one owner is the peer's identity or ours (IKEv2
- * tries them all). So a peer's key is owned by that identity alone, and the group's by ours alone: then the
- * key of one peer serves no other.
+ * tries them all). So a peer's key is owned by that identity alone: it serves no other peer. The group's is
+ * anybody's, for a peer that does not name us (IDr, which is optional) has charon look for a key of
+ * "%any". With several group keys each is owned by our identity in its profile, which their peers
+ * then have to name.
  */
+static const char *group_owner(const struct config *c, const struct cfg_ipsec_profile *p)
+{
+	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++) {
+		const char *other = c->ipsec_profiles[i].group_psk;
+
+		if (other[0] != '\0' && strcmp(other, p->group_psk) != 0)
+			return p->local_identity;
+	}
+	return "%any";
+}
+
 static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n, const char *owner,
                     const char *secret, bool hide)
 {
@@ -358,7 +371,7 @@ int swanctl_render(const struct config *c, bool hide, char **text, size_t *len)
 		for (uint32_t j = 0; j < p->n_psks; j++)
 			put_key(&o, p, j + 1, p->psks[j].identity, p->psks[j].secret, hide);
 		if (p->group_psk[0] != '\0')
-			put_key(&o, p, 0, p->local_identity, p->group_psk, hide);
+			put_key(&o, p, 0, group_owner(c, p), p->group_psk, hide);
 	}
 	put(&o, "}\n");
 	if (o.err != 0) {

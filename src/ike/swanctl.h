@@ -37,5 +37,5 @@ int swanctl_make_dir(const char *path);
  * keys into the run directory. 0, or -errno; *what says of what, for the log.
  */
 int swanctl_write(const struct config *c, const char **what);
-/* Removes the file, which holds keys, when nobody is left to give it to charon. */
+/* Removes all of that again: when nobody is left to give the keys to charon, they need not lie about. */
 void swanctl_remove(const struct config *c);

@@ -155,7 +155,15 @@ int swanctl_write(const struct config *c, const char **what)
 
 void swanctl_remove(const struct config *c)
 {
-	char file[PATH_SIZE / 2];
+	char dir[PATH_SIZE / 2], path[PATH_SIZE];
 
-	unlink(swanctl_file(c, file, sizeof(file)));
+	swanctl_dir(c, dir, sizeof(dir));
+	unlink(swanctl_file(c, path, sizeof(path)));
+	snprintf(path, sizeof(path), "%s/load.log", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/private", dir);
+	drop_links(path);
+	rmdir(path);
+	rmdir(dir);
+	rmdir(c->ipsec.run_directory); /* unless charon has files there */
 }

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from supervise import PLUGIN, ROOT, Failed, check, until
+from supervise import PLUGIN, ROOT, Failed, check, have_plugin, until
 
 CHARON = "/usr/sbin/charon-systemd"
 US, CLIENT, CLIENT_2 = "192.0.2.1", "192.0.2.2", "192.0.2.3"
@@ -218,8 +218,8 @@ def cases(daemon, charon, client):
 
 def main():
     binary = os.path.abspath(os.path.join(sys.argv[1], "src/sallyport"))
-    if os.geteuid() != 0 or not os.path.exists(PLUGIN):
-        print("needs root, and the plugin: run scripts/charon-plugin")
+    if os.geteuid() != 0 or not have_plugin():
+        print("needs root, and the plugin: scripts/charon-plugin says what it lacks")
         return 77
     folder = tempfile.mkdtemp(prefix="sallyport-dial-")
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SALLYPORT": binary, "SALLYPORT_PLUGIN": PLUGIN}

@@ -119,6 +119,7 @@ connections {{
 {more}
     }}
   }}
+{peers}
 }}
 secrets {{
   ike {{
@@ -165,6 +166,31 @@ secrets {{
 """
 
 
+PEER = """
+  peer{i} {{
+    version = {version}
+    local_addrs = 10.91.0.1
+    remote_addrs = 10.91.0.2
+    proposals = {ike}
+    unique = never
+    local {{
+      auth = psk
+      id = peer{i}
+    }}
+    remote {{
+      auth = psk
+      id = lns
+    }}
+    children {{
+      many{i} {{
+        mode = transport
+        local_ts = dynamic[udp/{port}]
+        remote_ts = dynamic[udp/1701]
+        esp_proposals = aes256gcm16,aes128-sha1
+      }}
+    }}
+  }}
+"""
 CHILD = """
       {name} {{
         mode = transport
@@ -364,6 +390,10 @@ class Pair:
         for key, word in (("more", "more{}"), ("more1", "more1{}")):
             self.values[key] = "".join(CHILD.format(name=word.format(i), port=10000 + i)
                                        for i in range(over.get("children", 0)))
+        self.values["peers"] = "".join(
+            PEER.format(i=i, version=1 + i % 2, port=20000 + i,
+                        ike=("aes128-sha256-modp2048", "aes256gcm16-prfsha256-ecp256")[i % 2])
+            for i in range(over.get("peers", 0)))
         for n in "AB":
             os.mkdir(os.path.join(self.dir, n))
         self.a = self.b = self.fa = self.fb = None

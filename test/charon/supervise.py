@@ -42,6 +42,10 @@ def until(what, seconds, fn):
     raise Failed(what)
 
 
+def have_plugin():
+    return os.path.exists(PLUGIN) or subprocess.run([f"{ROOT}/scripts/charon-plugin"]).returncode == 0
+
+
 class Instance:
     def __init__(self, folder, name, env):
         self.dir = f"{folder}/{name}"
@@ -168,8 +172,8 @@ def cases(a, b):
 
 def main():
     daemon = os.path.abspath(os.path.join(sys.argv[1], "src/sallyport"))
-    if os.geteuid() != 0 or not os.path.exists(PLUGIN):
-        print("needs root, and the plugin: run scripts/charon-plugin")
+    if os.geteuid() != 0 or not have_plugin():
+        print("needs root, and the plugin: scripts/charon-plugin says what it lacks")
         return 77
     folder = tempfile.mkdtemp(prefix="sallyport-charon-")
     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SALLYPORT": daemon, "SALLYPORT_PLUGIN": PLUGIN}

@@ -3,6 +3,7 @@
 """The link: a daemon that goes, comes back, is another one, is silent or hostile."""
 import os
 import re
+import threading
 import time
 
 from cases import IP, REFUSED, case, expect, gone, no_child_left
@@ -282,6 +283,55 @@ def charon_killed(p):
     expect(p.fb.all("hello", mark)[0]["instance"] != first, "the instance is the same")
 
 
+def installed(text):
+    """The SPIs of both directions that charon has."""
+    return {spi for spi in re.findall(r"^ +(?:in|out) +([0-9a-f]{8})", text, re.M)}
+
+
+@case("churn", peers=24)
+def churn(p):
+    """Many peers dial while links break and daemons change; then charon and daemon agree"""
+    stop = threading.Event()
+
+    def dial(first):
+        while not stop.is_set():
+            for i in range(first, 24, 6):
+                p.a.initiate(f"many{i}", 2)
+                if i % 3 == 0:
+                    p.a.swanctl("--terminate", "--ike", f"peer{i}", "--timeout", "1", check=False)
+
+    dialers = [threading.Thread(target=dial, args=(i,)) for i in range(6)]
+    for t in dialers:
+        t.start()
+    instance = 0xb2
+    for i in range(12):
+        time.sleep(0.4)
+        if i % 4 == 3:
+            p.fb.tell("away")
+            time.sleep(0.2)
+            p.fb.tell("back", f"{instance:x}")
+            instance += 1
+        else:
+            p.fb.tell("drop")
+    stop.set()
+    for t in dialers:
+        t.join()
+    expect(p.b.alive(), "charon is gone")
+    until("end of half-open IKE_SAs", lambda: "CONNECTING" not in p.b.sas(), 10)
+    for i in range(0, 24, 3):
+        p.a.initiate(f"many{i}", 2)
+    mark = p.fb.mark()
+    p.fb.tell("drop")
+    end = p.fb.wait("sync-end", mark)
+    have = installed(p.b.sas())
+    replayed = {m.spi for m in p.fb.all("add-sa", mark, resync=1)}
+    expect(len(have) >= 16, f"only {len(have)} SAs came up")
+    expect(have == replayed and int(end["n"]) == len(have),
+           f"charon has {len(have)} SAs, {len(replayed)} were replayed")
+    took = p.b.stop()
+    expect(took is not None and took < 5, f"SIGTERM took {took} s")
+
+
 def refuses_to_start(charon, sentence):
     """Else SAs would go to the kernel, and packets past the daemon."""
     charon.start(wait=False)
@@ -315,6 +365,15 @@ def not_first(p):
     with open(p.b.env["STRONGSWAN_CONF"], "w", encoding="utf-8") as f:
         f.write(text.replace("    vici {", "    kernel-netlink {\n      load = 20\n    }\n    vici {", 1))
     refuses_to_start(p.b, "another plugin has taken IPsec; set load = 10 or more")
+
+
+@case("long-path", started=False)
+def long_path(p):
+    """A path that no socket can have: a sentence, and charon does not start"""
+    folder = os.path.join(p.folder("B"), "x" * 100)
+    os.mkdir(folder)
+    p.b = Charon(p.lab.ns["B"], folder)
+    refuses_to_start(p.b, ".* is too long")
 
 
 @case("preload-ends", started=False)

@@ -205,6 +205,46 @@ check "start after a crash" run start -c "$W/lab.cfg"
 check "stop after a crash" run stop
 check "pages as before the crash" pages_are 3
 
+# ---- with transport profiles: charon beside the daemon ----
+
+charon_runs() { [[ $(readlink "/proc/$(cat "$W/ike/charon.pid" 2> /dev/null)/exe") == *charon* ]]; }
+PLUGIN=$ROOT/build-charon/libstrongswan-sallyport.so
+if [ -f "$PLUGIN" ] && [ -x /usr/sbin/charon-systemd ]; then
+	export SALLYPORT_PLUGIN=$PLUGIN
+	config ike false net_af_packet0,iface=wan0
+	cat >> "$W/ike.cfg" << END
+ipsec = { run-directory = "$W/ike"; };
+ipsec-transport-profiles = ({ name = "p"; local-address = "192.0.2.1"; group-pre-shared-key = "k"; });
+END
+	check "check with profiles" run check -c "$W/ike.cfg"
+	check "check: plugin" says "charon's plugin is built"
+	python3 -c "import socket, time; s = socket.socket(2, 2); s.bind(('', 500)); time.sleep(60)" &
+	holder=$!
+	sleep 0.5
+	check "check: port 500" not run check -c "$W/ike.cfg"
+	check "check: says whose" says "UDP port 500 is taken (python3"
+	kill $holder
+	sleep 0.2
+	check "start with profiles" run start -c "$W/ike.cfg"
+	check "charon runs" charon_runs
+	check "status with profiles" run status
+	check "status: charon" says "charon: running"
+	kill -KILL "$(cat "$W/ike/charon.pid")"
+	sleep 2.5
+	check "charon is back" charon_runs
+	kill -KILL "$(cat "$W/ike/charon-supervisor.pid")"
+	sleep 0.5
+	check "start again brings it" run start -c "$W/ike.cfg"
+	check "charon runs again" charon_runs
+	mv "$W/ike.cfg" "$W/gone.cfg" # what runs is stopped all the same
+	check "stop with profiles" run stop
+	check "charon has ended" not charon_runs
+	check "nothing left of either" no_state
+	check "no key is left" not grep -rqs "secret" "$W/ike"
+else
+	echo "no charon or no plugin: scripts/charon-plugin"
+fi
+
 # A NIC that was without a driver, and a relative path.
 rm "/sys/bus/pci/devices/0000:03:00.0/driver"
 config one true 0000:03:00.0

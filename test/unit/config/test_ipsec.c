@@ -233,7 +233,7 @@ static void test_profile_values(void)
 	        "{ name = \"a\"; " GOOD "version = \"3\"; application = \"gre\"; },\n"
 	        "{ " GOOD "lifetime = 299; rekey-margin = 51; ike-lifetime = 599; },\n"
 	        "{ name = \"b\"; local-address = \"::1\"; group-pre-shared-key = \"\"; },\n"
-	        "{ name = \"c\"; group-pre-shared-key = \"x\"; esp-proposals = (); },\n"
+	        "{ name = \"c\"; group-pre-shared-key = \"k\"; esp-proposals = (); },\n"
 	        "{ name = \"d\"; " GOOD "remote-identity = \"a\\\"b\"; local-identity = \"%any\"; "
 	        "},\n"
 	        "{ name = \"e\"; local-address = \"192.0.2.1\"; certificate = \"/a,b\"; "
@@ -376,6 +376,9 @@ static void test_authentication(void)
 	        "local-identity of its own\n"
 	        "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
 	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
+	        "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
+	        "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
+	        "expect\n"
 	        "t:5: pre-shared key of \"x\": profile \"a\" has another one for the same "
 	        "identity\n");
 	/* And a key of ourselves would be one of everybody. */
@@ -387,7 +390,9 @@ static void test_authentication(void)
 	         "\nipsec-transport-profiles = ({ name = \"a\"; " GOOD "},\n"
 	         "{ name = \"b\"; local-identity = \"b\"; local-address = \"192.0.2.1\";\n"
 	         "group-pre-shared-key = \"other\"; });",
-	         "");
+	         "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
+	         "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
+	         "expect\n");
 }
 
 static void test_files(void)

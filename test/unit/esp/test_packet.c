@@ -101,6 +101,23 @@ static void test_padding(void)
 	}
 }
 
+/* Padding that would begin in the header, whose last byte happens to be the 1 that it should be. */
+static void test_padding_into_the_header(void)
+{
+	static const struct esp_suite suite = {ESP_NULL, ESP_HMAC_SHA1_96, 0, 0};
+	struct esp_pkt v;
+	struct pair p;
+	uint8_t b[32];
+
+	pair_make(&p, &suite, false, 64);
+	for (unsigned int k = 0; k < 30; k++)
+		b[k] = (uint8_t)(k + 2);
+	b[30] = 31, b[31] = 17;
+	CU_ASSERT_EQUAL(inner(&p, b, 32, &v), ESP_PAD);
+	CU_ASSERT_EQUAL(esp_sa_seq(p.in), 1);
+	pair_free(&p);
+}
+
 /* RFC 4303 2.6: the rest of a dummy packet need not be well-formed, and it is no error. */
 static void test_dummy(void)
 {
@@ -272,6 +289,7 @@ static void test_mixture(void)
 CU_TestInfo tests_packet[] = {
         {"every length below the true one", test_truncated},
         {"padding", test_padding},
+        {"padding longer than the packet", test_padding_into_the_header},
         {"dummies", test_dummy},
         {"no payload", test_empty},
         {"more than 65535 bytes", test_too_long},

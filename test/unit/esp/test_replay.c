@@ -149,6 +149,9 @@ static void test_no_window(void)
 	CU_ASSERT_EQUAL(receive(&p, 0x3fffffff0ull, &newest), ESP_OK);
 	CU_ASSERT_FALSE(newest);
 	CU_ASSERT_EQUAL(esp_sa_seq(p.in), 0x400000005ull);
+	/* .. and no number follows the last */
+	p.in->seq = UINT64_MAX;
+	CU_ASSERT_EQUAL(receive(&p, 5, NULL), ESP_REPLAY);
 	pair_free(&p);
 }
 

@@ -88,7 +88,7 @@ static void test_road_warriors(void)
 	              "}\n"
 	              "secrets {\n"
 	              "\tike-l2tp-0 {\n"
-	              "\t\tid-1 = \"192.0.2.1\"\n"
+	              "\t\tid-1 = \"%any\"\n"
 	              "\t\tsecret = 0sc2VjcmV0\n"
 	              "\t}\n"
 	              "}\n";
@@ -150,7 +150,7 @@ static void test_everything(void)
 	                                 "}\n"
 	                                 "secrets {\n"
 	                                 "\tike-a-0 {\n"
-	                                 "\t\tid-1 = \"lns\"\n"
+	                                 "\t\tid-1 = \"%any\"\n"
 	                                 "\t\tsecret = \"***\"\n"
 	                                 "\t}\n"
 	                                 "}\n";
@@ -225,7 +225,7 @@ static void test_peers_keys(void)
 	           "\nike-p-1 { id-1 = \"a@b\""
 	           "\nike-p-2 { id-1 = \"203.0.113.7\""
 	           "\nike-p-3 { id-1 = \"10.0.0.1\""
-	           "\nike-p-0 { id-1 = \"192.0.2.1\"");
+	           "\nike-p-0 { id-1 = \"%any\"");
 	c->ipsec_profiles[0].version = CFG_IKE_V2;
 	summary(c, "\np@1 { version = 2 remote_addrs = 203.0.113.0/24 id = \"a@b\""
 	           "\np@2 { version = 2 remote_addrs = 203.0.113.0/24 id = \"203.0.113.7\""
@@ -234,7 +234,7 @@ static void test_peers_keys(void)
 	           "\nike-p-1 { id-1 = \"a@b\""
 	           "\nike-p-2 { id-1 = \"203.0.113.7\""
 	           "\nike-p-3 { id-1 = \"10.0.0.1\""
-	           "\nike-p-0 { id-1 = \"192.0.2.1\"");
+	           "\nike-p-0 { id-1 = \"%any\"");
 	config_free(c);
 }
 
