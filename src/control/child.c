@@ -136,12 +136,16 @@ void child_check(struct ctl *c, struct child *ch)
 void child_poll(struct ctl *c)
 {
 	struct child *ch, *next;
+	int ret;
 
 	for (ch = TAILQ_FIRST(&c->ipsec->leaving); ch != NULL; ch = next) {
 		struct conn *k = ch->conn;
 
 		next = TAILQ_NEXT(ch, link);
-		if (ch->n_orders != 0 || ch->n_sessions != 0 || dp_child_del(c->dp, ch->index) < 0)
+		if (ch->n_orders != 0 || ch->n_sessions != 0)
+			continue;
+		ret = dp_child_del(c->dp, ch->index);
+		if (ret == -EAGAIN || ret == -EBUSY)
 			continue;
 		TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
 		k->n_leaving--;

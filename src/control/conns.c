@@ -183,6 +183,35 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 	}
 }
 
+/* An IKE_SA that carries another connection's children too is left to that one (E4, E5). */
+static bool is_alone(const struct conn *k)
+{
+	const struct ike *e = k->ike;
+
+	return e != NULL && e->conn == k && LIST_FIRST(&e->conns) == k &&
+	       LIST_NEXT(k, ike_link) == NULL;
+}
+
+/* All orders to remove its SAs have taken effect. */
+static void ended(struct ctl *c, struct conn *k)
+{
+	struct ike *e = k->ike;
+	struct conn *other;
+
+	TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
+	k->ending = false;
+	if (k->down) {
+		ctl_conn_release(c, k);
+	} else if (is_alone(k)) {
+		ike_terminate(e); /* its end will be told */
+	} else if (e == NULL || e->conn != k) {
+		ctl_conn_closed(c, k->id, c->now_ms);
+		other = e != NULL ? e->conn : NULL;
+		if (other != NULL && other->disconnecting && !other->ending && is_alone(other))
+			ike_terminate(e);
+	}
+}
+
 /*
  * What conn_end has put off. IKE's delete is sent when the workers have removed the SAs, so it cannot
  * overtake the StopCCN, or its acknowledgement, that they sent before (RFC 3193 3.1).
@@ -192,25 +221,13 @@ void conns_settle(struct ctl *c)
 	struct conn *k, *next;
 
 	for (k = TAILQ_FIRST(&c->ipsec->ending); k != NULL; k = next) {
-		struct ike *e = k->ike;
-		bool own = e != NULL && e->conn == k;
-
-		next = TAILQ_NEXT(k, end_link);
 		if (!k->stripped) {
 			k->stripped = true;
-			conn_strip(c, k, e != NULL && !own);
-			next = TAILQ_NEXT(k, end_link);
+			conn_strip(c, k, k->ike != NULL && !is_alone(k));
 		}
-		if (k->n_removing != 0)
-			continue;
-		TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
-		k->ending = false;
-		if (k->down)
-			ctl_conn_release(c, k);
-		else if (own)
-			ike_terminate(e); /* its end will be told */
-		else
-			ctl_conn_closed(c, k->id, c->now_ms);
+		next = TAILQ_NEXT(k, end_link);
+		if (k->n_removing == 0)
+			ended(c, k);
 	}
 }
 

@@ -43,12 +43,13 @@ def until(what, seconds, fn):
 
 
 def have_plugin():
-    return os.path.exists(PLUGIN) or subprocess.run([f"{ROOT}/scripts/charon-plugin"]).returncode == 0
+    """Built, if it is not: of the sources as they are."""
+    return subprocess.run([f"{ROOT}/scripts/charon-plugin"]).returncode == 0
 
 
 class Instance:
     def __init__(self, folder, name, env):
-        self.dir = f"{folder}/{name}"
+        self.dir = f"{folder}/{name} #}} "  # nothing of it is syntax anywhere
         self.run_dir = f"{self.dir}/run"
         self.netns = f"spt{os.getpid()}{name}"
         self.env = env

@@ -114,10 +114,10 @@ static void test_timeout(void)
 	pair_make(&q, &p);
 	peer_put_data(&p, &q, WORLD);
 	rig_turn();
-	rig_wait_ms(900);
+	rig_wait_ms(400);
 	rig_turn();
 	CU_ASSERT_EQUAL(held(), 1);
-	rig_wait_ms(200);
+	rig_wait_ms(700);
 	rig_turn();
 	CU_ASSERT_EQUAL(held(), 0);
 	CU_ASSERT_EQUAL(rig_drops(DP_DROP_ESP_HELD_TIMEOUT), 1);

@@ -5,58 +5,14 @@
  * link between them that breaks, and clients that dial, guess and misbehave over a bad network. What
  * must never be is asserted by the rig at each order to the data plane, and here after each step.
  */
-#include "control/rig_ipsec.h"
+#include "ipsec.h"
 
 #include <CUnit/Basic.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define PEERS    6
-#define PAIRS    4
-#define OBJECTS  64
-#define FIRST_ID 1
-
-/* A client's IPsec, as charon has it. */
-struct peer {
-	uint32_t ike; /* 0: none */
-	uint32_t told; /* .. by which id the daemon knows it */
-	uint64_t conn; /* where its packets arrive */
-	bool v1, std;
-	uint16_t port;
-	unsigned n_pairs;
-	struct rig_pair pairs[PAIRS];
-};
-
-enum todo_kind { TODO_END_IKE, TODO_DELETE, TODO_REKEY, TODO_UPDATE };
-
-/* What charon will do in a moment, because the daemon asked for it. */
-struct todo {
-	struct world *w;
-	enum todo_kind kind;
-	uint32_t what; /* IKE_SA or inbound SPI */
-	struct endpoint to;
-	struct timer timer;
-	struct todo *next, **at;
-};
-
-struct world {
-	struct rig *r;
-	uint64_t seed, random;
-	bool verbose, linked, calm;
-	struct peer peers[PEERS];
-	struct todo *todos;
-	struct lac_tunnel *tunnels[OBJECTS];
-	struct lac_session *sessions[OBJECTS];
-	unsigned n_tunnels, n_sessions;
-	uint32_t next_ike, next_out;
-	uint32_t terminated[256]; /* on this link */
-	unsigned n_terminated;
-	bool pure; /* single-shot hosts only */
-	uint64_t auths; /* of IKE, as charon did them */
-	uint64_t instance;
-};
 
 struct totals {
 	uint64_t conns, fired, signals, ppp_auths, forwarded, orphans, migrations, losses, rekeys;
@@ -67,7 +23,7 @@ static struct options {
 	bool verbose;
 } options = {.seed = 1, .count = 1000};
 
-static uint32_t pick(struct world *w, uint32_t below)
+uint32_t pick(struct world *w, uint32_t below)
 {
 	uint64_t z = (w->random += UINT64_C(0x9e3779b97f4a7c15));
 
@@ -77,348 +33,15 @@ static uint32_t pick(struct world *w, uint32_t below)
 	return (uint32_t)((z >> 32) * below >> 32);
 }
 
-static bool chance(struct world *w, uint32_t percent)
+bool chance(struct world *w, uint32_t percent)
 {
 	return pick(w, 100) < percent;
 }
 
-static void say(struct world *w, const char *what, uint64_t n)
+void say(struct world *w, const char *what, uint64_t n)
 {
 	if (w->verbose)
 		fprintf(stderr, "%10.3f %s %lu\n", (double)w->r->now_ms / 1000, what, n);
-}
-
-/* ---- charon ---- */
-
-/* Its answer. Workers that make one wait are given their time: charon waits, too. */
-static uint8_t ask(struct world *w, struct sslink_msg *m)
-{
-	struct rig *r = w->r;
-	uint8_t status = rig_ask(r, m);
-
-	if (status != RIG_NONE || !w->linked)
-		return status;
-	r->hold_tickets = r->fifo_full = false;
-	ctl_tick(r->ctl, r->now_ms);
-	ctl_tick(r->ctl, r->now_ms);
-	CU_ASSERT_TRUE(r->charon.answered || r->charon.stuck);
-	return r->charon.answered ? r->charon.answer.status : RIG_NONE;
-}
-
-static struct sslink_ike ike_of(const struct peer *p)
-{
-	struct sslink_ike e = rig_ike(p->ike);
-
-	e.version = p->v1 ? 1 : 2;
-	return e;
-}
-
-static uint8_t add_sa(struct world *w, struct peer *p, const struct rig_pair *pair, bool inbound,
-                      bool resync)
-{
-	struct sslink_msg m = rig_add_msg(pair, inbound);
-
-	m.add_sa.ike = ike_of(p);
-	m.add_sa.resync = resync;
-	return ask(w, &m);
-}
-
-static void delete_sa(struct world *w, uint32_t spi, bool inbound)
-{
-	struct sslink_msg m = {
-	        .type = SSLINK_DEL_SA,
-	        .sa_id = {.spi = spi,
-	                  .inbound = inbound,
-	                  .dst = ipaddr_v4(inbound ? RIG_LNS : RIG_PEER)},
-	};
-
-	ask(w, &m);
-}
-
-static void delete_pair(struct world *w, struct peer *p, unsigned i)
-{
-	struct rig_pair gone = p->pairs[i];
-
-	p->pairs[i] = p->pairs[--p->n_pairs];
-	delete_sa(w, gone.spi_out, false);
-	delete_sa(w, gone.spi_in, true);
-}
-
-static bool make_child(struct world *w, struct peer *p, uint16_t port)
-{
-	struct sslink_msg m = {
-	        .type = SSLINK_GET_SPI,
-	        .get_spi = {.src = ipaddr_v4(RIG_PEER), .dst = ipaddr_v4(RIG_LNS)},
-	};
-	struct rig_pair pair = {.ike = p->ike, .spi_out = 0x10000 + ++w->next_out, .port = port};
-	bool ok;
-
-	if (p->n_pairs == PAIRS || p->ike == 0)
-		return false;
-	if (chance(w, 30))
-		pair.life = (struct sslink_lifetime){.soft_s = 5 + pick(w, 40)};
-	if (pair.life.soft_s != 0)
-		pair.life.hard_s = pair.life.soft_s + 1 + pick(w, 20);
-	m.get_spi.ike = ike_of(p);
-	if (ask(w, &m) != SSLINK_OK)
-		return false;
-	pair.spi_in = w->r->charon.answer.spi;
-	ok = !chance(w, 4) && add_sa(w, p, &pair, true, false) == SSLINK_OK && !chance(w, 4) &&
-	     add_sa(w, p, &pair, false, false) == SSLINK_OK;
-	if (!ok) {
-		delete_sa(w, pair.spi_out, false);
-		delete_sa(w, pair.spi_in, true);
-		return false;
-	}
-	p->conn = rig_conn_of(w->r, pair.spi_in);
-	p->pairs[p->n_pairs++] = pair;
-	return true;
-}
-
-static void connect_peer(struct world *w, struct peer *p)
-{
-	*p = (struct peer){
-	        .ike = ++w->next_ike,
-	        .v1 = chance(w, 40),
-	        .std = !w->pure && chance(w, 40),
-	        .port = chance(w, 50) ? 0 : 1701,
-	};
-	p->told = p->ike;
-	w->auths++;
-	say(w, "connect ike", p->ike);
-	if (chance(w, 80)) {
-		rig_ike_up(w->r, p->ike);
-		make_child(w, p, p->port);
-	} else { /* the child comes with the authentication, and is heard of first */
-		make_child(w, p, p->port);
-		rig_ike_up(w->r, p->ike);
-	}
-}
-
-static void end_ike(struct world *w, struct peer *p)
-{
-	uint32_t ike = p->ike;
-	bool first = chance(w, 50);
-
-	say(w, "ike down", ike);
-	if (first)
-		rig_ike_down(w->r, ike);
-	while (p->n_pairs > 0)
-		delete_pair(w, p, 0);
-	if (!first)
-		rig_ike_down(w->r, ike);
-	p->ike = 0;
-}
-
-/* The IKE_SA goes on as another; what could not be told is told when there is a link again. */
-static void tell_new_id(struct world *w, struct peer *p)
-{
-	uint32_t spis[PAIRS];
-
-	for (unsigned i = 0; i < p->n_pairs; i++) {
-		spis[i] = p->pairs[i].spi_in;
-		p->pairs[i].ike = p->ike;
-	}
-	if (!w->linked || p->told == p->ike)
-		return;
-	if (p->v1)
-		rig_migrate(w->r, p->told, p->ike, spis, (uint16_t)p->n_pairs);
-	else
-		rig_ike_rekey(w->r, p->told, p->ike);
-	rig_ike_down(w->r, p->told);
-	p->told = p->ike;
-}
-
-static void renew_ike(struct world *w, struct peer *p)
-{
-	p->ike = ++w->next_ike;
-	w->auths += p->v1; /* a main mode of its own; IKEv2 rekeys on the old authentication */
-	say(w, p->v1 ? "phase 1 renewed as" : "ike rekey to", p->ike);
-	if (p->v1 || chance(w, 30))
-		rig_ike_up(w->r, p->ike);
-	tell_new_id(w, p);
-}
-
-/* Make before break. */
-static void rekey_child(struct world *w, struct peer *p, unsigned i)
-{
-	struct sslink_msg m = {.type = SSLINK_CHILD_REKEY};
-	struct rig_pair old = p->pairs[i];
-
-	if (!make_child(w, p, old.port))
-		return;
-	say(w, "child rekey of ike", p->ike);
-	m.child_rekey.ike_id = p->ike;
-	m.child_rekey.old_spi_in = old.spi_in;
-	m.child_rekey.new_spi_in = p->pairs[p->n_pairs - 1].spi_in;
-	rig_tell(w->r, &m);
-	if (chance(w, 70))
-		delete_pair(w, p, i);
-}
-
-static struct peer *peer_of_spi(struct world *w, uint32_t spi_in, unsigned *at)
-{
-	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
-		for (unsigned i = 0; i < p->n_pairs; i++)
-			if (p->pairs[i].spi_in == spi_in) {
-				*at = i;
-				return p;
-			}
-	return NULL;
-}
-
-static void update_pair(struct world *w, const struct rig_pair *pair, const struct endpoint *to)
-{
-	struct endpoint us = {ipaddr_v4(RIG_LNS), 4500}, them = {ipaddr_v4(RIG_PEER), 4500};
-
-	for (int inbound = 0; inbound < 2; inbound++) {
-		struct sslink_msg m = {.type = SSLINK_UPDATE_SA};
-
-		m.update_sa = (struct sslink_update_sa){
-		        .spi = inbound ? pair->spi_in : pair->spi_out,
-		        .inbound = inbound,
-		        .encap = true,
-		        .src = inbound ? them : us,
-		        .dst = inbound ? us : them,
-		        .new_src = inbound ? *to : us,
-		        .new_dst = inbound ? us : *to,
-		};
-		ask(w, &m);
-	}
-}
-
-static void todo_free(struct todo *d)
-{
-	timer_cancel(&d->w->r->lac_timers, &d->timer);
-	*d->at = d->next;
-	if (d->next != NULL)
-		d->next->at = d->at;
-	free(d);
-}
-
-static void do_it(struct timer *t, void *arg, uint64_t now_ms)
-{
-	struct todo d = *(struct todo *)arg;
-	struct world *w = d.w;
-	struct peer *p;
-	unsigned i = 0;
-
-	(void)t;
-	(void)now_ms;
-	todo_free(arg);
-	if (d.kind == TODO_END_IKE) {
-		for (p = w->peers; p < w->peers + PEERS; p++)
-			if (p->ike == d.what)
-				end_ike(w, p);
-		return;
-	}
-	p = peer_of_spi(w, d.what, &i);
-	if (p == NULL)
-		return;
-	if (d.kind == TODO_DELETE)
-		delete_pair(w, p, i);
-	else if (d.kind == TODO_REKEY)
-		rekey_child(w, p, i);
-	else
-		update_pair(w, &p->pairs[i], &d.to);
-}
-
-static void plan(struct world *w, enum todo_kind kind, uint32_t what, const struct endpoint *to)
-{
-	struct todo *d = calloc(1, sizeof(*d));
-
-	d->w = w;
-	d->kind = kind;
-	d->what = what;
-	if (to != NULL)
-		d->to = *to;
-	d->next = w->todos;
-	d->at = &w->todos;
-	if (d->next != NULL)
-		d->next->at = &d->next;
-	w->todos = d;
-	timer_init(&d->timer, do_it, d);
-	timer_set(&w->r->lac_timers, &d->timer, w->r->now_ms + 1 + pick(w, 60));
-}
-
-/* The daemon has said something. E18: to end an IKE_SA once, on one link. */
-static void heard(struct rig *r, const struct sslink_msg *m)
-{
-	struct world *w = r->user;
-
-	switch (m->type) {
-	case SSLINK_TERMINATE_IKE:
-		say(w, "told to terminate ike", m->terminate.ike_id);
-		for (unsigned i = 0; i < w->n_terminated; i++)
-			CU_ASSERT_NOT_EQUAL(w->terminated[i], m->terminate.ike_id);
-		if (w->n_terminated < 256)
-			w->terminated[w->n_terminated++] = m->terminate.ike_id;
-		plan(w, TODO_END_IKE, m->terminate.ike_id, NULL);
-		break;
-	case SSLINK_DELETE_CHILD:
-		plan(w, TODO_DELETE, m->sa_id.spi, NULL);
-		break;
-	case SSLINK_EXPIRE:
-		if (m->expire.inbound)
-			plan(w, m->expire.hard ? TODO_DELETE : TODO_REKEY, m->expire.spi, NULL);
-		break;
-	case SSLINK_MAPPING:
-		plan(w, TODO_UPDATE, m->mapping.spi, &m->mapping.remote);
-		break;
-	default:
-		break;
-	}
-}
-
-/* ---- the link ---- */
-
-static void lose_link(struct world *w)
-{
-	say(w, "link lost", 0);
-	ctl_ike_link_down(w->r->ctl, w->r->now_ms);
-	w->linked = false;
-	while (w->todos != NULL && chance(w, 80)) /* some had been read, some had not */
-		todo_free(w->todos);
-}
-
-/* As the plugin does: hello, its SAs, the end; what the daemon does not know is deleted. */
-static void find_link(struct world *w)
-{
-	say(w, "link found, instance", w->instance);
-	w->linked = true;
-	w->n_terminated = 0;
-	rig_link_hello(w->r, w->instance);
-	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
-		if (p->ike != 0)
-			tell_new_id(w, p);
-	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
-		for (unsigned i = 0; i < p->n_pairs;) {
-			bool in = add_sa(w, p, &p->pairs[i], true, true) == SSLINK_OK;
-			bool out = add_sa(w, p, &p->pairs[i], false, true) == SSLINK_OK;
-
-			if (in && out)
-				i++;
-			else
-				delete_pair(w, p, i);
-		}
-	CU_ASSERT_EQUAL(rig_sync_end(w->r), SSLINK_OK);
-}
-
-static void restart_charon(struct world *w)
-{
-	say(w, "charon restarts", 0);
-	if (w->linked)
-		lose_link(w);
-	while (w->todos != NULL)
-		todo_free(w->todos);
-	w->r->charon.n_ikes = 0;
-	for (struct peer *p = w->peers; p < w->peers + PEERS; p++) {
-		p->ike = 0;
-		p->n_pairs = 0;
-	}
-	if (chance(w, 50))
-		w->next_ike = 0; /* it counts anew */
-	w->instance++;
 }
 
 /* ---- clients ---- */
@@ -755,6 +378,8 @@ int main(int argc, char **argv)
 		else
 			return 2;
 	}
+	/* The tables of a world are large and mostly stay zero: the kernel's zero pages, no memset. */
+	mallopt(M_MMAP_THRESHOLD, 1 << 17);
 	if (CU_initialize_registry() != CUE_SUCCESS)
 		return 2;
 	s = CU_add_suite("ipsec", NULL, NULL);

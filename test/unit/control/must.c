@@ -88,3 +88,38 @@ void must_be_latched(struct rig *r, uint64_t conn, enum ss_reason why)
 	CU_ASSERT_EQUAL(r->n_disconnected, 1);
 	rig_free(r);
 }
+
+struct sslink_msg must_last_msg(const struct rig *r, enum sslink_type type)
+{
+	for (uint32_t i = r->charon.n_msgs; i > 0; i--)
+		if (r->charon.msgs[(i - 1) % RIG_MSGS].type == type)
+			return r->charon.msgs[(i - 1) % RIG_MSGS];
+	return (struct sslink_msg){0};
+}
+
+int must_last_event(const struct rig *r, enum rig_op op, uint16_t type)
+{
+	for (int i = (int)r->n_events - 1; i >= 0; i--)
+		if (r->events[i].op == op && (type == 0 || r->events[i].type == type))
+			return i;
+	return -1;
+}
+
+int must_first_event(const struct rig *r, enum rig_op op, uint16_t type)
+{
+	for (int i = 0; i < (int)r->n_events; i++)
+		if (r->events[i].op == op && (type == 0 || r->events[i].type == type))
+			return i;
+	return -1;
+}
+
+struct ctl_session_view must_session(const struct rig *r)
+{
+	struct ctl_session_view v = {0};
+	uint32_t cursor = 0;
+
+	do {
+		CU_ASSERT_TRUE_FATAL(ctl_session_next(r->ctl, &cursor, r->now_ms, &v));
+	} while (v.closing || v.destructing);
+	return v;
+}

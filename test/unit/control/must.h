@@ -26,3 +26,13 @@ void must_sccrq(struct rig *r, uint64_t conn, const char *host, uint16_t peer_id
  * Frees the rig.
  */
 void must_be_latched(struct rig *r, uint64_t conn, enum ss_reason why);
+
+/* ---- over IPsec ---- */
+
+/* The last message of a type that charon got; type 0: none came. */
+struct sslink_msg must_last_msg(const struct rig *r, enum sslink_type type);
+/* Position of an event of a kind (type 0: any message), -1: none. */
+int must_last_event(const struct rig *r, enum rig_op op, uint16_t type);
+int must_first_event(const struct rig *r, enum rig_op op, uint16_t type);
+/* The session that is live. */
+struct ctl_session_view must_session(const struct rig *r);

@@ -82,6 +82,7 @@ struct rig {
 	bool cut; /* the link between is down: everything is lost */
 	uint32_t loss_percent, dup_percent, jitter_ms;
 	struct rig_dps dps[65536];
+	uint64_t n_dps; /* of them used */
 	bool tunnel_known[65536];
 	uint64_t tunnel_conn[65536];
 	struct rig_child child[RIG_CHILDREN]; /* 0: none */

@@ -28,6 +28,7 @@ struct rig_pair {
 
 /* ---- for rig.c: the model of the data plane ---- */
 
+void rig_note(struct rig *r, enum rig_op op, uint32_t child, uint16_t type);
 bool rig_child_sends(const struct rig *r, uint32_t child); /* it has an SA to send by */
 bool rig_comes_in(struct rig *r, const struct l2tp_path *path, const struct l2tp_hdr *h);
 /* E23: what is promised to hold when a CDN or StopCCN is handed over. */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* The charon of the simulation, which lives a life of its own, and its link to the daemon. */
+#include "ipsec.h"
+
+#include <CUnit/CUnit.h>
+#include <stdlib.h>
+
+/* Its answer. Workers that make one wait are given their time: charon waits, too. */
+static uint8_t ask(struct world *w, struct sslink_msg *m)
+{
+	struct rig *r = w->r;
+	uint8_t status = rig_ask(r, m);
+
+	if (status != RIG_NONE || !w->linked)
+		return status;
+	r->hold_tickets = r->fifo_full = false;
+	ctl_tick(r->ctl, r->now_ms);
+	ctl_tick(r->ctl, r->now_ms);
+	CU_ASSERT_TRUE(r->charon.answered || r->charon.stuck);
+	return r->charon.answered ? r->charon.answer.status : RIG_NONE;
+}
+
+static struct sslink_ike ike_of(const struct peer *p)
+{
+	struct sslink_ike e = rig_ike(p->ike);
+
+	e.version = p->v1 ? 1 : 2;
+	return e;
+}
+
+static uint8_t add_sa(struct world *w, struct peer *p, const struct rig_pair *pair, bool inbound,
+                      bool resync)
+{
+	struct sslink_msg m = rig_add_msg(pair, inbound);
+
+	m.add_sa.ike = ike_of(p);
+	m.add_sa.resync = resync;
+	return ask(w, &m);
+}
+
+static void delete_sa(struct world *w, uint32_t spi, bool inbound)
+{
+	struct sslink_msg m = {
+	        .type = SSLINK_DEL_SA,
+	        .sa_id = {.spi = spi,
+	                  .inbound = inbound,
+	                  .dst = ipaddr_v4(inbound ? RIG_LNS : RIG_PEER)},
+	};
+
+	ask(w, &m);
+}
+
+void delete_pair(struct world *w, struct peer *p, unsigned i)
+{
+	struct rig_pair gone = p->pairs[i];
+
+	p->pairs[i] = p->pairs[--p->n_pairs];
+	delete_sa(w, gone.spi_out, false);
+	delete_sa(w, gone.spi_in, true);
+}
+
+bool make_child(struct world *w, struct peer *p, uint16_t port)
+{
+	struct sslink_msg m = {
+	        .type = SSLINK_GET_SPI,
+	        .get_spi = {.src = ipaddr_v4(RIG_PEER), .dst = ipaddr_v4(RIG_LNS)},
+	};
+	struct rig_pair pair = {.ike = p->ike, .spi_out = 0x10000 + ++w->next_out, .port = port};
+	bool ok;
+
+	if (p->n_pairs == PAIRS || p->ike == 0)
+		return false;
+	if (chance(w, 30))
+		pair.life = (struct sslink_lifetime){.soft_s = 5 + pick(w, 40)};
+	if (pair.life.soft_s != 0)
+		pair.life.hard_s = pair.life.soft_s + 1 + pick(w, 20);
+	m.get_spi.ike = ike_of(p);
+	if (ask(w, &m) != SSLINK_OK)
+		return false;
+	pair.spi_in = w->r->charon.answer.spi;
+	ok = !chance(w, 4) && add_sa(w, p, &pair, true, false) == SSLINK_OK && !chance(w, 4) &&
+	     add_sa(w, p, &pair, false, false) == SSLINK_OK;
+	if (!ok) {
+		delete_sa(w, pair.spi_out, false);
+		delete_sa(w, pair.spi_in, true);
+		return false;
+	}
+	p->conn = rig_conn_of(w->r, pair.spi_in);
+	p->pairs[p->n_pairs++] = pair;
+	return true;
+}
+
+void connect_peer(struct world *w, struct peer *p)
+{
+	*p = (struct peer){
+	        .ike = ++w->next_ike,
+	        .v1 = chance(w, 40),
+	        .std = !w->pure && chance(w, 40),
+	        .port = chance(w, 50) ? 0 : 1701,
+	};
+	p->told = p->ike;
+	w->auths++;
+	say(w, "connect ike", p->ike);
+	if (chance(w, 80)) {
+		rig_ike_up(w->r, p->ike);
+		make_child(w, p, p->port);
+	} else { /* the child comes with the authentication, and is heard of first */
+		make_child(w, p, p->port);
+		rig_ike_up(w->r, p->ike);
+	}
+}
+
+void end_ike(struct world *w, struct peer *p)
+{
+	uint32_t ike = p->ike;
+	bool first = chance(w, 50);
+
+	say(w, "ike down", ike);
+	if (first)
+		rig_ike_down(w->r, ike);
+	while (p->n_pairs > 0)
+		delete_pair(w, p, 0);
+	if (!first)
+		rig_ike_down(w->r, ike);
+	p->ike = 0;
+}
+
+/* The IKE_SA goes on as another; what could not be told is told when there is a link again. */
+static void tell_new_id(struct world *w, struct peer *p)
+{
+	uint32_t spis[PAIRS];
+
+	for (unsigned i = 0; i < p->n_pairs; i++) {
+		spis[i] = p->pairs[i].spi_in;
+		p->pairs[i].ike = p->ike;
+	}
+	if (!w->linked || p->told == p->ike)
+		return;
+	if (p->v1)
+		rig_migrate(w->r, p->told, p->ike, spis, (uint16_t)p->n_pairs);
+	else
+		rig_ike_rekey(w->r, p->told, p->ike);
+	rig_ike_down(w->r, p->told);
+	p->told = p->ike;
+}
+
+void renew_ike(struct world *w, struct peer *p)
+{
+	p->ike = ++w->next_ike;
+	w->auths += p->v1; /* a main mode of its own; IKEv2 rekeys on the old authentication */
+	say(w, p->v1 ? "phase 1 renewed as" : "ike rekey to", p->ike);
+	if (p->v1 || chance(w, 30))
+		rig_ike_up(w->r, p->ike);
+	tell_new_id(w, p);
+}
+
+void rekey_child(struct world *w, struct peer *p, unsigned i)
+{
+	struct sslink_msg m = {.type = SSLINK_CHILD_REKEY};
+	struct rig_pair old = p->pairs[i];
+
+	if (!make_child(w, p, old.port))
+		return;
+	say(w, "child rekey of ike", p->ike);
+	m.child_rekey.ike_id = p->ike;
+	m.child_rekey.old_spi_in = old.spi_in;
+	m.child_rekey.new_spi_in = p->pairs[p->n_pairs - 1].spi_in;
+	rig_tell(w->r, &m);
+	if (chance(w, 70))
+		delete_pair(w, p, i);
+}
+
+static struct peer *peer_of_spi(struct world *w, uint32_t spi_in, unsigned *at)
+{
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
+		for (unsigned i = 0; i < p->n_pairs; i++)
+			if (p->pairs[i].spi_in == spi_in) {
+				*at = i;
+				return p;
+			}
+	return NULL;
+}
+
+static void update_pair(struct world *w, const struct rig_pair *pair, const struct endpoint *to)
+{
+	struct endpoint us = {ipaddr_v4(RIG_LNS), 4500}, them = {ipaddr_v4(RIG_PEER), 4500};
+
+	for (int inbound = 0; inbound < 2; inbound++) {
+		struct sslink_msg m = {.type = SSLINK_UPDATE_SA};
+
+		m.update_sa = (struct sslink_update_sa){
+		        .spi = inbound ? pair->spi_in : pair->spi_out,
+		        .inbound = inbound,
+		        .encap = true,
+		        .src = inbound ? them : us,
+		        .dst = inbound ? us : them,
+		        .new_src = inbound ? *to : us,
+		        .new_dst = inbound ? us : *to,
+		};
+		ask(w, &m);
+	}
+}
+
+void todo_free(struct todo *d)
+{
+	timer_cancel(&d->w->r->lac_timers, &d->timer);
+	*d->at = d->next;
+	if (d->next != NULL)
+		d->next->at = d->at;
+	free(d);
+}
+
+static void do_it(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct todo d = *(struct todo *)arg;
+	struct world *w = d.w;
+	struct peer *p;
+	unsigned i = 0;
+
+	(void)t;
+	(void)now_ms;
+	todo_free(arg);
+	if (d.kind == TODO_END_IKE) {
+		for (p = w->peers; p < w->peers + PEERS; p++)
+			if (p->ike == d.what)
+				end_ike(w, p);
+		return;
+	}
+	p = peer_of_spi(w, d.what, &i);
+	if (p == NULL)
+		return;
+	if (d.kind == TODO_DELETE)
+		delete_pair(w, p, i);
+	else if (d.kind == TODO_REKEY)
+		rekey_child(w, p, i);
+	else
+		update_pair(w, &p->pairs[i], &d.to);
+}
+
+static void plan(struct world *w, enum todo_kind kind, uint32_t what, const struct endpoint *to)
+{
+	struct todo *d = calloc(1, sizeof(*d));
+
+	d->w = w;
+	d->kind = kind;
+	d->what = what;
+	if (to != NULL)
+		d->to = *to;
+	d->next = w->todos;
+	d->at = &w->todos;
+	if (d->next != NULL)
+		d->next->at = &d->next;
+	w->todos = d;
+	timer_init(&d->timer, do_it, d);
+	timer_set(&w->r->lac_timers, &d->timer, w->r->now_ms + 1 + pick(w, 60));
+}
+
+void heard(struct rig *r, const struct sslink_msg *m)
+{
+	struct world *w = r->user;
+
+	switch (m->type) {
+	case SSLINK_TERMINATE_IKE:
+		say(w, "told to terminate ike", m->terminate.ike_id);
+		for (unsigned i = 0; i < w->n_terminated; i++)
+			CU_ASSERT_NOT_EQUAL(w->terminated[i], m->terminate.ike_id);
+		if (w->n_terminated < 256)
+			w->terminated[w->n_terminated++] = m->terminate.ike_id;
+		plan(w, TODO_END_IKE, m->terminate.ike_id, NULL);
+		break;
+	case SSLINK_DELETE_CHILD:
+		plan(w, TODO_DELETE, m->sa_id.spi, NULL);
+		break;
+	case SSLINK_EXPIRE:
+		if (m->expire.inbound)
+			plan(w, m->expire.hard ? TODO_DELETE : TODO_REKEY, m->expire.spi, NULL);
+		break;
+	case SSLINK_MAPPING:
+		plan(w, TODO_UPDATE, m->mapping.spi, &m->mapping.remote);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- the link ---- */
+
+void lose_link(struct world *w)
+{
+	say(w, "link lost", 0);
+	ctl_ike_link_down(w->r->ctl, w->r->now_ms);
+	w->linked = false;
+	while (w->todos != NULL && chance(w, 80)) /* some had been read, some had not */
+		todo_free(w->todos);
+}
+
+/* As the plugin does: hello, its SAs, the end; what the daemon does not know is deleted. */
+void find_link(struct world *w)
+{
+	say(w, "link found, instance", w->instance);
+	w->linked = true;
+	w->n_terminated = 0;
+	rig_link_hello(w->r, w->instance);
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
+		if (p->ike != 0)
+			tell_new_id(w, p);
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
+		for (unsigned i = 0; i < p->n_pairs;) {
+			bool in = add_sa(w, p, &p->pairs[i], true, true) == SSLINK_OK;
+			bool out = add_sa(w, p, &p->pairs[i], false, true) == SSLINK_OK;
+
+			if (in && out)
+				i++;
+			else
+				delete_pair(w, p, i);
+		}
+	CU_ASSERT_EQUAL(rig_sync_end(w->r), SSLINK_OK);
+}
+
+void restart_charon(struct world *w)
+{
+	say(w, "charon restarts", 0);
+	if (w->linked)
+		lose_link(w);
+	while (w->todos != NULL)
+		todo_free(w->todos);
+	w->r->charon.n_ikes = 0;
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++) {
+		p->ike = 0;
+		p->n_pairs = 0;
+	}
+	if (chance(w, 50))
+		w->next_ike = 0; /* it counts anew */
+	w->instance++;
+}
