@@ -64,6 +64,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	ch->peer = key->peer;
 	ch->tunnel_mode = key->tunnel_mode;
 	TAILQ_INIT(&ch->sas);
+	STAILQ_INIT(&ch->early);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
 		free(ch);
@@ -150,6 +151,7 @@ void child_poll(struct ctl *c)
 		TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
+		early_forget(ch);
 		free(ch);
 		ctl_conn_release(c, k);
 	}

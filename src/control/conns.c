@@ -37,6 +37,7 @@ void conns_fini(struct conns *t)
 				sa_free(sa);
 			}
 			TAILQ_REMOVE(&k->children, ch, link);
+			early_forget(ch);
 			free(ch);
 		}
 		conn_free(k);

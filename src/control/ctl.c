@@ -162,6 +162,8 @@ static void punt_l2tp(struct ctl *c, const struct dp_punt *p)
 	/* A retransmission comes later; who only wants answers waits for them (E32). */
 	if (p->class == DP_PUNT_L2TP_NEW && (k == NULL || !ipsec_may_answer(k, c->now_ms)))
 		return;
+	if (early_keep(c, k, p))
+		return;
 	l2tp_rx(c->l2tp, &path, p->data, p->len, c->now_ms);
 }
 

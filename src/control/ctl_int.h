@@ -176,6 +176,8 @@ void ipsec_child_hold(struct child *ch);
 void ipsec_child_put(struct child *ch);
 uint32_t ipsec_child_index(const struct child *ch);
 bool ipsec_child_tunnel_mode(const struct child *ch);
+/* early.c: true: a message came before it could be answered; it is kept, or lost. k may be NULL. */
+bool early_keep(struct ctl *c, const struct conn *k, const struct dp_punt *p);
 /* True: an SCCRQ on it may be looked at; false when it has had its answers (E32). */
 bool ipsec_may_answer(const struct conn *k, uint64_t now_ms);
 void ipsec_answered(struct conn *k, uint64_t now_ms);

@@ -43,6 +43,7 @@ void ipsec_fini(struct ctl *c)
 		sa_free(sa);
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
+		early_forget(ch);
 		free(ch);
 	}
 	for (uint32_t i = 0; p->ikes != NULL && i < IKE_BUCKETS; i++)

@@ -47,6 +47,8 @@ struct child {
 	uint32_t n_in, n_out;
 	uint32_t n_orders; /* SAs whose removal a worker has not taken yet */
 	uint32_t n_sessions; /* .. and sessions */
+	STAILQ_HEAD(, early) early; /* messages for which there is no outbound SA yet */
+	uint32_t n_early;
 	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
 };
 
@@ -199,6 +201,11 @@ void sa_join_child(struct sa *sa, struct child *ch);
 /* Gives the order again that did not fit. False: still does not, or was refused and is gone. */
 bool sa_order_again(struct sa *sa);
 void sa_applied(struct sa *sa);
+
+/* early.c */
+/* What waited for the child's first outbound SA. */
+void early_deliver(struct ctl *c, struct child *ch);
+void early_forget(struct child *ch);
 
 /* suite.c */
 /* IKEv2 transform ids and lengths to a suite. False: not supported. */

@@ -232,19 +232,11 @@ static uint64_t at(uint64_t now_ms, uint64_t s)
 	return s != 0 && s < UINT32_MAX ? now_ms + s * 1000 : UINT64_MAX;
 }
 
-void sa_applied(struct sa *sa)
+static void announce(struct ctl *c, struct conn *k)
 {
-	struct ctl *c = sa->ctl;
-	struct conn *k = sa->conn;
 	char a[ENDPOINT_STRLEN];
 
-	sa->state = SA_LIVE;
-	c->ipsec->st.sas_total++;
-	if (!sa->inbound && sa->child->n_out > 1)
-		sa->use_at = c->now_ms + USE_MS;
-	sa_arm(sa);
-	sa_answer(sa, SSLINK_OK);
-	if (sa->inbound || k->announced)
+	if (k->announced)
 		return;
 	k->announced = true;
 	c->ipsec->st.ike_auths += !k->is_static;
@@ -252,6 +244,22 @@ void sa_applied(struct sa *sa)
 	         k->ike_id, endpoint_str(&k->peer, a, sizeof(a)),
 	         k->remote_id != NULL ? k->remote_id : "", k->profile != NULL ? k->profile : "",
 	         k->encap ? " nat=yes" : "");
+}
+
+void sa_applied(struct sa *sa)
+{
+	struct ctl *c = sa->ctl;
+
+	sa->state = SA_LIVE;
+	c->ipsec->st.sas_total++;
+	if (!sa->inbound && sa->child->n_out > 1)
+		sa->use_at = c->now_ms + USE_MS;
+	sa_arm(sa);
+	sa_answer(sa, SSLINK_OK);
+	if (sa->inbound)
+		return;
+	announce(c, sa->conn);
+	early_deliver(c, sa->child);
 }
 
 /* The SA that an inbound request is about: the SPI must be this IKE_SA's own. */
