@@ -390,6 +390,11 @@ static void warn_keys(struct loader *ld, uint32_t i)
 	if (keys && p->version != CFG_IKE_V2 && strcmp(p->remote_identity, "%any") != 0)
 		doubt(ld, PROFILES, i, "remote-identity",
 		      "with pre-shared keys IKEv1 identities are claimed and not proved");
+	if (p->n_psks > 0 && p->group_psk[0] != '\0' && p->version != CFG_IKE_V1)
+		doubt(ld, PROFILES, i, "group-pre-shared-key",
+		      "by IKEv2 whoever has the group-pre-shared-key can claim the identity of a "
+		      "peer "
+		      "with a key of its own");
 	for (uint32_t j = 0; p->version == CFG_IKE_ANY && j < p->n_psks; j++) {
 		struct ipaddr a;
 
@@ -404,34 +409,6 @@ static void warn_keys(struct loader *ld, uint32_t i)
 	}
 }
 
-<<<<<<< HEAD
-/* Would charon take p's group key from who says to be a peer of q? See ike/swanctl.c. */
-static bool opens(const struct cfg_ipsec_profile *p, const struct cfg_ipsec_profile *q)
-{
-	if (p->group_psk[0] == '\0' || q->version == CFG_IKE_V1)
-		return false;
-	return q->n_psks > 0 ||
-	       (q->group_psk[0] != '\0' && strcmp(p->group_psk, q->group_psk) != 0);
-}
-
-static void warn_group(struct loader *ld, uint32_t i)
-{
-	const struct cfg_ipsec_profile *v = ld->c->ipsec_profiles;
-	uint32_t j = 0;
-
-	if (opens(&v[i], &v[i]))
-		doubt(ld, PROFILES, i, "group-pre-shared-key",
-		      "by IKEv2 whoever has the group-pre-shared-key can claim the identity of a "
-		      "peer "
-		      "with a key of its own");
-	while (j < ld->c->n_ipsec_profiles && (j == i || !opens(&v[i], &v[j])))
-		j++;
-	if (j < ld->c->n_ipsec_profiles)
-		doubt(ld, PROFILES, i, "group-pre-shared-key",
-		      "by IKEv2 whoever has the group-pre-shared-key can pass for a peer of other "
-		      "profiles, such as \"%s\"",
-		      v[j].name);
-=======
 /* Charon tells group keys apart by our identity, which a peer names in IDr or not (RFC 7296 2.15). */
 static void warn_group_keys(struct loader *ld, uint32_t i)
 {
@@ -449,7 +426,6 @@ static void warn_group_keys(struct loader *ld, uint32_t i)
 		      b->name);
 		return;
 	}
->>>>>>> main
 }
 
 void load_warn_ipsec(struct loader *ld)
@@ -462,11 +438,7 @@ void load_warn_ipsec(struct loader *ld)
 		const struct cfg_ipsec_profile *p = &c->ipsec_profiles[i];
 
 		warn_keys(ld, i);
-<<<<<<< HEAD
-		warn_group(ld, i);
-=======
 		warn_group_keys(ld, i);
->>>>>>> main
 		if (p->replay_window == 0)
 			doubt(ld, PROFILES, i, "replay-window",
 			      "replay-window 0 lets replayed packets in");

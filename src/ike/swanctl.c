@@ -330,16 +330,10 @@ static void put_profile(struct out *o, const struct cfg_ipsec_profile *p)
 
 /*
  * Charon lets every key vouch for a peer of which one owner is the peer's identity or ours (IKEv2
-<<<<<<< HEAD
- * tries them all). So a peer's key is owned by that identity alone: then it serves no other. The group's
- * is owned by our identity, by which it is found among those of other profiles, and by everybody: an
- * IKEv2 peer need not say whom it wants to reach.
-=======
  * tries them all). So a peer's key is owned by that identity alone: it serves no other peer. The group's is
  * anybody's, for a peer that does not name us (IDr, which is optional) has charon look for a key of
  * "%any". With several group keys each is owned by our identity in its profile, which their peers
  * then have to name.
->>>>>>> main
  */
 static const char *group_owner(const struct config *c, const struct cfg_ipsec_profile *p)
 {
@@ -357,8 +351,6 @@ static void put_key(struct out *o, const struct cfg_ipsec_profile *p, uint32_t n
 {
 	put(o, "\tike-%s-%u {\n\t\tid-1 = ", p->name, n);
 	put_quoted(o, owner);
-	if (n == 0)
-		put(o, "\n\t\tid-2 = \"%%any\"");
 	put(o, "\n\t\tsecret = ");
 	put_secret(o, secret, hide);
 	put(o, "\n\t}\n");
