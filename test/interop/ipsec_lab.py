@@ -159,7 +159,8 @@ class IpsecTest:
             g.ipsec_up()
         g.relay(APPLIANCE_IP, sources)
         self.lab.add_access_ip(RAW_IP)
-        peers = [Peer(self.lab.access, RAW_IP, g.ip, 30000 + 100 * i + n, RELAY_PORT + n)
+        first = 30000 + len(self.peers)
+        peers = [Peer(self.lab.access, RAW_IP, g.ip, first + n, RELAY_PORT + n)
                  for n in range(len(sources))]
         self.peers += peers
         return g, peers if len(peers) > 1 else peers[0]

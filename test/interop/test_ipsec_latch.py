@@ -189,12 +189,12 @@ def tunnel_fails(t):
     tun.auto_ack = False
     tun.sccrq()
     tun.expect(SCCRP)
-    t0 = time.monotonic()
-    late = p.tunnel(host="ipsec-ss")
-    t.ended(g, t0, 15)
+    t.ended(g, time.monotonic(), 15)
+    assert t.metric('ss_fired_total{reason="tunnel-timeout"}') == 1
+    late = p.tunnel(host="ipsec-ss")  # in the clear now: the guest's kernel has no SA any more
     late.sccrq()
-    no_answer(p, 0.5)
-    assert t.guesses() == (1, 0)
+    p.quiet(1)
+    assert not late.take(SCCRP) and t.guesses() == (1, 0)
     g.ipsec_up()
     first_session(p)
 
@@ -233,7 +233,8 @@ def burst_blind(t):
         tun.sccrq()
     p.quiet(1)
     answers = [tun.inbox[0].type if tun.inbox else None for tun in tuns]
-    assert answers.count(SCCRP) == 1 and answers.count(STOPCCN) == 7, answers
+    # Refusals are rationed: some get none.
+    assert answers.count(SCCRP) == 1 and set(answers) <= {SCCRP, STOPCCN, None}, answers
     tun = tuns[answers.index(SCCRP)]
     tun.scccn(tun.take(SCCRP))
     tun.call().ppp_up()
@@ -267,8 +268,9 @@ def fifty_children(t):
     tuns = [p.tunnel(host="ipsec-ss") for p in peers]
     for tun in tuns:
         tun.sccrq()
-    for p in peers:
-        p.quiet(0.02)
+    for _ in range(3):
+        for p in peers:
+            p.quiet(0.02)
     won = [tun for tun in tuns if tun.remote_id]
     assert len(won) == 1, len(won)
     refused = [tun for tun in tuns if tun is not won[0] and tun.take(STOPCCN)]
@@ -292,7 +294,7 @@ def wrong_guesses(t, g, n, dial_ipsec):
         if dial_ipsec:
             g.ipsec_up()
         g.dial()
-        assert g.wait(f"[ $(grep -c 'CHAP authentication failed' /run/l2tp/pppd0.log) = {i} ]",
+        assert g.wait(f"[ $(grep -c 'rcvd .CHAP Failure' /run/l2tp/pppd0.log) = {i} ]",
                       15), g.l2tp_logs()
         assert g.wait_down()
         if dial_ipsec:
