@@ -19,6 +19,8 @@
 #define RECONNECT_MS 300
 /* So many requests in a row without an answer, and the daemon counts as gone. */
 #define LATE_MAX 2
+/* Rekeyings of IKE_SAs that are kept for the next link. */
+#define MISSED_MAX 4096
 
 enum link_state {
 	LINK_DOWN, /* no socket, or HELLO is not settled */
@@ -32,6 +34,12 @@ struct waiting {
 	uint32_t seq;
 	bool done, lost;
 	struct sslink_answer answer;
+};
+
+/* An event that found no link. */
+struct missed {
+	STAILQ_ENTRY(missed) entry;
+	struct sslink_msg m;
 };
 
 struct link {
@@ -50,6 +58,9 @@ struct link {
 	uint32_t seq;
 	unsigned int late;
 	LIST_HEAD(, waiting) waiters;
+	STAILQ_HEAD(, missed) missed;
+	unsigned int n_missed;
+	bool overflow; /* one was not kept */
 };
 
 struct link *link_create(const struct link_ops *ops, void *ctx, const char *path,
@@ -64,11 +75,13 @@ struct link *link_create(const struct link_ops *ops, void *ctx, const char *path
 	     .changed = condvar_create(CONDVAR_TYPE_DEFAULT), .fd = -1);
 	snprintf(l->path, sizeof(l->path), "%s", path);
 	LIST_INIT(&l->waiters);
+	STAILQ_INIT(&l->missed);
 	return l;
 }
 
 void link_destroy(struct link *l)
 {
+	link_forget_missed(l);
 	if (l->fd >= 0)
 		close(l->fd);
 	l->changed->destroy(l->changed);
@@ -183,6 +196,83 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 	return r;
 }
 
+/* Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. */
+static void keep(struct link *l, const struct sslink_msg *m)
+{
+	struct missed *e = NULL;
+
+	if (m->type != SSLINK_IKE_REKEY && m->type != SSLINK_CHILDREN_MIGRATE)
+		return;
+	l->lock->lock(l->lock);
+	if (l->n_missed < MISSED_MAX)
+		e = malloc(sizeof(*e));
+	if (e == NULL) {
+		l->overflow = TRUE;
+	} else {
+		e->m = *m;
+		STAILQ_INSERT_TAIL(&l->missed, e, entry);
+		l->n_missed++;
+	}
+	l->lock->unlock(l->lock);
+}
+
+/* Called locked. */
+static struct missed *take_missed(struct link *l)
+{
+	struct missed *e = STAILQ_FIRST(&l->missed);
+
+	if (e != NULL) {
+		STAILQ_REMOVE_HEAD(&l->missed, entry);
+		l->n_missed--;
+	}
+	return e;
+}
+
+int link_send_missed(struct link *l)
+{
+	struct missed *e;
+	int r = 0;
+
+	while (r == 0) {
+		l->lock->lock(l->lock);
+		e = take_missed(l);
+		l->lock->unlock(l->lock);
+		if (e == NULL)
+			break;
+		r = transmit(l, &e->m);
+		if (r < 0) { /* first again, at the next link */
+			l->lock->lock(l->lock);
+			STAILQ_INSERT_HEAD(&l->missed, e, entry);
+			l->n_missed++;
+			l->lock->unlock(l->lock);
+		} else {
+			free(e);
+		}
+	}
+	return r;
+}
+
+bool link_missed_some(struct link *l)
+{
+	bool overflow;
+
+	l->lock->lock(l->lock);
+	overflow = l->overflow;
+	l->lock->unlock(l->lock);
+	return overflow;
+}
+
+void link_forget_missed(struct link *l)
+{
+	struct missed *e;
+
+	l->lock->lock(l->lock);
+	while ((e = take_missed(l)) != NULL)
+		free(e);
+	l->overflow = FALSE;
+	l->lock->unlock(l->lock);
+}
+
 void link_event(struct link *l, struct sslink_msg *m)
 {
 	bool up;
@@ -191,8 +281,11 @@ void link_event(struct link *l, struct sslink_msg *m)
 	l->lock->lock(l->lock);
 	up = wait_until_up(l);
 	l->lock->unlock(l->lock);
-	if (up && transmit(l, m) < 0)
-		DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
+	/* What gave up waiting while the link was synchronised goes first. */
+	if (up && link_send_missed(l) == 0 && transmit(l, m) == 0)
+		return;
+	keep(l, m);
+	DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
 }
 
 /* ---- receiving: the reader's thread ---- */

@@ -38,13 +38,22 @@ void link_destroy(struct link *l);
  */
 int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
 
-/* Sends an event; lost when there is no link, as the next HELLO starts from what is then true. */
+/*
+ * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true; but
+ * IKE_REKEY and CHILDREN_MIGRATE are kept: a connection, and its latch, must be followed (E4).
+ */
 void link_event(struct link *l, struct sslink_msg *m);
 
 /* ---- for ops.sync, in the reader's thread ---- */
 
 /* As link_request, before the link is open to others. Orders are handled meanwhile. */
 int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
+/* Sends what was kept, in its order; before the replay, whose SAs have the new ids. 0, or -errno. */
+int link_send_missed(struct link *l);
+/* True when one could not be kept: then nobody knows any more which IKE_SA is which. */
+bool link_missed_some(struct link *l);
+/* No IKE_SA is left that it could matter to. */
+void link_forget_missed(struct link *l);
 /* From now on requests of others wait for the end of the synchronisation. */
 void link_opened(struct link *l);
 /* Waits, at most ms; true when charon ends. */

@@ -118,7 +118,9 @@ static int purge(struct sallyport *s, struct link *l)
 	r = purge_wait(s, l, p);
 	if (r == 0) {
 		table_clear(s->table);
-		DBG1(DBG_KNL, "sallyport: the daemon is another one; terminated %u IKE_SAs",
+		DBG1(DBG_KNL,
+		     "sallyport: the daemon is another one, or has missed too much; terminated %u "
+		     "IKE_SAs",
 		     ref_cur(&p->victims));
 	}
 	purge_put(p);
@@ -175,12 +177,18 @@ int sync_link(void *ctx, struct link *l)
 	m.hello.instance = s->instance;
 	m.hello.pid = (uint32_t)getpid();
 	r = verdict(&m, link_converse(l, &m, &a), &a);
-	if (r == 0 && s->daemon != 0 && a.a != s->daemon)
+	if (r == 0 && s->daemon != 0 && (a.a != s->daemon || link_missed_some(l))) {
 		r = purge(s, l);
+		if (r == 0)
+			link_forget_missed(l);
+	}
 	if (r < 0)
 		return r;
 	s->daemon = a.a;
 	link_opened(l);
+	r = link_send_missed(l);
+	if (r < 0)
+		return r;
 	r = replay(s, l, &n);
 	if (r < 0)
 		return r;

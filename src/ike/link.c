@@ -45,7 +45,7 @@ static void lose_link(struct charon *k, const char *why)
 {
 	if (k->fd < 0)
 		return;
-	log_warning(k->log, "event=ike-link-down reason=\"%s\"", why);
+	log_warning(k->log, "event=charon-disconnected reason=\"%s\"", why);
 	drop_link(k);
 	load_stop(k);
 	k->ops->link_down(k->ctx);
@@ -132,7 +132,7 @@ static bool may_connect(struct charon *k, int fd)
 		return true;
 	k->stats.refused_peers++;
 	if (log_limit_ok(&k->refused_log, now_ms(), &skipped))
-		log_warning(k->log, "event=ike-link-refused uid=%u pid=%d suppressed=%lu", peer.uid,
+		log_warning(k->log, "event=charon-refused uid=%u pid=%d suppressed=%lu", peer.uid,
 		            (int)peer.pid, (unsigned long)skipped);
 	return false;
 }
@@ -151,7 +151,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 	/* A charon that died may leave a descriptor behind; the newest is the one that lives. */
 	if (k->fd >= 0)
-		log_notice(k->log, "event=ike-link-replaced");
+		log_notice(k->log, "event=charon-replaced");
 	drop_link(k);
 	k->read = event_new(k->base, peer, EV_READ | EV_PERSIST, on_read, k);
 	if (k->read == NULL || event_add(k->read, NULL) < 0) {
@@ -164,7 +164,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 	k->fd = peer;
 	k->stats.up = true;
 	k->stats.links++;
-	log_notice(k->log, "event=ike-link-up");
+	log_notice(k->log, "event=charon-connected");
 	k->ops->link_up(k->ctx);
 	load_start(k);
 }

@@ -188,6 +188,7 @@ def cases(daemon, charon, client):
     check("IKEv2 by identity", client.dial(2, "of one", my_id="client one", us="lns.example", esp="aes256gcm16"))
     until("by the profile named", 5, lambda: daemon.has(r'event=ipsec-up .* id="client one" profile=named\b'))
     check("another identity, its key", client.dial(2, "of two", my_id="two@example.net", us="lns.example"))
+    check("without a word of whom it wants", client.dial(2, "of one", my_id="client one", us="%any"))
     took = charon.took("two@example.net")
     check("an identity, another's key", not client.dial(2, "of one", my_id="two@example.net", us="lns.example"))
     check("charon itself has refused it", took > 0 and charon.took("two@example.net") == took)
@@ -203,6 +204,8 @@ def cases(daemon, charon, client):
     check("tunnel mode where it is allowed", client.dial(2, "of tunnels", mode="tunnel", **tunnel))
     check("is tunnel mode", "TUNNEL" in client.sas() and "ESN" in client.sas())
     check("transport mode there as well", client.dial(2, "of tunnels", **tunnel) and "TRANSPORT" in client.sas())
+    check("with two group keys a peer must say whom it wants",
+          not client.dial(2, "of tunnels", **{**tunnel, "us": "%any"}))
     check("encapsulation there", client.dial(2, "of tunnels", extra="encap = yes", **tunnel) and
           "TRANSPORT-in-UDP" in client.sas())
     check("algorithms that are not proposed",

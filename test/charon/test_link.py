@@ -96,6 +96,31 @@ def resync_after_ike_rekey(p):
     p.fb.wait("sync-end", mark, n=2)
     for m in p.fb.all("add-sa", mark):
         expect(m["ike"] == number, f"replayed with IKE_SA {m['ike']}")
+    told, = p.fb.all("ike-rekey", mark)
+    expect((told["ike"], told["new"]) == (sb["ike"], number), f"the rekeying is told as {told}")
+    kinds = [m["type"] for m in p.fb.seen[mark:] if m["type"] in ("hello", "ike-rekey", "add-sa")]
+    expect(kinds == ["hello", "ike-rekey", "add-sa", "add-sa"], f"the order is {kinds}")
+
+
+@case("resync-after-childless-rekey")
+def resync_after_childless_rekey(p):
+    """The same for an IKE_SA without a child: nothing of it is replayed, its latch has to follow it"""
+    _, sb = p.up(2)
+    p.a.swanctl("--terminate", "--child", "two")
+    until("no child", lambda: "INSTALLED" not in p.b.sas())
+    p.fb.tell("away")
+    p.b.wait_log("sallyport: the link is lost")
+    for i in range(2):
+        p.a.swanctl("--rekey", "--ike", "v2")
+        until("a renewed IKE_SA", lambda: len(p.fa.all("ike-rekey")) == i + 1)
+        until("one IKE_SA", lambda: p.b.sas().count("road: ") == 1)
+    number, = re.findall(r"road: #(\d+)", p.b.sas())
+    mark = p.fb.mark()
+    p.fb.tell("back")
+    p.fb.wait("sync-end", mark, n=0)
+    told = [(m["ike"], m["new"]) for m in p.fb.all("ike-rekey", mark)]
+    expect(len(told) == 2 and told[0][0] == sb["ike"] and told[0][1] == told[1][0] and
+           told[1][1] == number, f"the rekeyings are told as {told}")
 
 
 @case("other-instance")

@@ -395,6 +395,35 @@ static void test_limits(void)
 	rig_close();
 }
 
+/* What comes behind the packet that was too many does not pass either, however small it is. */
+static void test_limit_in_burst(void)
+{
+	struct bytes inner, big, body = {0}, packet = {0};
+	struct dp_sa limits = {.hard_bytes = 200};
+	struct dp_session s;
+	struct peer p;
+	struct pair q;
+
+	rig_open(NULL);
+	limits_in(&p, &q, &limits);
+	s = peer_session(&p);
+	rig_add(&s);
+	rig_clear();
+	ip4_make(&packet, &(struct ipspec){.src = SUB, .dst = WORLD, .payload = 300});
+	ppp_make(&body, "21", &packet);
+	peer_message(&big, &p, &(struct l2tpspec){.flags = 2, .body = &body});
+	peer_data(&inner, &p, WORLD, NULL);
+	peer_put(&p, &q, &inner);
+	peer_put(&p, &q, &big);
+	peer_put(&p, &q, &inner);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 1);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_ESP_EXPIRED), 2);
+	CU_ASSERT_EQUAL(events(q.in_id, DP_SA_HARD), 1);
+	pair_free(&q);
+	rig_close();
+}
+
 /* Before the last sequence number a new SA is wanted; after it nothing passes. */
 static void test_sequence_end(void)
 {
@@ -534,6 +563,7 @@ static void test_events_wait(void)
 	}
 	for (int i = 0; i < 60 && rig()->n_punts < 7; i++) {
 		rig_wait_ms(15);
+		dp_tick(rig()->dp, 0); /* frees the deleted one */
 		rig_turn();
 	}
 	rig_wait_ms(250);
@@ -573,6 +603,7 @@ static CU_TestInfo tests[] = {
         {"ids and tickets", test_sa_tickets},
         {"FIFO full", test_fifo_full},
         {"limits", test_limits},
+        {"a limit within a burst", test_limit_in_burst},
         {"sequence numbers end", test_sequence_end},
         {"NAT mapping", test_mapping},
         {"events wait", test_events_wait},

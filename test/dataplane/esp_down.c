@@ -254,14 +254,15 @@ static void test_outer_fragments(void)
 		up(&p, &q);
 		s = peer_session(&p);
 		s.outer_df = df != 0;
+		s.mtu = 1490;
 		rig_update(&s);
-		put_down(SUB, 1440, 3); /* 1460: the session's MTU */
+		put_down(SUB, 1470, 3); /* as large as the session's MTU */
 		rig_turn();
 		CU_ASSERT_EQUAL_FATAL(rig()->n_frames, 2);
 		CU_ASSERT_TRUE(rig()->frames[0].d.len <= FRAME_IP + 1500);
 		join(&whole);
 		peer_opens(&whole, &p, &q, &inner);
-		CU_ASSERT_EQUAL(inner.len, DATA + 10u + 1460);
+		CU_ASSERT_EQUAL(inner.len, DATA + 10u + 1490);
 		pair_free(&q);
 		rig_close();
 	}

@@ -15,7 +15,7 @@ from lab import APPLIANCE_IP, ROOT
 
 GUESS = os.path.join(ROOT, "build", "test", "load", "guess")
 CLIENT_IP = "192.0.2.80"
-GUESSES, V1_GUESSES, CHILDREN, FIRST_PORT = 200, 10, 50, 10000
+GUESSES, V1_GUESSES, CHILDREN, FIRST_PORT = 200, 50, 50, 10000
 HEAD = f"{'':40}{'guesses':>8}{'IKE auths':>11}{'PPP judged':>12}{'let in':>8}{'probes':>8}{'refused':>9}{'accepted':>10}" \
        f"{'seconds':>9}"
 
@@ -125,6 +125,10 @@ def bruteforce(t):
                            "-n", GUESSES, "-s", GUESSES, "-b", 100)
     rows.append(row)
     calls = seen, n
+    seen, n, row = a.guess("single-shot, more calls than it answers", "ipsec-ss", "-C", "l2tp",
+                           "-m", "burst", "-n", GUESSES, "-s", GUESSES)
+    rows.append(row)
+    assert n.ike_auths == 1 and n.judged <= 1 and seen.probes_accepted == 0, seen.text
     seen, n, row = a.guess("single-shot, tunnels in a burst", "ipsec-ss", "-C", "l2tp", "-m",
                            "burst", "-n", GUESSES)
     rows.append(row)
@@ -135,7 +139,7 @@ def bruteforce(t):
     table(t, rows)
 
     assert n.ike_auths == 1 and n.judged == GUESSES, (vars(n), seen.text)
-    assert seen.let_in == 1 and seen.rejected == GUESSES - 1, seen.text
+    assert seen.let_in == 1 and n.refused == GUESSES - 1, (vars(n), seen.text)
     assert_one(*calls)
     assert_one(*tunnels)
     assert_one_each(*serial, GUESSES)

@@ -262,6 +262,7 @@ static void test_same_nat(void)
 	uint64_t a = rig_connect(r, 1, 0, NULL), b = rig_connect(r, 2, 0, NULL);
 
 	CU_ASSERT_NOT_EQUAL(a, b);
+	CU_ASSERT_NOT_EQUAL(rig_conn_view(r, a).worker, rig_conn_view(r, b).worker);
 	rig_dial(r, "ss-ipsec", 1701, a, 1, "wrong");
 	rig_dial(r, "ss-ipsec", 1701, b, 1, "pass1");
 	rig_run(r, 5000);

@@ -203,6 +203,33 @@ static void test_deaf(void)
 	rig_free(r);
 }
 
+static void count_restarts(struct log *log, enum log_level level, const char *line)
+{
+	(void)level;
+	*(unsigned *)log->arg += strstr(line, "event=single-shot-restart") != NULL;
+}
+
+/* E11: who lost our SCCRP and comes with another id is refused, and the log says what follows. */
+static void test_restart(void)
+{
+	struct rig *r = must_rig();
+	uint64_t conn = rig_connect(r, 1, 1701, NULL);
+	unsigned lines = 0;
+
+	r->log = (struct log){.level = LOG_LVL_NOTICE, .sink = count_restarts, .arg = &lines};
+	must_sccrq(r, conn, "ss-ipsec", 7);
+	CU_ASSERT_EQUAL(lines, 0);
+	must_sccrq(r, conn, "ss-ipsec", 8);
+	CU_ASSERT_EQUAL(lines, 1);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).refused_sccrq, 1);
+	CU_ASSERT_EQUAL(must_fired(r, conn), SS_NONE);
+	rig_run(r, 60000);
+	CU_ASSERT_EQUAL(must_fired(r, conn), SS_TUNNEL_TIMEOUT);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	r->log = (struct log){0};
+	rig_free(r);
+}
+
 /* E32: the workers drop what comes for a latched child; what control sees is answered within limits. */
 static void test_silence(void)
 {
@@ -338,6 +365,7 @@ int main(void)
 	        {"order of a rejection (E14, T20)", test_rejected_order},
 	        {"bursts (E23, T5, T16)", test_bursts},
 	        {"nobody listens (E31)", test_deaf},
+	        {"restart (E11)", test_restart},
 	        {"silence (E32)", test_silence},
 	        {"standard (T13, T13a, T13b)", test_standard},
 	        {"single-shot (T14)", test_single_shot_times},

@@ -295,7 +295,7 @@ static void test_credentials(void)
 	CU_ASSERT_EQUAL(st.refused_peers, 1);
 	CU_ASSERT_EQUAL(st.links, 0);
 	CU_ASSERT_EQUAL(r.ups, 0);
-	CU_ASSERT_PTR_NOT_NULL(strstr(r.lines, "event=ike-link-refused uid=65534"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(r.lines, "event=charon-refused uid=65534"));
 	rig_fini(&r);
 }
 
