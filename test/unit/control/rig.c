@@ -446,6 +446,11 @@ void rig_free(struct rig *r)
 	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);
+	rig_drop(r);
+}
+
+void rig_drop(struct rig *r)
+{
 	ctl_free(r->ctl);
 	lac_free(r->lac);
 	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
