@@ -131,7 +131,8 @@ class Flood:
             f"lost packets: subscriber's {up}; core host's {down}; {errors} are the client's"
         drops = self.t.console("show dataplane drops")
         assert re.search(r"^total +0$", drops, re.M), drops
-        return up.sent + down.sent - lost
+        return f"{up.sent + down.sent} pings, " + (f"{lost} lost by the client" if lost
+                                                   else "none lost")
 
 
 class IpsecTest:
