@@ -123,6 +123,8 @@ struct rig *rig_new(void);
 void rig_start(struct rig *r);
 /* Fails the test when something is left over; then frees. */
 void rig_free(struct rig *r);
+/* Frees whatever is left over, as a daemon that is out of time. */
+void rig_drop(struct rig *r);
 
 /* Lets ms milliseconds pass. */
 void rig_run(struct rig *r, uint64_t ms);
