@@ -6,7 +6,7 @@ import time
 
 from guest import ping_from
 from harness import case
-from lab import CORE_HOST
+from lab import CORE_HOST, wait_until
 from packets import icmp_echo
 from rawclient import ICRP, P_IP, SCCRP, STOPCCN
 from test_ipsec_latch import SHORT, first_session
@@ -38,6 +38,7 @@ def after_end(t):
     cap.stop()
     assert not cap.tshark("-Y", f"icmp.type == 8 && ip.src == {ip}"), "forwarded upstream"
     assert not c.ip_frames(), "forwarded downstream"
+    wait_until(lambda: t.drops("single-shot-fired") - before == 20, 5)
     assert t.drops("single-shot-fired") - before == 20, t.drops("single-shot-fired") - before
     assert t.guesses() == (1, 1)
     tun.zlb()
@@ -142,6 +143,7 @@ def deaf_peer(t):
     m = t.metrics()
     assert m["ipsec_sas"] == 0 and m["ipsec_disconnect_signals_total"] == 1, m["ipsec_sas"]
     t.wait_counts(0, 0)
-    _, p = t.ipsec_raw()
+    g.ipsec_start()
+    g.ipsec_up()
     first_session(p)
     t.note(f"gone after {after:.1f} s")
