@@ -147,3 +147,20 @@ def deaf_peer(t):
     g.ipsec_up()
     first_session(p)
     t.note(f"gone after {after:.1f} s")
+
+
+@case("ipsec-stop-deaf-peer", ipsec={})
+def stop_deaf_peer(t):
+    """the daemon stops in good order although its peer has gone, and the next one serves it"""
+    g, p = t.ipsec_raw()
+    first_session(p)
+    g.ipsec_kill()
+    t0 = time.monotonic()
+    assert t.daemon.stop() == 0
+    took = time.monotonic() - t0
+    t.new_daemon().start()
+    assert wait_until(lambda: t.metric("ipsec_link_up") == 1, 5)
+    g.ipsec_start()
+    g.ipsec_up()
+    first_session(p)
+    t.note(f"stopped after {took:.1f} s")
