@@ -21,7 +21,7 @@
 #define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
 /* How long charon gets to tell the peers, and how long its last packet needs through a twin. */
 #define TELL_MS   1000
-#define LINGER_MS 100
+#define LINGER_MS 300
 
 uint64_t loop_now_ms(void)
 {

@@ -428,6 +428,40 @@ static void warn_group_keys(struct loader *ld, uint32_t i)
 	}
 }
 
+static bool one_group_key(const struct config *c)
+{
+	const char *key = NULL;
+
+	for (uint32_t i = 0; i < c->n_ipsec_profiles; i++) {
+		const char *k = c->ipsec_profiles[i].group_psk;
+
+		if (k[0] != '\0' && key != NULL && strcmp(k, key) != 0)
+			return false;
+		key = k[0] != '\0' ? k : key;
+	}
+	return true;
+}
+
+/* Charon tries a group's key, when it is anybody's or has our identity, on peers with their own, too. */
+static void warn_group_reach(struct loader *ld, uint32_t i)
+{
+	const struct cfg_ipsec_profile *a = &ld->c->ipsec_profiles[i];
+
+	for (uint32_t j = 0; a->group_psk[0] != '\0' && j < ld->c->n_ipsec_profiles; j++) {
+		const struct cfg_ipsec_profile *b = &ld->c->ipsec_profiles[j];
+
+		if (i == j || b->n_psks == 0 || b->version == CFG_IKE_V1 ||
+		    (!one_group_key(ld->c) && strcmp(a->local_identity, b->local_identity) != 0))
+			continue;
+		doubt(ld, PROFILES, i, "group-pre-shared-key",
+		      "by IKEv2 whoever has the group-pre-shared-key can also claim the identity "
+		      "of "
+		      "a peer with a key of its own in profile \"%s\"",
+		      b->name);
+		return;
+	}
+}
+
 void load_warn_ipsec(struct loader *ld)
 {
 	const struct config *c = ld->c;
@@ -439,6 +473,7 @@ void load_warn_ipsec(struct loader *ld)
 
 		warn_keys(ld, i);
 		warn_group_keys(ld, i);
+		warn_group_reach(ld, i);
 		if (p->replay_window == 0)
 			doubt(ld, PROFILES, i, "replay-window",
 			      "replay-window 0 lets replayed packets in");

@@ -3,6 +3,7 @@
 /* What the files with commands share. Each gives one table; commands.c lists them. */
 #pragma once
 
+#include "base/addr.h"
 #include "cli/cli.h"
 #include "config/config.h"
 
@@ -66,6 +67,9 @@ const char *console_s(uint64_t n);
 
 /* "unused", "in use (tunnel 7)", "fired (ppp-auth-failed, 3 s ago)": an IPsec connection's latch. */
 const char *console_single_shot(char *buf, size_t size, const struct ctl_conn_view *v);
+
+/* "192.0.2.1", or "192.0.2.1:4500" when it has a port: an outer address of an SA. */
+const char *console_outer(char *buf, size_t size, const struct endpoint *e);
 
 /* An IPv4 address in host order; "-" for 0. */
 const char *console_ip(char *buf, size_t size, uint32_t ip);

@@ -57,6 +57,12 @@ static const char *auth_name(enum sslink_auth a)
 	return "an unknown method";
 }
 
+/* An outer address; with the port of UDP encapsulation, where there is one. */
+const char *console_outer(char *buf, size_t size, const struct endpoint *e)
+{
+	return e->port != 0 ? endpoint_str(e, buf, size) : ipaddr_str(&e->addr, buf, size);
+}
+
 static const char *left(char *buf, uint64_t seconds)
 {
 	if (seconds == UINT64_MAX)
@@ -72,21 +78,19 @@ static void print_row(struct cli *cli, const struct ctl_conn_view *v)
 
 	cli_printf(cli, "%-8" PRIu64 " %-13s %-16s %-21s %-11s %7u %-16s %s\n", v->id,
 	           ctl_conn_state_name(v->state), cli_clean(profile, sizeof(profile), v->profile),
-	           endpoint_str(&v->peer, peer, sizeof(peer)), single_shot_word(v), v->tunnels,
+	           console_outer(peer, sizeof(peer), &v->peer), single_shot_word(v), v->tunnels,
 	           console_time(age, v->uptime_s),
 	           v->remote_id[0] ? cli_clean(id, sizeof(id), v->remote_id) : "-");
 }
 
 static void print_address(struct cli *cli, const struct ctl_conn_view *v)
 {
-	char addr[IPADDR_STRLEN];
+	char addr[ENDPOINT_STRLEN];
 
 	cli_printf(cli, "  Transport address\n");
 	cli_printf(cli, "    Application l2tp\n");
-	cli_printf(cli, "    Local address %s port %u\n",
-	           ipaddr_str(&v->local.addr, addr, sizeof(addr)), v->local.port);
-	cli_printf(cli, "    Remote address %s port %u\n",
-	           ipaddr_str(&v->peer.addr, addr, sizeof(addr)), v->peer.port);
+	cli_printf(cli, "    Local address %s\n", console_outer(addr, sizeof(addr), &v->local));
+	cli_printf(cli, "    Remote address %s\n", console_outer(addr, sizeof(addr), &v->peer));
 	cli_printf(cli, "    NAT-T %s, NAT moves %" PRIu64 "\n",
 	           v->encap ? "in use: ESP in UDP" : "not in use", v->nat_moves);
 }
@@ -134,8 +138,8 @@ static void print_sa_path(struct cli *cli, const struct ctl_sa_view *s)
 	if (s->peer_port)
 		snprintf(port, sizeof(port), "%u", s->peer_port);
 	cli_printf(cli, "    Local %s, remote %s, selector port %s\n",
-	           endpoint_str(&s->local, local, sizeof(local)),
-	           endpoint_str(&s->peer, peer, sizeof(peer)), port);
+	           console_outer(local, sizeof(local), &s->local),
+	           console_outer(peer, sizeof(peer), &s->peer), port);
 }
 
 static void print_sa(struct cli *cli, const struct ctl_sa_view *s)
@@ -149,9 +153,10 @@ static void print_sa(struct cli *cli, const struct ctl_sa_view *s)
 	           s->tunnel_mode ? "tunnel" : "transport", s->encap ? ", in UDP" : "",
 	           s->esn ? ", ESN" : "", n->in_use && !s->inbound ? ", in use" : "");
 	print_sa_path(cli, s);
-	cli_printf(cli, "    Age %s, lifetime left %s, rekeying in %s\n",
+	cli_printf(cli, "    Age %s, lifetime left %s, rekeying %s%s\n",
 	           console_time(age, s->age_s), left(hard, s->hard_left_s),
-	           left(soft, s->soft_left_s));
+	           s->soft_left_s == UINT64_MAX ? "" : "in ",
+	           s->soft_left_s == UINT64_MAX ? "is the peer's" : left(soft, s->soft_left_s));
 	if (s->inbound)
 		cli_printf(cli,
 		           "    Replay window %" PRIu32 ", highest sequence number %" PRIu64 "\n",

@@ -30,7 +30,7 @@ static void print_sa(struct cli *cli, const struct ctl_conn_view *v, const struc
 	           " %9s\n",
 	           s->spi, s->inbound ? "in" : "out", v->id,
 	           esp_suite_name(&s->suite, suite, sizeof(suite)),
-	           endpoint_str(&s->peer, peer, sizeof(peer)), s->stats.packets, s->stats.bytes,
+	           console_outer(peer, sizeof(peer), &s->peer), s->stats.packets, s->stats.bytes,
 	           left(hard, sizeof(hard), s->hard_left_s));
 }
 
@@ -117,7 +117,7 @@ static enum cli_step ike_print(struct cli *cli, void *ctx)
 		return CLI_MORE;
 	cli_printf(cli, "%-10" PRIu32 " %-3u %-6s %-21s %-5s %7" PRIu64 " %-9" PRIu64 " %s\n",
 	           v.ike_id, v.ike_version, auth_name(v.auth),
-	           endpoint_str(&v.peer, peer, sizeof(peer)), v.encap ? "yes" : "no", v.ike_rekeys,
+	           console_outer(peer, sizeof(peer), &v.peer), v.encap ? "yes" : "no", v.ike_rekeys,
 	           v.id, v.remote_id[0] ? cli_clean(id, sizeof(id), v.remote_id) : "-");
 	return CLI_MORE;
 }

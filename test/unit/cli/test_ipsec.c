@@ -75,8 +75,8 @@ static void test_interface(void)
 	        "    Authenticated by a pre-shared key\r\n"
 	        "  Transport address\r\n"
 	        "    Application l2tp\r\n"
-	        "    Local address 192.0.2.1 port 4500\r\n"
-	        "    Remote address 198.51.100.7 port 61234\r\n"
+	        "    Local address 192.0.2.1:4500\r\n"
+	        "    Remote address 198.51.100.7:61234\r\n"
 	        "    NAT-T in use: ESP in UDP, NAT moves 6\r\n"
 	        "  Interface status\r\n"
 	        "    Single-shot: in use (tunnel 7)\r\n"
@@ -94,7 +94,7 @@ static void test_interface(void)
 	        "single-shot fired 5\r\n"
 	        "  Outbound spi 0x0000beef, aes256gcm16, transport mode, in UDP, in use\r\n"
 	        "    Local 192.0.2.1:4500, remote 198.51.100.7:61234, selector port 1701\r\n"
-	        "    Age 00:00:10, lifetime left unlimited, rekeying in unlimited\r\n"
+	        "    Age 00:00:10, lifetime left unlimited, rekeying is the peer's\r\n"
 	        "    Last sequence number 11\r\n"
 	        "    Packets 11, octets 1100\r\n";
 

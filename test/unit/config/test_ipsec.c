@@ -371,6 +371,9 @@ static void test_authentication(void)
 	                  "pre-shared-keys = ({ identity = \"x\"; secret = \"2\"; }); });",
 	        "t:2: warning: ipsec transport profile \"a\": by IKEv2 whoever has the "
 	        "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
+	        "t:2: warning: ipsec transport profile \"a\": by IKEv2 whoever has the "
+	        "group-pre-shared-key can also claim the identity of a peer with a key of its own "
+	        "in profile \"b\"\n"
 	        "t:4: ipsec transport profile \"b\": group-pre-shared-key is another than that of "
 	        "profile \"a\", which has the same local identity: give one of them a "
 	        "local-identity of its own\n"
@@ -379,6 +382,9 @@ static void test_authentication(void)
 	        "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
 	        "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
 	        "expect\n"
+	        "t:4: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
+	        "group-pre-shared-key can also claim the identity of a peer with a key of its own "
+	        "in profile \"a\"\n"
 	        "t:5: pre-shared key of \"x\": profile \"a\" has another one for the same "
 	        "identity\n");
 	/* And a key of ourselves would be one of everybody. */
@@ -391,6 +397,31 @@ static void test_authentication(void)
 	         "{ name = \"b\"; local-identity = \"b\"; local-address = \"192.0.2.1\";\n"
 	         "group-pre-shared-key = \"other\"; });",
 	         "t:4: warning: ipsec transport profile \"b\": profile \"a\" has another "
+	         "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
+	         "expect\n");
+}
+
+/* What a group's key opens beside its own connections, and what it does not. */
+static void test_group_keys(void)
+{
+#define TWO(a, b)                                                                                  \
+	HEAD HOST                                                                                  \
+	        "\nipsec-transport-profiles = ({ name = \"a\"; local-address = \"192.0.2.1\"; " a  \
+	        " },\n{ name = \"b\"; local-identity = \"b\"; local-address = \"192.0.2.1\"; " b   \
+	        " });"
+#define GROUP(k) "group-pre-shared-key = \"" k "\";"
+#define OWN      "pre-shared-keys = ({ identity = \"10.0.0.1\"; secret = \"own\"; });"
+	accepted(TWO(GROUP("k"), GROUP("k")), "");
+	accepted(TWO("version = \"1\"; " OWN, GROUP("l")), "");
+	accepted(TWO(OWN, "version = \"1\"; " GROUP("l")),
+	         "t:3: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
+	         "group-pre-shared-key can also claim the identity of a peer with a key of its own "
+	         "in profile \"a\"\n");
+	/* Two keys are told apart by our identity. */
+	accepted(TWO(GROUP("k"), GROUP("l") OWN),
+	         "t:3: warning: ipsec transport profile \"b\": by IKEv2 whoever has the "
+	         "group-pre-shared-key can claim the identity of a peer with a key of its own\n"
+	         "t:3: warning: ipsec transport profile \"b\": profile \"a\" has another "
 	         "group-pre-shared-key: IKEv2 peers of both must name the local-identity that they "
 	         "expect\n");
 }
@@ -534,6 +565,7 @@ void register_ipsec(void)
 	CU_add_test(s, "values of a profile refused", test_profile_values);
 	CU_add_test(s, "rules of a profile", test_profile_rules);
 	CU_add_test(s, "authentication", test_authentication);
+	CU_add_test(s, "group keys", test_group_keys);
 	CU_add_test(s, "files", test_files);
 	CU_add_test(s, "static SAs", test_statics);
 	CU_add_test(s, "static SAs refused", test_static_rules);
