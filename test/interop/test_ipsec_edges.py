@@ -9,6 +9,7 @@ from harness import case
 from lab import CORE_HOST, wait_until
 from packets import icmp_echo
 from rawclient import ICRP, P_IP, SCCRP, STOPCCN
+from test_ipsec import session
 from test_ipsec_latch import SHORT, first_session
 
 
@@ -164,3 +165,9 @@ def stop_deaf_peer(t):
     g.ipsec_up()
     first_session(p)
     t.note(f"stopped after {took:.1f} s")
+
+
+@case("ipsec-null", ipsec={"esp-proposals": ["null-sha256"]})
+def null(t):
+    """RFC 3193 2.1: encryption NULL with authentication, where an operator wants it"""
+    session(t, t.ipsec_dial(esp="null-sha256"), ["hmac(sha256)"])  # NULL has no key to be listed
