@@ -25,6 +25,8 @@ def decrypted(t, variant, **kw):
     g.hang_up()
     assert g.wait_down() and g.ipsec_wait_gone(5), g.ipsec_log()
     cap.stop()
+    g.ipsec_kill()
+    g.l2tp_stop("KILL")
     assert not cap.tshark("-Y", "l2tp"), "L2TP in the clear"
     total = len(cap.tshark("-Y", "esp"))
     inside = cap.tshark(*keys, "-Y", "esp && l2tp", "-T", "fields", "-e", "l2tp.avp.message_type",
