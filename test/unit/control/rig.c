@@ -422,6 +422,21 @@ uint64_t rig_count_dps(const struct rig *r)
 	return r->n_dps;
 }
 
+void rig_drop(struct rig *r)
+{
+	ctl_free(r->ctl);
+	lac_free(r->lac);
+	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
+	CU_ASSERT_EQUAL(r->lac_timers.n, 0);
+	while (r->net_first != NULL) {
+		struct rig_packet *k = r->net_first;
+
+		r->net_first = k->next;
+		free(k);
+	}
+	free(r);
+}
+
 /* Whatever a test did: once everything has run out, nothing may be left. */
 void rig_free(struct rig *r)
 {
@@ -447,6 +462,8 @@ void rig_free(struct rig *r)
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);
 	rig_drop(r);
+<<<<<<< HEAD
+=======
 }
 
 void rig_drop(struct rig *r)
@@ -462,6 +479,7 @@ void rig_drop(struct rig *r)
 		free(k);
 	}
 	free(r);
+>>>>>>> interop
 }
 
 struct lac_tunnel *rig_dial(struct rig *r, const char *host, uint16_t port, uint64_t conn,
