@@ -462,24 +462,6 @@ void rig_free(struct rig *r)
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);
 	rig_drop(r);
-<<<<<<< HEAD
-=======
-}
-
-void rig_drop(struct rig *r)
-{
-	ctl_free(r->ctl);
-	lac_free(r->lac);
-	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
-	CU_ASSERT_EQUAL(r->lac_timers.n, 0);
-	while (r->net_first != NULL) {
-		struct rig_packet *k = r->net_first;
-
-		r->net_first = k->next;
-		free(k);
-	}
-	free(r);
->>>>>>> interop
 }
 
 struct lac_tunnel *rig_dial(struct rig *r, const char *host, uint16_t port, uint64_t conn,
