@@ -124,6 +124,50 @@ static void test_ike_rekey(void)
 	rig_free(r);
 }
 
+/* E4, E5: an IKE_SA that is rekeyed while it is told to end: the new one has to end, too. */
+static void test_rekey_crosses_end(void)
+{
+	struct rig *r = must_rig();
+	uint64_t conn = rig_connect(r, 3, 0, NULL);
+	struct lac_tunnel *t = rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	struct rig_pair p = {0};
+
+	rig_run(r, UP_MS);
+	lac_close(t, r->now_ms);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
+	rig_ike_rekey(r, 3, 4); /* sent before charon had read that */
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 2);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 4);
+	CU_ASSERT_EQUAL(rig_child_up(r, 4, 0, &p), SSLINK_REFUSED);
+	rig_ike_down(r, 4);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
+/* E1, E5: the link is lost with the order to end an IKE_SA, and comes back when that was long ago. */
+static void test_end_without_link(void)
+{
+	struct rig *r = must_rig();
+	uint64_t conn = rig_connect(r, 3, 0, NULL);
+	struct lac_tunnel *t = rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	struct rig_pair p = {0};
+
+	rig_run(r, UP_MS);
+	lac_close(t, r->now_ms);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	ctl_ike_link_down(r->ctl, r->now_ms);
+	rig_run(r, 200000);
+	rig_link_up(r, 1); /* the same charon */
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 2);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &p), SSLINK_REFUSED);
+	rig_ike_down(r, 3);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
 /* E4: an IKEv1 phase-1 renewal adopts the children; the connection moves with them. */
 static void test_migrate(void)
 {
@@ -353,6 +397,8 @@ int main(void)
 	        {"child rekey (E2)", test_child_rekey},
 	        {"rekey while latched (E3, E5)", test_rekey_while_latched},
 	        {"IKE rekey (E4)", test_ike_rekey},
+	        {"rekey crosses the end (E4, E5)", test_rekey_crosses_end},
+	        {"an end without a link (E1, E5)", test_end_without_link},
 	        {"children adopted (E4)", test_migrate},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
 	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
