@@ -142,8 +142,8 @@ void ctl_free(struct ctl *c)
 		pool_fini(&c->pools[i]);
 	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
 		free(c->host_sessions[i]);
-	ipsec_fini(c);
 	conns_fini(&c->conns);
+	ipsec_fini(c);
 	free(c->tunnel_ids);
 	free(c->session_ids);
 	free(c->pools);

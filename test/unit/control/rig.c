@@ -423,6 +423,21 @@ uint64_t rig_count_dps(const struct rig *r)
 }
 
 /* Whatever a test did: once everything has run out, nothing may be left. */
+void rig_abandon(struct rig *r)
+{
+	ctl_free(r->ctl);
+	lac_free(r->lac);
+	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
+	CU_ASSERT_EQUAL(r->lac_timers.n, 0);
+	while (r->net_first != NULL) {
+		struct rig_packet *k = r->net_first;
+
+		r->net_first = k->next;
+		free(k);
+	}
+	free(r);
+}
+
 void rig_free(struct rig *r)
 {
 	struct ctl_stats st;
@@ -446,17 +461,7 @@ void rig_free(struct rig *r)
 	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);
-	ctl_free(r->ctl);
-	lac_free(r->lac);
-	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
-	CU_ASSERT_EQUAL(r->lac_timers.n, 0);
-	while (r->net_first != NULL) {
-		struct rig_packet *k = r->net_first;
-
-		r->net_first = k->next;
-		free(k);
-	}
-	free(r);
+	rig_abandon(r);
 }
 
 struct lac_tunnel *rig_dial(struct rig *r, const char *host, uint16_t port, uint64_t conn,

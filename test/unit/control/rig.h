@@ -123,6 +123,7 @@ struct rig *rig_new(void);
 void rig_start(struct rig *r);
 /* Fails the test when something is left over; then frees. */
 void rig_free(struct rig *r);
+void rig_abandon(struct rig *r); /* without waiting for anything, nor a look at what is left */
 
 /* Lets ms milliseconds pass. */
 void rig_run(struct rig *r, uint64_t ms);
