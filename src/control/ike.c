@@ -42,7 +42,7 @@ static void end_due(struct timer *t, void *arg, uint64_t now_ms)
 
 static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 {
-	struct ike *e = calloc(1, sizeof(*e));
+	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? calloc(1, sizeof(*e)) : NULL;
 
 	if (e == NULL)
 		return NULL;

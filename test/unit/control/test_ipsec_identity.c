@@ -266,6 +266,25 @@ static void test_two_of_one_ike(void)
 	}
 }
 
+/* E5: .. of which the adopted one has no tunnel, and is the last to lose its SAs. */
+static void test_adopted_goes_last(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t old = rig_connect(r, 1, 1701, &a), own = rig_connect(r, 2, 1701, &b);
+
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	rig_ike_down(r, 1);
+	rig_dial(r, "ss-ipsec", 1701, own, 1, "wrong");
+	rig_run(r, 5000);
+	CU_ASSERT_EQUAL(must_fired(r, own), SS_PPP_AUTH_FAILED);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 0);
+	rig_child_down(r, &a);
+	CU_ASSERT_PTR_NULL(ctl_conn(r->ctl, old));
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	rig_free(r);
+}
+
 /* E5: all SAs deleted, the IKE_SA lives: the tunnel ends, and with it the connection's one try. */
 static void test_no_sa(void)
 {
@@ -402,6 +421,7 @@ int main(void)
 	        {"children adopted (E4)", test_migrate},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
 	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
+	        {"the adopted one goes last (E5)", test_adopted_goes_last},
 	        {"no SA left (E5, E17)", test_no_sa},
 	        {"behind one NAT (E7)", test_same_nat},
 	        {"NAT moves (E8)", test_nat_move},
