@@ -288,8 +288,11 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		note_restart(c, k);
 		return refuse(c, path, msg, res, "single-shot tunnel already fired");
 	}
+	k->tunnels++; /* from here on: making room may take this connection's last record (T13b, T28) */
 	tn = tunnel_new(c, path, k);
 	if (tn == NULL) {
+		if (--k->tunnels == 0 && k->records == 0 && k->used_by_tunnel)
+			ctl_conn_disconnect(c, k);
 		fill_result(res, STOPCCN_GENERAL_ERROR, ERR_NO_RESOURCES,
 		            L2TP_R_TUNNEL_NO_RESOURCES, "no resources");
 		return refuse(c, path, msg, res, "no resources");
@@ -297,7 +300,6 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	tn->profile = profile;
 	tn->host = host;
 	tn->single_shot = h->single_shot_tunnel;
-	k->tunnels++;
 	LIST_INSERT_HEAD(&k->live, tn, conn_link);
 	conn_use(k, tn->single_shot);
 	c->st.tunnels.total++;
