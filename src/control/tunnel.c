@@ -254,6 +254,28 @@ static void note_restart(struct ctl *c, const struct conn *k)
 	        k->id, tn->id, skipped);
 }
 
+/*
+ * E14: a request that failed before its host was known. When whoever asks can only have meant a host that
+ * is single-shot over IPsec, the connection has had its try. One that is used already has its tunnel: a
+ * second SCCRQ, bad or not, is only refused (T20).
+ */
+static void fire_unknown(struct ctl *c, const struct l2tp_path *path, struct conn *k)
+{
+	const struct cfg_dest_profile *p = dest_profile_of(c, &path->remote.addr);
+	const struct cfg_host *h = p != NULL && p->n_hosts == 1 ? &p->hosts[0] : NULL;
+	char a[ENDPOINT_STRLEN];
+
+	for (uint32_t i = 0; p != NULL && i < p->n_hosts; i++)
+		if (p->hosts[i].is_default)
+			h = &p->hosts[i];
+	if (h == NULL || !h->single_shot_tunnel || !h->enable_ipsec_transport || k->used_by_tunnel ||
+	    !ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
+		return;
+	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=0 reason=%s", k->id,
+	           endpoint_str(&path->remote, a, sizeof(a)), ss_reason_name(SS_TUNNEL_FAILED));
+	ctl_conn_disconnect(c, k);
+}
+
 enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
                                  const struct l2tp_msg *msg, struct l2tp_tunnel_conf *conf,
                                  struct l2tp_result *res, void **user)
@@ -274,6 +296,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	}
 	if (!dest_match(c, path, &msg->host_name, &profile, &host)) {
 		c->st.sccrq_no_profile++;
+		fire_unknown(c, path, k);
 		return refuse(c, path, msg, res, "no destination profile or remote host");
 	}
 	h = &c->conf->dest_profiles[profile].hosts[host];
@@ -311,15 +334,11 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	return L2TP_ACCEPT;
 }
 
-/*
- * The engine refused an SCCRQ before a profile was chosen (E14): when the address alone leads to a
- * profile whose only host is single-shot over IPsec, the connection has had its try.
- */
+/* The engine refused an SCCRQ before a profile was chosen (E14). */
 void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_msg *msg,
                      const struct l2tp_result *res)
 {
 	struct ctl *c = ctx;
-	const struct cfg_dest_profile *p = dest_profile_of(c, &path->remote.addr);
 	struct conn *k = ctl_conn_find(c, path->conn);
 	char a[ENDPOINT_STRLEN];
 	uint64_t skipped;
@@ -330,17 +349,10 @@ void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_
 		log_notice(c->log, "event=tunnel-rejected peer=%s reason=\"%s\" suppressed=%lu",
 		           endpoint_str(&path->remote, a, sizeof(a)), l2tp_reason_name(res->reason),
 		           skipped);
-	if (k != NULL)
-		ipsec_answered(k, c->now_ms);
-	/* One that is used already has its tunnel; a second SCCRQ, bad or not, is only refused (T20). */
-	if (p == NULL || k == NULL || k->used_by_tunnel || p->n_hosts != 1 ||
-	    !p->hosts[0].single_shot_tunnel || !p->hosts[0].enable_ipsec_transport)
+	if (k == NULL)
 		return;
-	if (!ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
-		return;
-	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=0 reason=%s", k->id,
-	           endpoint_str(&path->remote, a, sizeof(a)), ss_reason_name(SS_TUNNEL_FAILED));
-	ctl_conn_disconnect(c, k);
+	ipsec_answered(k, c->now_ms);
+	fire_unknown(c, path, k);
 }
 
 void tunnel_up(void *ctx, struct l2tp_tunnel *t)
