@@ -33,12 +33,16 @@ static void end_due(struct timer *t, void *arg, uint64_t now_ms)
 
 	(void)t;
 	c->now_ms = now_ms;
-	ike_on_down(c, e->id);
+	/* Without a link nobody knows what became of the order: it is given again, and E1 not forgotten. */
+	if (c->ipsec->link != LINK_UP)
+		e->terminate = true;
+	else
+		ike_on_down(c, e->id);
 }
 
 static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 {
-	struct ike *e = calloc(1, sizeof(*e));
+	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? calloc(1, sizeof(*e)) : NULL;
 
 	if (e == NULL)
 		return NULL;
@@ -270,6 +274,9 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		LIST_INSERT_HEAD(&c->ipsec->ikes[new_id % IKE_BUCKETS], old, link);
 		LIST_FOREACH (k, &old->conns, ike_link)
 			ike_describe(old, k);
+		/* The order to terminate it has crossed this news, and found the old one only. */
+		if (old->end.queued || old->terminate)
+			ike_terminate(old);
 		return;
 	}
 	e->up |= old->up;
