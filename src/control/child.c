@@ -131,6 +131,10 @@ void child_check(struct ctl *c, struct child *ch)
 	/* Its IKE_SA may have another child (E5); without one there is nobody to tell of the end. */
 	if (k->ike == NULL && !k->is_static)
 		ctl_conn_closed(c, k->id, c->now_ms);
+	else if (k->ike != NULL && k->ike->conn != k)
+		conn_end(
+		        c,
+		        k); /* new ones would be another connection's; that one may wait for it (E5) */
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */

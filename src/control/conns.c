@@ -248,6 +248,8 @@ void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
 	while ((tn = LIST_FIRST(&k->live)) != NULL)
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
 	conn_strip(c, k, false);
+	if (k->ike != NULL && k->ike->conn == k)
+		k->ike->retired = true; /* its authentication has had its connection (E1) */
 	ike_detach(k);
 	if (k->n_leaving == 0)
 		ctl_conn_release(c, k);

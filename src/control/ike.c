@@ -33,12 +33,16 @@ static void end_due(struct timer *t, void *arg, uint64_t now_ms)
 
 	(void)t;
 	c->now_ms = now_ms;
-	ike_on_down(c, e->id);
+	/* Without a link nobody knows what became of the order: it is given again, and E1 not forgotten. */
+	if (c->ipsec->link != LINK_UP)
+		e->terminate = true;
+	else
+		ike_on_down(c, e->id);
 }
 
 static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 {
-	struct ike *e = calloc(1, sizeof(*e));
+	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? calloc(1, sizeof(*e)) : NULL;
 
 	if (e == NULL)
 		return NULL;
@@ -270,6 +274,9 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		LIST_INSERT_HEAD(&c->ipsec->ikes[new_id % IKE_BUCKETS], old, link);
 		LIST_FOREACH (k, &old->conns, ike_link)
 			ike_describe(old, k);
+		/* The order to terminate it has crossed this news, and found the old one only. */
+		if (old->end.queued || old->terminate)
+			ike_terminate(old);
 		return;
 	}
 	e->up |= old->up;
@@ -305,6 +312,12 @@ static void adopt(struct ike *e, struct conn *k)
 		conn_strip(c, k, true);
 		return;
 	}
+	/*
+	 * A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. It counts for one
+	 * connection: not when it has had one, and for one of several.
+	 */
+	k->renewed = e->version == 1 && e->conn == NULL && !e->retired && !e->terminate &&
+	             !e->end.queued;
 	if (e->conn == NULL)
 		change_worker(e, k->worker);
 	ike_attach(e, k, e->conn == NULL);
@@ -312,8 +325,6 @@ static void adopt(struct ike *e, struct conn *k)
 	k->orphan = false;
 	if (old != NULL)
 		old->retired = true;
-	/* A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. */
-	k->renewed = e->version == 1;
 	c->ipsec->st.migrations++;
 	k->ike_rekeys++;
 	log_info(c->log, "event=ipsec-migrated conn=%lu old=%u ike=%u", k->id,
@@ -325,8 +336,7 @@ void ipsec_began_anew(struct ctl *c, const struct conn *k)
 	c->ipsec->st.ike_auths++;
 	log_notice(c->log,
 	           "event=ipsec-anew conn=%lu ike=%u text=\"the client has authenticated anew and "
-	           "asks "
-	           "for a tunnel: what it had ends\"",
+	           "asks for a tunnel: what it had ends\"",
 	           k->id, k->ike_id);
 }
 

@@ -8,6 +8,7 @@
 
 #define CHILDREN_MAX   64 /* a connection, and SPIs given out but not yet used a IKE_SA */
 #define CHILD_SAS_MAX  8 /* a child and direction */
+#define IKE_MAX        (2 * CONN_SLOTS) /* whatever charon says */
 #define LARVAL_MS      165000 /* an SPI without an SA: as long as charon lets the kernel keep one */
 #define USE_MS         2000 /* a new outbound SA is used by then whatever its pair has seen */
 #define TERMINATED_MS  60000 /* a terminated IKE_SA is gone by then, told or not */
@@ -128,7 +129,7 @@ void ipsec_refuse(struct ctl *c, const struct sslink_msg *m, const struct sslink
 
 /* ike.c */
 struct ike *ike_find(const struct ctl *c, uint32_t id);
-/* Finds or makes; learns what is told. NULL: no memory. */
+/* Finds or makes; learns what is told. NULL: no memory, or too many. */
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info);
 void ike_free(struct ike *e);
 /* Frees one of which nothing is left and that never was up: it may have been given up in silence. */

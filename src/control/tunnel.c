@@ -277,19 +277,21 @@ static bool begin_anew(struct ctl *c, struct conn *k)
 }
 
 /*
- * E14: it failed before a host was found, but the address alone leads to a profile whose only host is
- * single-shot over IPsec: the connection has had its try. One that is used already has its tunnel; a
+ * E14: a request that failed before its host was known. When whoever asks can only have meant a host that
+ * is single-shot over IPsec, the connection has had its try. One that is used already has its tunnel: a
  * second SCCRQ, bad or not, is only refused (T20).
  */
-static void fire_without_host(struct ctl *c, struct conn *k, const struct l2tp_path *path)
+static void fire_unknown(struct ctl *c, const struct l2tp_path *path, struct conn *k)
 {
 	const struct cfg_dest_profile *p = dest_profile_of(c, &path->remote.addr);
+	const struct cfg_host *h = p != NULL && p->n_hosts == 1 ? &p->hosts[0] : NULL;
 	char a[ENDPOINT_STRLEN];
 
-	if (p == NULL || k == NULL || k->used_by_tunnel || p->n_hosts != 1 ||
-	    !p->hosts[0].single_shot_tunnel || !p->hosts[0].enable_ipsec_transport)
-		return;
-	if (!ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
+	for (uint32_t i = 0; p != NULL && i < p->n_hosts; i++)
+		if (p->hosts[i].is_default)
+			h = &p->hosts[i];
+	if (h == NULL || !h->single_shot_tunnel || !h->enable_ipsec_transport ||
+	    k->used_by_tunnel || !ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
 		return;
 	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=0 reason=%s", k->id,
 	           endpoint_str(&path->remote, a, sizeof(a)), ss_reason_name(SS_TUNNEL_FAILED));
@@ -316,7 +318,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	}
 	if (!dest_match(c, path, &msg->host_name, &profile, &host)) {
 		c->st.sccrq_no_profile++;
-		fire_without_host(c, k, path);
+		fire_unknown(c, path, k);
 		return refuse(c, path, msg, res, "no destination profile or remote host");
 	}
 	h = &c->conf->dest_profiles[profile].hosts[host];
@@ -333,8 +335,11 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		note_restart(c, k);
 		return refuse(c, path, msg, res, "single-shot tunnel already fired");
 	}
+	k->tunnels++; /* from here on: making room may take this connection's last record (T13b, T28) */
 	tn = tunnel_new(c, path, k);
 	if (tn == NULL) {
+		if (--k->tunnels == 0 && k->records == 0 && k->used_by_tunnel)
+			ctl_conn_disconnect(c, k);
 		fill_result(res, STOPCCN_GENERAL_ERROR, ERR_NO_RESOURCES,
 		            L2TP_R_TUNNEL_NO_RESOURCES, "no resources");
 		return refuse(c, path, msg, res, "no resources");
@@ -342,7 +347,6 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	tn->profile = profile;
 	tn->host = host;
 	tn->single_shot = h->single_shot_tunnel;
-	k->tunnels++;
 	LIST_INSERT_HEAD(&k->live, tn, conn_link);
 	conn_use(k, tn->single_shot);
 	c->st.tunnels.total++;
@@ -354,7 +358,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	return L2TP_ACCEPT;
 }
 
-/* The engine refused an SCCRQ before a profile was chosen. */
+/* The engine refused an SCCRQ before a profile was chosen (E14). */
 void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_msg *msg,
                      const struct l2tp_result *res)
 {
@@ -369,9 +373,10 @@ void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_
 		log_notice(c->log, "event=tunnel-rejected peer=%s reason=\"%s\" suppressed=%lu",
 		           endpoint_str(&path->remote, a, sizeof(a)), l2tp_reason_name(res->reason),
 		           skipped);
-	if (k != NULL)
-		ipsec_answered(k, c->now_ms);
-	fire_without_host(c, k, path);
+	if (k == NULL)
+		return;
+	ipsec_answered(k, c->now_ms);
+	fire_unknown(c, path, k);
 }
 
 void tunnel_up(void *ctx, struct l2tp_tunnel *t)

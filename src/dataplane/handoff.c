@@ -33,16 +33,6 @@ void dp_handoff_flush(struct worker *w)
 		handoff_send(w, (uint16_t)__builtin_ctzll(w->handoff_filled));
 }
 
-/*
- * A packet that came out of a session carries no right to go on when the session has ended in the
- * meantime: the ring must not outlive the order to stop.
- */
-static bool still_live(const struct dp *dp, const struct pkt_meta *meta)
-{
-	return meta->in_session == 0 ||
-	       __atomic_load_n(&dp->gen[meta->in_session], __ATOMIC_ACQUIRE) == meta->in_gen;
-}
-
 static uint32_t take_from(struct worker *w, struct rte_ring *r)
 {
 	struct rte_mbuf *v[VEC_MAX], *down[VEC_MAX];
@@ -54,7 +44,7 @@ static uint32_t take_from(struct worker *w, struct rte_ring *r)
 
 		if (meta->resume == RESUME_CLASSIFY)
 			v[n_in++] = v[i];
-		else if (unlikely(!still_live(w->dp, meta)))
+		else if (unlikely(!dp_still_live(w->dp, meta)))
 			dp_drop(w, v[i], DP_DROP_SESS_GONE);
 		else if (unlikely(dp_latched(w->dp, meta)))
 			dp_drop(w, v[i], DP_DROP_SS_FIRED);

@@ -99,7 +99,9 @@ void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac
 	}
 	for (uint16_t i = 0; i < h->n; i++) {
 		/* What control sent after the latch may have left by another way. */
-		if (dp_latched(w->dp, pkt_meta(h->pkt[i])))
+		if (!dp_still_live(w->dp, pkt_meta(h->pkt[i])))
+			dp_drop(w, h->pkt[i], DP_DROP_SESS_GONE);
+		else if (dp_latched(w->dp, pkt_meta(h->pkt[i])))
 			dp_drop(w, h->pkt[i], DP_DROP_SS_FIRED);
 		else if (dp_l2_write(w, h->pkt[i], ifidx, mac))
 			dp_tx(w, &h->pkt[i], 1);

@@ -520,6 +520,16 @@ static inline bool dp_latched(const struct dp *dp, const struct pkt_meta *meta)
 	       (meta->out_child != 0 && child_fired(&dp->child[meta->out_child]));
 }
 
+/*
+ * A packet that came out of a session carries no right to go on when the session has ended in the
+ * meantime: no ring and no wait for a next hop must outlive the order to stop. Any thread.
+ */
+static inline bool dp_still_live(const struct dp *dp, const struct pkt_meta *meta)
+{
+	return meta->in_session == 0 ||
+	       __atomic_load_n(&dp->gen[meta->in_session], __ATOMIC_ACQUIRE) == meta->in_gen;
+}
+
 static inline uint8_t dp_owner(const struct dp *dp, uint16_t session_id)
 {
 	return __atomic_load_n(&dp->owner[session_id], __ATOMIC_RELAXED);

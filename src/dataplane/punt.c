@@ -135,7 +135,9 @@ static void deliver(struct dp *dp, enum dp_punt_class class, void *item, dp_punt
 		p.src = (struct endpoint){.addr = ipaddr_v4(meta->src), .port = meta->sport};
 		p.dst = (struct endpoint){.addr = ipaddr_v4(meta->dst), .port = meta->dport};
 	}
-	fn(ctx, &p);
+	/* A subscriber's packet to ourselves is forwarded, too: not after control has ended its session. */
+	if (class != DP_PUNT_SUBSCRIBER || (dp_still_live(dp, meta) && !dp_latched(dp, meta)))
+		fn(ctx, &p);
 	rte_pktmbuf_free(m);
 }
 

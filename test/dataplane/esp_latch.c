@@ -244,6 +244,52 @@ static void test_held_for_hop(void)
 	rig_close();
 }
 
+/*
+ * The same, when the session has been deleted and its child's index is somebody else's before the worker
+ * that holds the packet has heard of either.
+ */
+static void test_held_of_gone(void)
+{
+	const uint8_t mac[6] = {0x02, 0xaa, 0, 0, 0, 0x10};
+	struct peer p;
+	struct pair q;
+
+	start(&p, &q);
+	peer_put_data(&p, &q, CORE_HOST);
+	rig_turn();
+	CU_ASSERT_EQUAL(dp_neigh_set(rig()->dp, IF_CORE, CORE_HOST, mac), 0);
+	CU_ASSERT_EQUAL(dp_session_del(rig()->dp, SID, GEN, NULL), 0);
+	send_cdn(&p);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_SESS_GONE), 1);
+	CU_ASSERT_EQUAL(rig()->n_frames, 1); /* the CDN */
+	pair_free(&q);
+	rig_close();
+}
+
+/* On its way to ourselves, in the ring to control: the tun must not get it after the CDN. */
+static void test_in_punt_ring(void)
+{
+	for (int latch = 0; latch < 2; latch++) {
+		struct peer p;
+		struct pair q;
+
+		start(&p, &q);
+		peer_put_data(&p, &q, CORE_US);
+		rig_poll();
+		if (latch)
+			dp_child_latch(rig()->dp, p.child);
+		else
+			CU_ASSERT_EQUAL(dp_session_del(rig()->dp, SID, GEN, NULL), 0);
+		send_cdn(&p);
+		rig_turn();
+		CU_ASSERT_EQUAL(rig()->n_punts, 0);
+		CU_ASSERT_EQUAL(rig()->n_frames, 1);
+		pair_free(&q);
+		rig_close();
+	}
+}
+
 /* Waiting for its SA. */
 static void test_held_for_sa(void)
 {
@@ -273,6 +319,8 @@ static CU_TestInfo tests[] = {
         {"in a burst", test_burst},
         {"between workers", test_in_ring},
         {"while the next hop is unknown", test_held_for_hop},
+        {"while the next hop is unknown, gone", test_held_of_gone},
+        {"between worker and control", test_in_punt_ring},
         {"while the SA is not there", test_held_for_sa},
         CU_TEST_INFO_NULL,
 };

@@ -123,7 +123,7 @@ struct rig *rig_new(void);
 void rig_start(struct rig *r);
 /* Fails the test when something is left over; then frees. */
 void rig_free(struct rig *r);
-/* Frees whatever is left over, as a daemon that is out of time. */
+/* The same without a word to anybody and without those checks: what is up is freed as it is. */
 void rig_drop(struct rig *r);
 
 /* Lets ms milliseconds pass. */

@@ -124,6 +124,50 @@ static void test_ike_rekey(void)
 	rig_free(r);
 }
 
+/* E4, E5: an IKE_SA that is rekeyed while it is told to end: the new one has to end, too. */
+static void test_rekey_crosses_end(void)
+{
+	struct rig *r = must_rig();
+	uint64_t conn = rig_connect(r, 3, 0, NULL);
+	struct lac_tunnel *t = rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	struct rig_pair p = {0};
+
+	rig_run(r, UP_MS);
+	lac_close(t, r->now_ms);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
+	rig_ike_rekey(r, 3, 4); /* sent before charon had read that */
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 2);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 4);
+	CU_ASSERT_EQUAL(rig_child_up(r, 4, 0, &p), SSLINK_REFUSED);
+	rig_ike_down(r, 4);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
+/* E1, E5: the link is lost with the order to end an IKE_SA, and comes back when that was long ago. */
+static void test_end_without_link(void)
+{
+	struct rig *r = must_rig();
+	uint64_t conn = rig_connect(r, 3, 0, NULL);
+	struct lac_tunnel *t = rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	struct rig_pair p = {0};
+
+	rig_run(r, UP_MS);
+	lac_close(t, r->now_ms);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	ctl_ike_link_down(r->ctl, r->now_ms);
+	rig_run(r, 200000);
+	rig_link_up(r, 1); /* the same charon */
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 2);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &p), SSLINK_REFUSED);
+	rig_ike_down(r, 3);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
 /* E4: an IKEv1 phase-1 renewal adopts the children; the connection moves with them. */
 static void test_migrate(void)
 {
@@ -213,6 +257,29 @@ static void test_anew_once(void)
 	rig_free(r);
 }
 
+/* .. and none for an authentication that has a connection of its own already. */
+static void test_not_anew_beside(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	struct sslink_msg m = {.type = SSLINK_IKE_UP, .ike_up = rig_ike(2)};
+	uint64_t old = rig_connect(r, 1, 1701, &a), own = rig_connect(r, 2, 1701, &b);
+
+	m.ike_up.version = 1;
+	rig_tell(r, &m);
+	rig_dial(r, "ss-ipsec", 1701, old, 1, "pass1");
+	rig_dial(r, "ss-ipsec", 1701, own, 1, "pass1");
+	rig_run(r, UP_MS);
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	rig_ike_down(r, 1);
+	rig_dial(r, "ss-ipsec", 1701, old, 1, "pass1");
+	rig_dial(r, "ss-ipsec", 1701, own, 1, "pass1");
+	rig_run(r, 3000);
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 2);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 2);
+	rig_free(r);
+}
+
 /* E4: adopted children of a fired connection lose their SAs; the new IKE_SA begins unused. */
 static void test_migrate_fired(void)
 {
@@ -283,6 +350,25 @@ static void test_two_of_one_ike(void)
 		CU_ASSERT_EQUAL(r->n_sas, 0);
 		rig_free(r);
 	}
+}
+
+/* E5: .. of which the adopted one has no tunnel, and is the last to lose its SAs. */
+static void test_adopted_goes_last(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t old = rig_connect(r, 1, 1701, &a), own = rig_connect(r, 2, 1701, &b);
+
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	rig_ike_down(r, 1);
+	rig_dial(r, "ss-ipsec", 1701, own, 1, "wrong");
+	rig_run(r, 5000);
+	CU_ASSERT_EQUAL(must_fired(r, own), SS_PPP_AUTH_FAILED);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 0);
+	rig_child_down(r, &a);
+	CU_ASSERT_PTR_NULL(ctl_conn(r->ctl, old));
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	rig_free(r);
 }
 
 /* E5: all SAs deleted, the IKE_SA lives: the tunnel ends, and with it the connection's one try. */
@@ -416,11 +502,15 @@ int main(void)
 	        {"child rekey (E2)", test_child_rekey},
 	        {"rekey while latched (E3, E5)", test_rekey_while_latched},
 	        {"IKE rekey (E4)", test_ike_rekey},
+	        {"rekey crosses the end (E4, E5)", test_rekey_crosses_end},
+	        {"an end without a link (E1, E5)", test_end_without_link},
 	        {"children adopted (E4)", test_migrate},
 	        {"a client begins anew (E6)", test_begins_anew},
 	        {"anew once (E6)", test_anew_once},
+	        {"not anew beside (E6)", test_not_anew_beside},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
 	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
+	        {"the adopted one goes last (E5)", test_adopted_goes_last},
 	        {"no SA left (E5, E17)", test_no_sa},
 	        {"behind one NAT (E7)", test_same_nat},
 	        {"NAT moves (E8)", test_nat_move},

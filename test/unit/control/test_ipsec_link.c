@@ -294,6 +294,30 @@ static void test_childless(void)
 	rig_free(r);
 }
 
+/* A charon that is not itself any more: what it makes up is bounded; E1 holds for what it flushes. */
+static void test_bounds(void)
+{
+	struct rig *r = must_rig();
+	struct sslink_msg flush = {.type = SSLINK_FLUSH_SAS}, up = {.type = SSLINK_IKE_UP};
+	struct rig_pair p = {0};
+	uint32_t n = 0;
+
+	rig_connect(r, 1, 0, NULL);
+	CU_ASSERT_EQUAL(rig_ask(r, &flush), SSLINK_OK);
+	CU_ASSERT_EQUAL(r->n_sas, 0);
+	CU_ASSERT_EQUAL(rig_child_up(r, 1, 0, &p), SSLINK_REFUSED);
+	for (uint32_t id = 2; id < 400000; id++) {
+		up.ike_up = rig_ike(id);
+		ctl_ike_rx(r->ctl, &up, r->now_ms);
+		n = rig_ipsec_stats(r).ike_now;
+	}
+	CU_ASSERT_TRUE(n >= 131072 && n < 300000);
+	CU_ASSERT_EQUAL(rig_child_up(r, 500000, 0, &p), SSLINK_NO_RESOURCES);
+	rig_link_up(r, 99);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -306,6 +330,7 @@ int main(void)
 	        {"stuck", test_stuck},
 	        {"childless (E1)", test_childless},
 	        {"freed as it is", test_freed_as_it_is},
+	        {"bounds (E1)", test_bounds},
 	        CU_TEST_INFO_NULL,
 	};
 

@@ -360,6 +360,33 @@ static void test_static(void)
 	rig_free(r);
 }
 
+/* The end of the daemon while connections, orders and children that leave are still there. */
+static void test_abrupt_end(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {.ike = 1, .spi_out = 4711};
+	uint64_t conn = rig_connect(r, 1, 0, &a);
+	struct sslink_msg m;
+
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	rig_connect(r, 2, 0, NULL);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 2, &b.spi_in), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &b.spi_in), SSLINK_OK);
+	r->hold_tickets = true;
+	m = rig_add_msg(&b, true);
+	CU_ASSERT_EQUAL(rig_ask(r, &m), RIG_NONE);
+	CU_ASSERT_EQUAL(rig_del_sa(r, a.spi_out, false), RIG_NONE);
+	rig_connect(r, 3, 0, &a);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &b.spi_in), SSLINK_OK);
+	r->fifo_full = true;
+	m = rig_add_msg(&b, true);
+	CU_ASSERT_EQUAL(rig_ask(r, &m), RIG_NONE);
+	rig_ike_down(r, 2);
+	rig_drop(r);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -371,6 +398,7 @@ int main(void)
 	        {"hard lifetime without charon (E31)", test_hard_without_charon},
 	        {"clear", test_clear},
 	        {"static SAs", test_static},
+	        {"an end in the midst", test_abrupt_end},
 	        CU_TEST_INFO_NULL,
 	};
 

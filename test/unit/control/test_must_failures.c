@@ -168,19 +168,35 @@ static void test_unknown_profile(void)
 	CU_ASSERT_EQUAL(must_fired(r, conn), SS_NONE);
 	rig_free(r);
 
-	for (int i = 0; i < 2; i++) {
-		const char *host = i == 0 ? NULL : "nobody";
+	r = rig_new();
+	r->profile.hosts = &r->hosts[3]; /* ss-ipsec alone */
+	r->profile.n_hosts = 1;
+	rig_start(r);
+	conn = ctl_conn_open(r->ctl);
+	must_sccrq(r, 0, NULL, 77); /* plain UDP has nothing to latch */
+	CU_ASSERT_EQUAL(r->n_disconnected, 0);
+	must_sccrq(r, conn, NULL, 77);
+	must_be_latched(r, conn, SS_TUNNEL_FAILED);
 
-		r = rig_new();
-		r->profile.hosts = &r->hosts[3]; /* ss-ipsec alone */
-		r->profile.n_hosts = 1;
-		rig_start(r);
-		conn = ctl_conn_open(r->ctl);
-		must_sccrq(r, 0, host, 77); /* plain UDP has nothing to latch */
-		CU_ASSERT_EQUAL(r->n_disconnected, 0);
-		must_sccrq(r, conn, host, 77);
-		must_be_latched(r, conn, SS_TUNNEL_FAILED);
-	}
+	/* a Host Name that the only host does not have */
+	r = rig_new();
+	r->profile.hosts = &r->hosts[3];
+	r->profile.n_hosts = 1;
+	rig_start(r);
+	conn = ctl_conn_open(r->ctl);
+	must_sccrq(r, 0, "nobody", 77);
+	CU_ASSERT_EQUAL(r->n_disconnected, 0);
+	must_sccrq(r, conn, "nobody", 77);
+	CU_ASSERT_EQUAL(must_stats(r).sccrq_no_profile, 2);
+	must_be_latched(r, conn, SS_TUNNEL_FAILED);
+
+	/* the default host is whom everybody means who is not named */
+	r = rig_new();
+	r->hosts[3].is_default = true;
+	rig_start(r);
+	conn = ctl_conn_open(r->ctl);
+	must_sccrq(r, conn, NULL, 77);
+	must_be_latched(r, conn, SS_TUNNEL_FAILED);
 }
 
 /* A tunnel, a call, and an ICCN with a password that the LAC has taken from the client. */

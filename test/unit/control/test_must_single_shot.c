@@ -9,13 +9,30 @@
 #include <string.h>
 #include <unistd.h>
 
+/* So many tunnels, each of which leaves a record. */
+static void fill(struct rig *r, uint32_t n, uint64_t many)
+{
+	struct lac_tunnel *t[1024];
+
+	for (uint32_t made = 0, batch; made < n; made += batch) {
+		batch = n - made < 1024 ? n - made : 1024;
+		for (uint32_t i = 0; i < batch; i++)
+			t[i] = rig_dial(r, "std", (uint16_t)(1024 + (made + i) % 60000),
+			                made + i < 60000 ? 0 : many, 0, "");
+		rig_run(r, 100);
+		for (uint32_t i = 0; i < batch; i++)
+			if (t[i] != NULL)
+				lac_close(t[i], r->now_ms);
+		rig_run(r, 1000);
+	}
+}
+
 /* T28: the table is full of records; the oldest, the single-shot one, gives way, its latch stays. */
 static void test_reclaim(void)
 {
 	struct rig *r = rig_new();
-	struct lac_tunnel *t[1024];
 	struct ctl_tunnel_view v;
-	uint32_t cursor = 0, made = 0;
+	uint32_t cursor = 0;
 	uint64_t conn, other, refused, many;
 	bool there = false;
 
@@ -26,16 +43,7 @@ static void test_reclaim(void)
 	rig_dial(r, "ss-ipsec", 1701, conn, 1, "wrong");
 	rig_run(r, 20000);
 	CU_ASSERT_EQUAL(must_fired(r, conn), SS_PPP_AUTH_FAILED);
-	while (made < 65536) {
-		for (uint32_t i = 0; i < 1024; i++, made++)
-			t[i] = rig_dial(r, "std", (uint16_t)(1024 + made % 60000),
-			                made < 60000 ? 0 : many, 0, "");
-		rig_run(r, 100);
-		for (uint32_t i = 0; i < 1024; i++)
-			if (t[i] != NULL)
-				lac_close(t[i], r->now_ms);
-		rig_run(r, 1000);
-	}
+	fill(r, 65536, many);
 	CU_ASSERT_TRUE(must_stats(r).records_reclaimed > 0);
 	while (ctl_tunnel_next(r->ctl, &cursor, r->now_ms, &v))
 		there = there || v.conn == conn;
@@ -49,6 +57,31 @@ static void test_reclaim(void)
 	other = ctl_conn_open(r->ctl);
 	rig_dial(r, "ss-ipsec", 1701, other, 1, "pass1");
 	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(r->networks_up, 1);
+	rig_free(r);
+}
+
+/* T13b, T28: the record that gives way is the last one of the connection that the new tunnel is on. */
+static void test_reclaim_own(void)
+{
+	struct rig *r = rig_new();
+	struct lac_tunnel *t;
+	uint64_t conn, many;
+
+	r->conf.l2tp.destruct_timeout_s = 3600;
+	rig_start(r);
+	conn = ctl_conn_open(r->ctl);
+	many = ctl_conn_open(r->ctl);
+	t = rig_dial(r, "std-ipsec", 1701, conn, 0, "");
+	rig_run(r, 100);
+	lac_close(t, r->now_ms);
+	rig_run(r, 1000);
+	fill(r, 65534, many);
+	CU_ASSERT_EQUAL(must_stats(r).records_reclaimed, 0);
+	rig_dial(r, "std-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(must_stats(r).records_reclaimed, 1);
+	CU_ASSERT_EQUAL(r->n_disconnected, 0);
 	CU_ASSERT_EQUAL(r->networks_up, 1);
 	rig_free(r);
 }
@@ -298,6 +331,7 @@ int main(void)
 {
 	CU_TestInfo tests[] = {
 	        {"records give way (T28)", test_reclaim},
+	        {"its own record gives way (T13b, T28)", test_reclaim_own},
 	        {"same inner address (E7)", test_same_inner_address},
 	        {"restart with a new id (E11)", test_restart_new_id},
 	        {"no first session (E13)", test_first_session},
