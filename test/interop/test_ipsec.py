@@ -200,7 +200,7 @@ def ipsec_plain_refused(t):
 @case("ipsec-redial", ipsec={})
 def ipsec_redial(t):
     """T19: hang up and dial again over a new connection, with both versions"""
-    n = 50 if t.long else 3
+    n = 50 if t.long else 2
     for variant in (V2_GCM, V1_AES):
         g = t.ipsec_guest(variant=variant)
         for _ in range(n):

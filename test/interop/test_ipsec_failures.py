@@ -14,7 +14,7 @@ ECHO = ("lcp-echo-interval 1", "lcp-echo-failure 3")
 
 
 def rounds(t):
-    return 50 if t.long else 2
+    return 50 if t.long else 1
 
 
 def vanishes(t, variant):
@@ -155,7 +155,7 @@ def charon_stopped(t):
 @case("ipsec-appliance-killed", ipsec={})
 def appliance_killed(t):
     """the daemon is killed: the new one has every old IKE_SA ended, and clients dial in again"""
-    for i in range(rounds(t)):
+    for i in range(max(2, rounds(t))):
         g = t.ipsec_dial(variant=(V2_GCM, V1_AES)[i % 2], options=ECHO)
         old = {sa.spi for sa in g.ipsec_state()}
         t.pings(g, sizes=(56,), count=2)

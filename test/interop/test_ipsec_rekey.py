@@ -7,7 +7,7 @@ from harness import case
 from ipsec_lab import Flood, PROFILE
 from lab import POOL_LOCAL, wait_until
 
-FLOOD_S = 4
+FLOOD_S = 3
 
 
 def spis(g):

@@ -68,11 +68,14 @@ def spoiled(t, variant, **kw):
     g = t.ipsec_dial(variant=variant, **kw)
     cap = capture(t)
     t.pings(g, sizes=(56, 1000))
+    conn_spi = {sa.spi for sa in g.ipsec_state() if sa["dst"] == APPLIANCE_IP}
+
+    def own():
+        return [e for e in esp_of(cap.path) if e.spi in conn_spi]
+    assert wait_until(lambda: len(own()) >= 30, 5), len(own())  # tcpdump may be late
     settle(0.3)
     cap.stop()
-    conn_spi = {sa.spi for sa in g.ipsec_state() if sa["dst"] == APPLIANCE_IP}
-    mine = [e for e in esp_of(cap.path) if e.spi in conn_spi][-10:]
-    assert len(mine) == 10, len(mine)
+    mine = own()[-10:]
     last = max(e.seq for e in mine)
     foreign = next(s for s in range(0xc0ffee00, 0xc0ffef00, 64) if s not in conn_spi)
     crafted = {
