@@ -106,6 +106,14 @@ enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot)
 	return SS_NONE;
 }
 
+bool conn_begin_anew(struct conn *k)
+{
+	if (!k->renewed || k->fired || k->disconnecting || k->down)
+		return false;
+	k->renewed = k->used_by_tunnel = k->used_by_single_shot = false;
+	return true;
+}
+
 bool conn_guard_call(const struct conn *k)
 {
 	return !k->fired && !k->down;
@@ -115,6 +123,7 @@ void conn_use(struct conn *k, bool single_shot)
 {
 	if (k->kind == CONN_UDP)
 		return;
+	k->renewed = false;
 	k->used_by_tunnel = true;
 	k->used_by_single_shot |= single_shot;
 }

@@ -56,6 +56,7 @@ struct conn {
 	enum conn_kind kind;
 	bool used_by_tunnel; /* any accepted tunnel (E38) */
 	bool used_by_single_shot; /* .. and one of them is single-shot */
+	bool renewed; /* its peer has authenticated anew since the last tunnel was accepted (E4, E6) */
 	bool fired;
 	bool disconnecting; /* the signal was given (E18) */
 	bool down; /* gone; the object waits for its last record */
@@ -103,6 +104,13 @@ void conn_init(struct conn *k, uint64_t id, enum conn_kind kind);
 enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot);
 /* The guard at an ICRQ or OCRQ: false on a fired connection. */
 bool conn_guard_call(const struct conn *k);
+
+/*
+ * True once for a renewed connection that conn_guard_tunnel refuses as used: the peer may have another
+ * tunnel for its new authentication. The connection is unused again; its tunnels are the caller's to
+ * end. Never after the latch has fired.
+ */
+bool conn_begin_anew(struct conn *k);
 
 /* A tunnel was accepted. */
 void conn_use(struct conn *k, bool single_shot);

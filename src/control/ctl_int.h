@@ -180,6 +180,7 @@ bool ipsec_child_tunnel_mode(const struct child *ch);
 bool early_keep(struct ctl *c, const struct conn *k, const struct dp_punt *p);
 /* True: an SCCRQ on it may be looked at; false when it has had its answers (E32). */
 bool ipsec_may_answer(const struct conn *k, uint64_t now_ms);
+void ipsec_began_anew(struct ctl *c, const struct conn *k); /* counts its authentication */
 void ipsec_answered(struct conn *k, uint64_t now_ms);
 
 /* ipsec.c */

@@ -319,10 +319,22 @@ static void adopt(struct ike *e, struct conn *k)
 	k->orphan = false;
 	if (old != NULL)
 		old->retired = true;
+	/* A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. */
+	k->renewed = e->version == 1;
 	c->ipsec->st.migrations++;
 	k->ike_rekeys++;
 	log_info(c->log, "event=ipsec-migrated conn=%lu old=%u ike=%u", k->id,
 	         old != NULL ? old->id : 0, e->id);
+}
+
+void ipsec_began_anew(struct ctl *c, const struct conn *k)
+{
+	c->ipsec->st.ike_auths++;
+	log_notice(c->log,
+	           "event=ipsec-anew conn=%lu ike=%u text=\"the client has authenticated anew and "
+	           "asks "
+	           "for a tunnel: what it had ends\"",
+	           k->id, k->ike_id);
 }
 
 static void inherit(const struct ike *from, struct ike *to)

@@ -255,6 +255,28 @@ static void note_restart(struct ctl *c, const struct conn *k)
 }
 
 /*
+ * E6 under IKEv1: charon gives the children of a peer's old IKE_SA to its new one, be that a renewal or a
+ * client that has lost its memory and dials again. Only who has lost it asks for a new tunnel. It has paid
+ * for that with an authentication, so what is left of the old dial ends without a word, and without the
+ * latch, which is the new tunnel's now.
+ */
+static bool begin_anew(struct ctl *c, struct conn *k)
+{
+	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
+	struct tunnel *tn, *next;
+
+	if (!conn_begin_anew(k))
+		return false;
+	ipsec_began_anew(c, k);
+	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
+		tn->single_shot = false;
+		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
+	}
+	return true;
+}
+
+/*
  * E14: a request that failed before its host was known. When whoever asks can only have meant a host that
  * is single-shot over IPsec, the connection has had its try. One that is used already has its tunnel: a
  * second SCCRQ, bad or not, is only refused (T20).
@@ -305,6 +327,8 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		return refuse(c, path, msg, res, "ipsec transport required");
 	}
 	guard = conn_guard_tunnel(k, h->single_shot_tunnel);
+	if (guard == SS_SECOND_TUNNEL && begin_anew(c, k))
+		guard = conn_guard_tunnel(k, h->single_shot_tunnel);
 	if (guard != SS_NONE) {
 		c->st.ss_refused_sccrq++;
 		k->refused_sccrq++;

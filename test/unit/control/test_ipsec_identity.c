@@ -194,6 +194,69 @@ static void test_migrate(void)
 	rig_free(r);
 }
 
+/* IKEv1 has authenticated the peer once more, and what the rig holds to be one's due begins anew. */
+static void main_mode(struct rig *r, uint64_t conn, uint32_t old_id, uint32_t new_id, uint32_t spi)
+{
+	struct sslink_msg m = {.type = SSLINK_IKE_UP, .ike_up = rig_ike(new_id)};
+
+	rig_ike_up(r, new_id);
+	m.ike_up.version = 1;
+	rig_tell(r, &m);
+	rig_migrate(r, old_id, new_id, &spi, 1);
+	rig_ike_down(r, old_id);
+	r->conn_sessions[conn % RIG_CONNS] = 0;
+}
+
+/*
+ * E6 under IKEv1: a client that has lost its memory authenticates anew, and its new IKE_SA adopts what it
+ * had. It may have one tunnel for that, in place of the old one.
+ */
+static void test_begins_anew(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = rig_connect(r, 1, 0, &a);
+
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	main_mode(r, conn, 1, 2, a.spi_in);
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1); /* a renewal disturbs nothing */
+	CU_ASSERT_EQUAL(rig_child_up(r, 2, 0, &b), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_conn_of(r, b.spi_in), conn);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass2"); /* wrong: one guess */
+	rig_run(r, 5000);
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 0);
+	CU_ASSERT_EQUAL(must_stats(r).ppp_auths, 2);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_auths, 2);
+	CU_ASSERT_EQUAL(must_fired(r, conn), SS_PPP_AUTH_FAILED);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 0);
+	CU_ASSERT_EQUAL(r->n_disconnected, 1);
+	rig_free(r);
+}
+
+/* .. and one only. */
+static void test_anew_once(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0};
+	uint64_t conn = rig_connect(r, 1, 0, &a);
+
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	main_mode(r, conn, 1, 2, a.spi_in);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 0);
+	CU_ASSERT_FALSE(ctl_conn(r->ctl, conn)->fired);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, 3000);
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 1);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	rig_free(r);
+}
+
 /* E4: adopted children of a fired connection lose their SAs; the new IKE_SA begins unused. */
 static void test_migrate_fired(void)
 {
@@ -419,6 +482,8 @@ int main(void)
 	        {"rekey crosses the end (E4, E5)", test_rekey_crosses_end},
 	        {"an end without a link (E1, E5)", test_end_without_link},
 	        {"children adopted (E4)", test_migrate},
+	        {"a client begins anew (E6)", test_begins_anew},
+	        {"anew once (E6)", test_anew_once},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
 	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
 	        {"the adopted one goes last (E5)", test_adopted_goes_last},
