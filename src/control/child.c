@@ -132,7 +132,9 @@ void child_check(struct ctl *c, struct child *ch)
 	if (k->ike == NULL && !k->is_static)
 		ctl_conn_closed(c, k->id, c->now_ms);
 	else if (k->ike != NULL && k->ike->conn != k)
-		conn_end(c, k); /* new ones would be another connection's; that one may wait for it (E5) */
+		conn_end(
+		        c,
+		        k); /* new ones would be another connection's; that one may wait for it (E5) */
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */

@@ -268,8 +268,8 @@ static void fire_unknown(struct ctl *c, const struct l2tp_path *path, struct con
 	for (uint32_t i = 0; p != NULL && i < p->n_hosts; i++)
 		if (p->hosts[i].is_default)
 			h = &p->hosts[i];
-	if (h == NULL || !h->single_shot_tunnel || !h->enable_ipsec_transport || k->used_by_tunnel ||
-	    !ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
+	if (h == NULL || !h->single_shot_tunnel || !h->enable_ipsec_transport ||
+	    k->used_by_tunnel || !ctl_conn_fire(c, k, SS_TUNNEL_FAILED))
 		return;
 	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=0 reason=%s", k->id,
 	           endpoint_str(&path->remote, a, sizeof(a)), ss_reason_name(SS_TUNNEL_FAILED));
