@@ -217,3 +217,27 @@ int proposal_suite(const char *text, struct esp_suite *out, char *why, size_t si
 	out->icv_len = h != NULL ? h->icv_len : c->icv_len;
 	return 0;
 }
+
+bool proposal_single(const char *text, enum proposal_kind kind, unsigned int n,
+                     char out[CFG_PROPOSAL_MAX])
+{
+	const struct algorithm *chosen[OTHER] = {NULL};
+	struct proposal p = {.kind = kind, .why = out, .size = CFG_PROPOSAL_MAX};
+	size_t len = 0;
+
+	if (!read(&p, text, true) || !fits(&p))
+		return false;
+	for (int type = OTHER - 1; type >= 0; type--) {
+		if (p.n[type] == 0)
+			continue;
+		chosen[type] = p.of[type][n % p.n[type]];
+		n /= p.n[type];
+	}
+	if (n > 0)
+		return false;
+	for (int type = 0; type < OTHER; type++)
+		if (chosen[type] != NULL)
+			len += (size_t)snprintf(out + len, CFG_PROPOSAL_MAX - len, "%s%s",
+			                        len > 0 ? "-" : "", chosen[type]->word);
+	return true;
+}

@@ -2,6 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "ike/swanctl.h"
 
+#include "config/proposal.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -163,34 +165,51 @@ static void put_peers(struct out *o, const struct form *f)
 	put(o, "\n");
 }
 
-static void put_ike_proposals(struct out *o, const struct cfg_ipsec_profile *p)
+/*
+ * As they stand, or, for IKEv1, one by one: as initiator, which we are when we renew an SA, charon
+ * then offers only the first algorithm of each type of a proposal, and the peer uses another.
+ */
+static void put_proposals(struct out *o, const struct form *f, enum proposal_kind kind,
+                          const char *tail)
 {
+	const char(*v)[CFG_PROPOSAL_MAX] =
+	        kind == PROPOSAL_IKE ? f->p->ike_proposals : f->p->esp_proposals;
+	char one[CFG_PROPOSAL_MAX];
 	const char *sep = "";
 
-	put(o, "\t\tproposals = ");
 	for (uint32_t i = 0; i < CFG_PROPOSALS_MAX; i++) {
-		if (p->ike_proposals[i][0] == '\0')
+		if (v[i][0] == '\0')
 			continue;
-		put(o, "%s%s", sep, p->ike_proposals[i]);
-		sep = ", ";
+		if (f->version == CFG_IKE_V2) {
+			put(o, "%s%s%s", sep, v[i], tail);
+			sep = ", ";
+			continue;
+		}
+		for (unsigned int n = 0; proposal_single(v[i], kind, n, one); n++) {
+			put(o, "%s%s%s", sep, one, tail);
+			sep = ", ";
+		}
 	}
 	put(o, "\n");
 }
 
-static void put_esp_proposals(struct out *o, const struct cfg_ipsec_profile *p)
+static void put_ike_proposals(struct out *o, const struct form *f)
 {
-	const char *group = p->pfs_group != 0 ? config_dh_name(p->pfs_group) : NULL, *sep = "";
-	const char *esn = p->esn == CFG_ESN_YES ? "-esn" : p->esn == CFG_ESN_NO ? "" : "-esn-noesn";
+	put(o, "\t\tproposals = ");
+	put_proposals(o, f, PROPOSAL_IKE, "");
+}
 
+static void put_esp_proposals(struct out *o, const struct form *f)
+{
+	const struct cfg_ipsec_profile *p = f->p;
+	const char *group = p->pfs_group != 0 ? config_dh_name(p->pfs_group) : NULL;
+	const char *esn = p->esn == CFG_ESN_YES ? "-esn" : p->esn == CFG_ESN_NO ? "" : "-esn-noesn";
+	char tail[48];
+
+	snprintf(tail, sizeof(tail), "%s%s%s", group != NULL ? "-" : "", group != NULL ? group : "",
+	         esn);
 	put(o, "\t\t\t\tesp_proposals = ");
-	for (uint32_t i = 0; i < CFG_PROPOSALS_MAX; i++) {
-		if (p->esp_proposals[i][0] == '\0')
-			continue;
-		put(o, "%s%s%s%s%s", sep, p->esp_proposals[i], group != NULL ? "-" : "",
-		    group != NULL ? group : "", esn);
-		sep = ", ";
-	}
-	put(o, "\n");
+	put_proposals(o, f, PROPOSAL_ESP, tail);
 }
 
 /* The end of an SA, and where rekeying begins: at it, or up to rand earlier; 0: never by us. */
@@ -205,13 +224,15 @@ static void put_life(struct out *o, const struct cfg_ipsec_profile *p, const cha
 	put(o, "\t\t\t\trand_%s = %" PRIu64 "%s\n", what, rekey > 0 ? margin / 2 : 0, unit);
 }
 
-static void put_child(struct out *o, const struct cfg_ipsec_profile *p)
+static void put_child(struct out *o, const struct form *f)
 {
+	const struct cfg_ipsec_profile *p = f->p;
+
 	put(o, "\t\tchildren {\n\t\t\tl2tp {\n"
 	       "\t\t\t\tmode = transport\n"
 	       "\t\t\t\tlocal_ts = dynamic[udp/1701]\n"
 	       "\t\t\t\tremote_ts = dynamic[udp]\n");
-	put_esp_proposals(o, p);
+	put_esp_proposals(o, f);
 	put_life(o, p, "time", "s", p->lifetime_s);
 	if (p->lifetime_kb > 0)
 		put_life(o, p, "bytes", "", (uint64_t)p->lifetime_kb * 1024);
@@ -268,7 +289,7 @@ static void put_connection(struct out *o, const struct form *f)
 	                               : 0);
 	put(o, "\t\tlocal_addrs = %s\n", ipaddr_str(&p->local_address, text, sizeof(text)));
 	put_peers(o, f);
-	put_ike_proposals(o, p);
+	put_ike_proposals(o, f);
 	/* Clients behind a NAT have whatever address and identity: none replaces another. */
 	put(o, "\t\tunique = never\n\t\taggressive = no\n\t\tmobike = no\n");
 	put(o, "\t\tencap = %s\n", p->force_encapsulation ? "yes" : "no");
@@ -277,7 +298,7 @@ static void put_connection(struct out *o, const struct form *f)
 	    rekey > 0 ? margin : 0);
 	put(o, "\t\trand_time = %us\n", rekey > 0 ? margin / 2 : 0);
 	put_auth(o, f);
-	put_child(o, p);
+	put_child(o, f);
 	put(o, "\t}\n");
 }
 

@@ -200,11 +200,24 @@ def leftovers(lab):
     routes = lab.app.ip("route").strip()
     if routes:
         out.append("routes left: " + routes)
-    pids = subprocess.run(["ip", "netns", "pids", lab.app.name], stdout=subprocess.PIPE, text=True,
-                          check=False).stdout.split()
-    if pids:
-        out.append("processes left: " + " ".join(pids))
+    pids = []
+
+    def none_left():
+        pids[:] = subprocess.run(["ip", "netns", "pids", lab.app.name], stdout=subprocess.PIPE,
+                                 text=True, check=False).stdout.split()
+        return not pids
+    if not wait_until(none_left, 1):
+        names = [f"{p} ({read_file(f'/proc/{p}/cmdline')})" for p in pids]
+        out.append("processes left: " + " ".join(names))
     return out
+
+
+def read_file(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read().replace("\0", " ").strip()
+    except OSError:
+        return "gone"
 
 
 def settle(seconds):

@@ -135,10 +135,11 @@ class Guest(IpsecClient):
 
     def start(self, cmd, timeout=300):
         """Starts a shell command in the background; returns a function that waits for it."""
-        return self._background(lambda: self.run(cmd, timeout))
+        return self.background(lambda: self.run(cmd, timeout))
 
     @staticmethod
-    def _background(fn):
+    def background(fn):
+        """Runs fn in a thread; returns a function that waits for its value, with .done()."""
         box = {}
 
         def body():
@@ -155,6 +156,7 @@ class Guest(IpsecClient):
             if "error" in box:
                 raise box["error"]
             return box["value"]
+        join.done = lambda: not t.is_alive()
         return join
 
     def write(self, path, text, mode=0o644):
@@ -273,7 +275,7 @@ class Guest(IpsecClient):
 
     def start_ping(self, to, size=56, count=5, interval=0.02, df=False, device=None):
         """Pings in the background; returns a function that waits for the end."""
-        return self._background(lambda: Ping(self._order(
+        return self.background(lambda: Ping(self._order(
             {"op": "ping", "args": [to, size, count, interval, 3, device, df]},
             count * interval * 3 + 30)))
 

@@ -176,6 +176,11 @@ class IpsecClient:
                 out[-1][2].append(m[1])
         return out
 
+    def ipsec_errors(self):
+        """Packets that the guest's own kernel could not send or take for want of an SA."""
+        text = self.run("cat /proc/net/xfrm_stat")
+        return sum(int(n) for n in re.findall(r"^Xfrm\S+\s+(\d+)", text, re.M))
+
     def ipsec_wait_gone(self, timeout=10):
         """Waits until the kernel has no ESP SA any more; true if so."""
         return self.wait("! ip xfrm state | grep -q 'proto esp'", timeout)

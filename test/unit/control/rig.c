@@ -422,8 +422,7 @@ uint64_t rig_count_dps(const struct rig *r)
 	return r->n_dps;
 }
 
-/* Whatever a test did: once everything has run out, nothing may be left. */
-void rig_abandon(struct rig *r)
+void rig_drop(struct rig *r)
 {
 	ctl_free(r->ctl);
 	lac_free(r->lac);
@@ -438,6 +437,7 @@ void rig_abandon(struct rig *r)
 	free(r);
 }
 
+/* Whatever a test did: once everything has run out, nothing may be left. */
 void rig_free(struct rig *r)
 {
 	struct ctl_stats st;
@@ -461,7 +461,7 @@ void rig_free(struct rig *r)
 	CU_ASSERT_EQUAL(r->lns_timers.n, 0);
 	CU_ASSERT_TRUE(ctl_pool_next(r->ctl, &cursor, &pool));
 	CU_ASSERT_EQUAL(pool.used, 0);
-	rig_abandon(r);
+	rig_drop(r);
 }
 
 struct lac_tunnel *rig_dial(struct rig *r, const char *host, uint16_t port, uint64_t conn,

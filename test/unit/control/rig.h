@@ -123,7 +123,8 @@ struct rig *rig_new(void);
 void rig_start(struct rig *r);
 /* Fails the test when something is left over; then frees. */
 void rig_free(struct rig *r);
-void rig_abandon(struct rig *r); /* without waiting for anything, nor a look at what is left */
+/* The same without a word to anybody and without those checks: what is up is freed as it is. */
+void rig_drop(struct rig *r);
 
 /* Lets ms milliseconds pass. */
 void rig_run(struct rig *r, uint64_t ms);

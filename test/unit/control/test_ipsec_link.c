@@ -58,6 +58,21 @@ static void test_states(void)
 	rig_free(r);
 }
 
+/* The daemon ends while connections of every kind are up: nothing is used after it is freed. */
+static void test_freed_as_it_is(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = rig_connect(r, 1, 0, &a);
+	uint32_t spi;
+
+	rig_connect(r, 2, 0, &b);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	CU_ASSERT_EQUAL(rig_get_spi(r, 2, &spi), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).sas_now, 4);
+	rig_drop(r);
+}
+
 /* The link is lost and comes back; charon was there all the time. */
 static void test_same_charon(void)
 {
@@ -314,6 +329,7 @@ int main(void)
 	        {"told later", test_told_later},
 	        {"stuck", test_stuck},
 	        {"childless (E1)", test_childless},
+	        {"freed as it is", test_freed_as_it_is},
 	        {"bounds (E1)", test_bounds},
 	        CU_TEST_INFO_NULL,
 	};

@@ -384,7 +384,7 @@ static void test_abrupt_end(void)
 	m = rig_add_msg(&b, true);
 	CU_ASSERT_EQUAL(rig_ask(r, &m), RIG_NONE);
 	rig_ike_down(r, 2);
-	rig_abandon(r);
+	rig_drop(r);
 }
 
 int main(void)

@@ -85,11 +85,44 @@ static void test_mtu(void)
 	}
 }
 
+/*
+ * The daemon's time is up: peers do not answer, workers do not either, and charon was about to. E31 in
+ * the end: what is left goes with it.
+ */
+static void test_out_of_time(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair p = {.ike = 4, .spi_out = 4711};
+	uint64_t up = rig_connect(r, 1, 0, NULL), fired = rig_connect(r, 2, 0, NULL);
+	uint64_t cleared = rig_connect(r, 3, 0, NULL);
+	uint32_t spi;
+
+	rig_dial(r, "ss-ipsec", 1701, up, 1, "pass1");
+	rig_dial(r, "ss-ipsec", 1701, fired, 1, "pass1");
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 2);
+	rig_ike_up(r, 4);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 4, &p.spi_in), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 4, &spi), SSLINK_OK);
+	r->cut = true;
+	ctl_clear_tunnel(r->ctl, must_newest_tunnel(r).id, r->now_ms);
+	CU_ASSERT_NOT_EQUAL(must_fired(r, fired), SS_NONE);
+	r->hold_tickets = true;
+	CU_ASSERT_EQUAL(ctl_clear_conn(r->ctl, cleared, r->now_ms), 0);
+	CU_ASSERT_EQUAL(add_sa(r, &p, true, TRANSPORT), RIG_NONE);
+	ctl_shutdown(r->ctl, r->now_ms);
+	rig_run(r, 1000);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).conns_now, 4);
+	CU_ASSERT_TRUE(must_stats(r).tunnels.live > 0);
+	rig_drop(r);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
 	        {"what a profile allows (RFC 3193 2.1)", test_profile},
 	        {"MTU (RFC 3193 3.2)", test_mtu},
+	        {"out of time (E31)", test_out_of_time},
 	        CU_TEST_INFO_NULL,
 	};
 

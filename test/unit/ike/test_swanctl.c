@@ -238,6 +238,36 @@ static void test_peers_keys(void)
 	config_free(c);
 }
 
+/* IKEv1 offers the first algorithm of each type alone, so it gets each combination, the best first. */
+static void test_proposals(void)
+{
+	struct config *c =
+	        load("{ name = \"p\"; local-address = \"192.0.2.1\"; group-pre-shared-key = \"1\"; "
+	             "ike-proposals = (\"aes256gcm16-prfsha384-ecp384\", "
+	             "\"aes256-aes128-sha256-sha1-modp2048\"); esp-proposals = "
+	             "(\"aes256gcm16-aes128gcm16\", \"aes128-sha256-sha1\"); esn = \"yes\"; }");
+	char *text = NULL;
+	size_t len;
+
+	CU_ASSERT_EQUAL_FATAL(swanctl_render(c, false, &text, &len), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(
+	        text, "\t\tproposals = aes256gcm16-prfsha384-ecp384, aes256-sha256-modp2048, "
+	              "aes256-sha1-modp2048, aes128-sha256-modp2048, "
+	              "aes128-sha1-modp2048\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text,
+	                              "\t\t\t\tesp_proposals = aes256gcm16-esn, aes128gcm16-esn, "
+	                              "aes128-sha256-esn, aes128-sha1-esn\n"));
+	swanctl_text_free(text, len);
+	c->ipsec_profiles[0].version = CFG_IKE_V2;
+	CU_ASSERT_EQUAL_FATAL(swanctl_render(c, false, &text, &len), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\t\tproposals = aes256gcm16-prfsha384-ecp384, "
+	                                    "aes256-aes128-sha256-sha1-modp2048\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\t\t\t\tesp_proposals = aes256gcm16-aes128gcm16-esn, "
+	                                    "aes128-sha256-sha1-esn\n"));
+	swanctl_text_free(text, len);
+	config_free(c);
+}
+
 /* The part from the first "local {" on, as far as the children. */
 static void test_certificate(void)
 {
@@ -387,6 +417,7 @@ int main(void)
 	CU_add_test(s, "keys of single peers", test_peers_keys);
 	CU_add_test(s, "certificate", test_certificate);
 	CU_add_test(s, "hostile strings", test_hostile);
+	CU_add_test(s, "proposals", test_proposals);
 	CU_add_test(s, "secrets", test_secrets);
 	CU_add_test(s, "no profile", test_none);
 	CU_add_test(s, "files", test_files);
