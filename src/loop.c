@@ -19,9 +19,9 @@
 #define PUNTS_A_TURN 256
 #define STOP_MS      5000
 #define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
-/* How long charon gets to tell the peers, and how long its last packet needs through a twin. */
+/* How long charon gets to tell the peers, and how long its last packet may need through a twin. */
 #define TELL_MS   1000
-#define LINGER_MS 300
+#define LINGER_MS 1000
 
 uint64_t loop_now_ms(void)
 {

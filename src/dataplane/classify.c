@@ -73,6 +73,17 @@ static struct rte_mbuf *ike_to_twin(struct worker *w, struct rte_mbuf *m)
 	return NULL;
 }
 
+/*
+ * Who has authenticated is not held up by those who have not; and behind a NAT each connection is a source
+ * of its own.
+ */
+static bool new_tunnel_ok(struct worker *w, const struct pkt_meta *meta)
+{
+	return meta->conn == 0
+	               ? newtun_take(w->newtun, meta->src, meta->sport, w->now)
+	               : newtun_take(w->newtun_sa, (uint32_t)meta->conn, meta->sport, w->now);
+}
+
 /* RFC 2661 3.1: a control message has L and S, and neither O nor P. */
 static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
@@ -96,7 +107,7 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	rte_pktmbuf_adj(m, off);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - l2tp_len));
 	if (tid == 0) {
-		if (!newtun_take(w->newtun, meta->src, meta->sport, w->now))
+		if (!new_tunnel_ok(w, meta))
 			return drop(w, m, DP_DROP_NEW_TUNNEL_LIMIT);
 		dp_punt_granted(w, m, DP_PUNT_L2TP_NEW);
 		return NULL;
@@ -111,6 +122,8 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	    __atomic_load_n(&t->conn, __ATOMIC_RELAXED) != meta->conn ||
 	    ((uint16_t)known != 0 && (uint16_t)known != meta->sport))
 		return drop(w, m, DP_DROP_L2TP_CONTROL_PEER);
+	if (meta->conn != 0 && !dp_punt_sender(w, DP_PUNT_L2TP, tid))
+		return drop(w, m, DP_DROP_PUNT_LIMIT);
 	dp_punt(w, m, DP_PUNT_L2TP, DP_DROP_NONE);
 	return NULL;
 }

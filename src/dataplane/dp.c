@@ -110,6 +110,24 @@ static int worker_rings(struct worker *w)
 	return 0;
 }
 
+/*
+ * A part of the class for one sender, but never so little that a dial-in would feel it. A tunnel may carry
+ * many calls.
+ */
+#define L2TP_PARTS 8
+#define PPP_PARTS  64
+#define SENDER_MIN 64 /* a second */
+
+static void sender_init(struct worker *w, enum dp_punt_class class, uint32_t parts)
+{
+	uint32_t rate = RTE_MAX(w->dp->conf.punt_rate[class] / parts, (uint32_t)SENDER_MIN);
+	struct gcra g;
+
+	gcra_init(&g, w->dp->tsc_hz, rate, rate / 5 + 1);
+	w->sender[class].cost = g.cost;
+	w->sender[class].burst = g.burst;
+}
+
 static int worker_limits(struct worker *w, uint32_t seed)
 {
 	const struct dp_conf *conf = &w->dp->conf;
@@ -123,7 +141,11 @@ static int worker_limits(struct worker *w, uint32_t seed)
 	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
 	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
 	                       conf->new_tunnel_source_rate, seed, conf->socket);
-	return w->newtun == NULL ? -ENOMEM : 0;
+	w->newtun_sa = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
+	                          conf->new_tunnel_source_rate, seed, conf->socket);
+	sender_init(w, DP_PUNT_L2TP, L2TP_PARTS);
+	sender_init(w, DP_PUNT_PPP, PPP_PARTS);
+	return w->newtun == NULL || w->newtun_sa == NULL ? -ENOMEM : 0;
 }
 
 static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
@@ -199,6 +221,7 @@ static void worker_free(struct worker *w)
 	if (w->reass != NULL)
 		rte_ip_frag_table_destroy(w->reass);
 	newtun_free(w->newtun);
+	newtun_free(w->newtun_sa);
 	if (w->esp_engine != NULL)
 		esp_free(w->esp_engine);
 	rte_free(w->handoff_to);

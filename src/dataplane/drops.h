@@ -70,7 +70,7 @@
 	X(NEIGH_TIMEOUT, "neighbour-timeout", "next hop was not resolved in time") \
 	X(HANDOFF_FULL, "handoff-full", "ring to the owner worker is full") \
 	X(NEW_TUNNEL_LIMIT, "new-tunnel-limit", "too many requests for new tunnels") \
-	X(PUNT_LIMIT, "punt-limit", "rate of this class toward control is used up") \
+	X(PUNT_LIMIT, "punt-limit", "rate of this class toward control, or its sender's part, is used up") \
 	X(PUNT_FULL, "punt-full", "ring of this class toward control is full") \
 	X(TX_FULL, "tx-full", "port's transmit queue is full")
 /* clang-format on */

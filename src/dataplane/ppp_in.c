@@ -59,7 +59,10 @@ static bool ppp_in_one(struct worker *w, struct rte_mbuf *m)
 
 	if (likely(hdr_len != 0)) {
 		if (unlikely(proto != PPP_IP4)) {
-			dp_punt(w, m, DP_PUNT_PPP, DP_DROP_NONE);
+			if (dp_punt_sender(w, DP_PUNT_PPP, pkt_meta(m)->in_session))
+				dp_punt(w, m, DP_PUNT_PPP, DP_DROP_NONE);
+			else
+				dp_drop(w, m, DP_DROP_PUNT_LIMIT);
 			return false;
 		}
 		rte_pktmbuf_adj(m, hdr_len);

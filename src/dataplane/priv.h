@@ -47,6 +47,7 @@
 #define ESP_HOLD_MAX  64 /* packets that wait for one SA */
 #define ESP_HELD_MAX  1024 /* .. for all of a worker */
 #define ESP_HOLD_MS   1000
+#define SENDERS       4096 /* buckets that tunnels, and sessions, share by their ids */
 #define SA_EVENT_BITS 2 /* a number in the ring SA: id, event */
 
 struct vec {
@@ -177,6 +178,13 @@ struct rxq {
 	uint16_t port, queue;
 };
 
+/* What one tunnel or session may have of its class. */
+struct sender_limit { /* worker: rw */
+	uint64_t cost, burst; /* TSC cycles; ro */
+	uint64_t due[SENDERS];
+};
+static_assert(DP_PUNT_L2TP < 2 && DP_PUNT_PPP < 2, "worker.sender is by class");
+
 struct worker {
 	struct dp *dp;
 	uint16_t id;
@@ -206,7 +214,9 @@ struct worker {
 	struct gcra punt_limit[DP_PUNT_MAX];
 	struct gcra twin_ip_limit; /* half of TWIN: the other half is ARP's and multicast's */
 	struct gcra ike_limit; /* apart from both */
-	struct newtun *newtun;
+	struct newtun *newtun,
+	        *newtun_sa; /* plain UDP's, and that of requests that come in an SA */
+	struct sender_limit sender[2]; /* L2TP in an SA, PPP: by class */
 	struct rte_ip_frag_tbl *reass;
 	struct rte_ip_frag_death_row *dead_frags;
 	uint32_t n_holds;
@@ -377,6 +387,8 @@ uint32_t dp_handoff_take(struct worker *w);
 
 /* Gives m to control, or drops it: over its rate for reason, with DP_DROP_NONE for PUNT_LIMIT. */
 void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason);
+/* False when this tunnel (L2TP) or session (PPP) has used up its own part of the rate: dp_punt comes next. */
+bool dp_punt_sender(struct worker *w, enum dp_punt_class class, uint16_t id);
 /* The same for what has a limit of its own, which was asked. */
 void dp_punt_granted(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class);
 void dp_punt_icmp(struct worker *w, struct rte_mbuf *m, enum dp_icmp_error error, uint16_t mtu,

@@ -20,6 +20,14 @@ void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enu
 		dp_punt_granted(w, m, class);
 }
 
+/* One authenticated peer that floods us does not keep control from the others. */
+bool dp_punt_sender(struct worker *w, enum dp_punt_class class, uint16_t id)
+{
+	struct sender_limit *s = &w->sender[class];
+
+	return gcra_due_take(&s->due[id % SENDERS], s->cost, s->burst, w->now);
+}
+
 void dp_punt_granted(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class)
 {
 	if (rte_ring_sp_enqueue(w->punt[class], m) != 0) {

@@ -145,6 +145,35 @@ static void test_class_limit(void)
 	rig_close();
 }
 
+/* Whoever floods control through its session does not take it from the others. */
+static void test_session_share(void)
+{
+	struct dp_session a = *rig_session(), b = a;
+	struct dp_conf conf = rig_conf();
+	struct bytes body, frame = {0};
+	uint32_t n;
+
+	conf.punt_rate[DP_PUNT_PPP] = 1000; /* of which one session has 64 a second, 13 at once */
+	rig_open(&conf);
+	b.session_id = SID2;
+	b.peer_ip = SUB2;
+	rig_add(&a);
+	rig_add(&b);
+	ppp_make(&body, "c021 0901 0008 0000 0000", NULL);
+	l2tp_make(&frame, &(struct l2tpspec){.flags = 2, .body = &body});
+	for (int i = 0; i < 250; i++)
+		rig_put(0, 0, &frame);
+	rig_turn();
+	n = rig()->n_punts;
+	CU_ASSERT_TRUE(n >= 13 && n <= 20);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_PUNT_LIMIT) + n, 250);
+	l2tp_make(&frame, &(struct l2tpspec){.flags = 2, .sid = SID2, .body = &body});
+	rig_put(0, 0, &frame);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_punts, n + 1);
+	rig_close();
+}
+
 /* Whoever floods our addresses does not keep us from hearing our neighbours. */
 static void test_twin_shares(void)
 {
@@ -481,6 +510,7 @@ static CU_TestInfo tests[] = {
         {"L2TP control messages refused", test_l2tp_refused},
         {"peers of tunnels", test_l2tp_peer},
         {"rate of a class", test_class_limit},
+        {"a session's share of it", test_session_share},
         {"shares of the twin's class", test_twin_shares},
         {"ring of a class full", test_ring_full},
         {"new tunnels, one source", test_new_tunnel_sources},

@@ -422,6 +422,65 @@ static void test_ike_share(void)
 	rig_close();
 }
 
+static void put_in_sa(const struct peer *p, struct pair *q, uint16_t tid)
+{
+	struct bytes inner, avp = {0};
+
+	hex_make(&avp, tid == 0 ? "8008 0000 0000 0001" : "8008 0000 0000 0006");
+	peer_message(
+	        &inner, p,
+	        &(struct l2tpspec){.flags = 0xc802, .zero_ids = true, .tid = tid, .body = &avp});
+	peer_put(p, q, &inner);
+}
+
+/*
+ * Requests for tunnels of those who have authenticated do not wait for those who have not; and one of them
+ * does not keep control from the others.
+ */
+static void test_peer_share(void)
+{
+	struct dp_conf conf = rig_conf();
+	struct bytes avp = {0}, frame;
+	struct peer p;
+	struct pair q;
+	uint32_t n;
+
+	conf.punt_rate[DP_PUNT_L2TP_NEW] = 20; /* a burst of 5 */
+	conf.punt_rate[DP_PUNT_L2TP] = 600; /* a tunnel's part is 75, a burst of 16 */
+	rig_open(&conf);
+	peer_init(&p);
+	peer_add(&p);
+	pair_up(&q, &p);
+	CU_ASSERT_EQUAL(dp_tunnel_add(rig()->dp, TID, &p.c.local, &p.c.peer, CONN), 0);
+	CU_ASSERT_EQUAL(dp_tunnel_add(rig()->dp, TID + 1, &p.c.local, &p.c.peer, CONN), 0);
+	hex_make(&avp, "8008 0000 0000 0001");
+	for (uint16_t i = 0; i < 200; i++) {
+		l2tp_make(&frame, &(struct l2tpspec){.flags = 0xc802,
+		                                     .zero_ids = true,
+		                                     .body = &avp,
+		                                     .src = IP(192, 0, 2, 20) + i});
+		rig_put(0, 0, &frame);
+	}
+	rig_turn();
+	CU_ASSERT_TRUE(rig()->n_punts < 50);
+	rig_clear();
+	put_in_sa(&p, &q, 0);
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_punts, 2); /* and the first packet's event */
+	CU_ASSERT_EQUAL(rig()->punts[1].p.class, DP_PUNT_L2TP_NEW);
+	rig_clear();
+	for (int i = 0; i < 100; i++)
+		put_in_sa(&p, &q, TID);
+	rig_turn();
+	n = rig()->n_punts;
+	CU_ASSERT_TRUE(n >= 16 && n < 30);
+	put_in_sa(&p, &q, TID + 1);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_punts, n + 1);
+	pair_free(&q);
+	rig_close();
+}
+
 static CU_TestInfo tests[] = {
         {"unknown SPI", test_spi},
         {"padding and next header", test_padding},
@@ -434,6 +493,7 @@ static CU_TestInfo tests[] = {
         {"ports of IKE", test_ports},
         {"lengths on port 4500", test_nat_length},
         {"IKE's own rate", test_ike_share},
+        {"a peer's own rate", test_peer_share},
         CU_TEST_INFO_NULL,
 };
 
