@@ -178,7 +178,7 @@ struct cfg_ipsec {
 	char vici_socket[CFG_SOCKET_MAX]; /* charon's; default charon.vici there */
 	char swanctl[CFG_PATH_MAX], charon[CFG_PATH_MAX]; /* programs */
 	char charon_log[CFG_PATH_MAX]; /* default charon.log in the run directory */
-	uint8_t charon_log_level; /* 0-4, default 1 */
+	uint8_t charon_log_level; /* 0-3: 4 would write keys, default 1 */
 	uint16_t charon_threads; /* 8-128, default 16 */
 	uint32_t nat_keepalive_s; /* 0-3600, default 20; sent only when we are behind a NAT */
 	uint32_t retransmit_timeout_ms; /* of IKE, the first: 500-10000, default 2000 */

@@ -41,8 +41,9 @@ static const struct cfg_key ipsec_keys[] = {
          .deflt = "/usr/sbin/charon-systemd", .help = "Charon, as scripts/charon starts it."},
         {"charon-log", CFG_STRING, F(cfg_ipsec, charon_log), .form = form_file,
          .deflt_note = "charon.log in the run directory", .help = "Charon's own log file."},
-        {"charon-log-level", CFG_INT, F(cfg_ipsec, charon_log_level), .max = 4, .deflt = "1",
-         .help = "How much charon logs. Beyond 2 it writes whole messages, and with 4 keys."},
+        {"charon-log-level", CFG_INT, F(cfg_ipsec, charon_log_level), .max = 3, .deflt = "1",
+         .help = "How much charon logs. With 3 it writes whole messages; its level 4, with keys, "
+                 "is not to be had."},
         {"charon-threads", CFG_INT, F(cfg_ipsec, charon_threads), .min = 8, .max = 128,
          .deflt = "16", .help = "Charon's threads."},
         {"nat-keepalive", CFG_INT, F(cfg_ipsec, nat_keepalive_s), .max = 3600, .unit = "s",

@@ -326,8 +326,8 @@ static void world(uint64_t seed, struct totals *t)
 	rig_run(r, 2000);
 	check(&w, true);
 	count(&w, t);
-	while (w.todos != NULL)
-		todo_free(w.todos);
+	while (w.errands != NULL)
+		errand_free(w.errands);
 	r->on_lac = NULL;
 	r->charon.hook = NULL;
 	rig_free(r);

@@ -20,16 +20,16 @@ struct peer {
 	struct rig_pair pairs[PAIRS];
 };
 
-enum todo_kind { TODO_END_IKE, TODO_DELETE, TODO_REKEY, TODO_UPDATE };
+enum errand_kind { TODO_END_IKE, TODO_DELETE, TODO_REKEY, TODO_UPDATE };
 
 /* What charon will do in a moment, because the daemon asked for it. */
-struct todo {
+struct errand {
 	struct world *w;
-	enum todo_kind kind;
+	enum errand_kind kind;
 	uint32_t what; /* IKE_SA or inbound SPI */
 	struct endpoint to;
 	struct timer timer;
-	struct todo *next, **at;
+	struct errand *next, **at;
 };
 
 struct world {
@@ -37,7 +37,7 @@ struct world {
 	uint64_t seed, random;
 	bool verbose, linked, calm;
 	struct peer peers[PEERS];
-	struct todo *todos;
+	struct errand *errands;
 	struct lac_tunnel *tunnels[OBJECTS];
 	struct lac_session *sessions[OBJECTS];
 	unsigned n_tunnels, n_sessions;
@@ -63,7 +63,7 @@ void renew_ike(struct world *w, struct peer *p); /* by the version's own way */
 void end_ike(struct world *w, struct peer *p);
 /* The daemon has said something. E18: to end an IKE_SA once, on one link. */
 void heard(struct rig *r, const struct sslink_msg *m);
-void todo_free(struct todo *d);
+void errand_free(struct errand *d);
 void lose_link(struct world *w);
 void find_link(struct world *w);
 void restart_charon(struct world *w);

@@ -202,7 +202,7 @@ static void update_pair(struct world *w, const struct rig_pair *pair, const stru
 	}
 }
 
-void todo_free(struct todo *d)
+void errand_free(struct errand *d)
 {
 	timer_cancel(&d->w->r->lac_timers, &d->timer);
 	*d->at = d->next;
@@ -213,14 +213,14 @@ void todo_free(struct todo *d)
 
 static void do_it(struct timer *t, void *arg, uint64_t now_ms)
 {
-	struct todo d = *(struct todo *)arg;
+	struct errand d = *(struct errand *)arg;
 	struct world *w = d.w;
 	struct peer *p;
 	unsigned i = 0;
 
 	(void)t;
 	(void)now_ms;
-	todo_free(arg);
+	errand_free(arg);
 	if (d.kind == TODO_END_IKE) {
 		for (p = w->peers; p < w->peers + PEERS; p++)
 			if (p->ike == d.what)
@@ -238,20 +238,20 @@ static void do_it(struct timer *t, void *arg, uint64_t now_ms)
 		update_pair(w, &p->pairs[i], &d.to);
 }
 
-static void plan(struct world *w, enum todo_kind kind, uint32_t what, const struct endpoint *to)
+static void plan(struct world *w, enum errand_kind kind, uint32_t what, const struct endpoint *to)
 {
-	struct todo *d = calloc(1, sizeof(*d));
+	struct errand *d = calloc(1, sizeof(*d));
 
 	d->w = w;
 	d->kind = kind;
 	d->what = what;
 	if (to != NULL)
 		d->to = *to;
-	d->next = w->todos;
-	d->at = &w->todos;
+	d->next = w->errands;
+	d->at = &w->errands;
 	if (d->next != NULL)
 		d->next->at = &d->next;
-	w->todos = d;
+	w->errands = d;
 	timer_init(&d->timer, do_it, d);
 	timer_set(&w->r->lac_timers, &d->timer, w->r->now_ms + 1 + pick(w, 60));
 }
@@ -291,8 +291,8 @@ void lose_link(struct world *w)
 	say(w, "link lost", 0);
 	ctl_ike_link_down(w->r->ctl, w->r->now_ms);
 	w->linked = false;
-	while (w->todos != NULL && chance(w, 80)) /* some had been read, some had not */
-		todo_free(w->todos);
+	while (w->errands != NULL && chance(w, 80)) /* some had been read, some had not */
+		errand_free(w->errands);
 }
 
 /* As the plugin does: hello, its SAs, the end; what the daemon does not know is deleted. */
@@ -323,8 +323,8 @@ void restart_charon(struct world *w)
 	say(w, "charon restarts", 0);
 	if (w->linked)
 		lose_link(w);
-	while (w->todos != NULL)
-		todo_free(w->todos);
+	while (w->errands != NULL)
+		errand_free(w->errands);
 	w->r->charon.n_ikes = 0;
 	for (struct peer *p = w->peers; p < w->peers + PEERS; p++) {
 		p->ike = 0;
