@@ -97,6 +97,8 @@ struct rig {
 	uint64_t forwarded, latched_drops, no_sa_drops; /* data and SCCRQs that came in */
 	/* by connection (its low bits), for what must never be */
 	uint16_t conn_sessions[RIG_CONNS], conn_signals[RIG_CONNS];
+	uint16_t conn_renewals
+	        [RIG_CONNS]; /* authentications of its peer after the first: main modes */
 	bool conn_goodbye[RIG_CONNS]; /* a CDN or StopCCN of its single-shot tunnel was sent */
 	struct rig_charon charon;
 	uint64_t tickets;

@@ -237,6 +237,16 @@ void rig_migrate(struct rig *r, uint32_t old_id, uint32_t new_id, const uint32_t
 	};
 
 	memcpy(m.ike_rekey.spis, spis, n * sizeof(*spis));
+	/* One authentication, whatever it adopts: each connection may begin anew for it. */
+	for (uint16_t i = 0; i < n; i++) {
+		uint64_t conn = rig_conn_of(r, spis[i]);
+		bool counted = conn == 0;
+
+		for (uint16_t j = 0; j < i; j++)
+			counted |= rig_conn_of(r, spis[j]) == conn;
+		if (!counted)
+			r->conn_renewals[conn % RIG_CONNS]++;
+	}
 	rig_tell(r, &m);
 }
 
