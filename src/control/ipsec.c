@@ -222,6 +222,7 @@ static void on_notice(struct ctl *c, const struct sslink_msg *m)
 			ipsec_answer(c, m->seq, SSLINK_OK);
 		} else {
 			c->ipsec->st.bad_messages++;
+			ipsec_answer(c, m->seq, SSLINK_BUSY);
 		}
 		break;
 	case SSLINK_IKE_UP:
@@ -247,7 +248,7 @@ static void on_notice(struct ctl *c, const struct sslink_msg *m)
 
 static bool is_request(enum sslink_type t)
 {
-	return t >= SSLINK_GET_SPI && t <= SSLINK_FLUSH_SAS;
+	return t >= SSLINK_SYNC_END && t <= SSLINK_FLUSH_SAS;
 }
 
 void ctl_ike_rx(struct ctl *c, const struct sslink_msg *m, uint64_t now_ms)

@@ -35,6 +35,7 @@ static void test_states(void)
 	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &spi), SSLINK_BUSY);
 	CU_ASSERT_EQUAL(replay(r, &p, true, 1), SSLINK_BUSY);
 	rig_tell(r, &m);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_BUSY); /* before HELLO */
 	CU_ASSERT_EQUAL(rig_ask(r, &hello), SSLINK_UNSUPPORTED);
 	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &spi), SSLINK_BUSY);
 	hello.hello.version = SSLINK_VERSION;
@@ -47,6 +48,7 @@ static void test_states(void)
 	CU_ASSERT_EQUAL(replay(r, &p, true, 1), SSLINK_REFUSED);
 	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
 	CU_ASSERT_FALSE(rig_ipsec_stats(r).syncing);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_BUSY); /* twice */
 	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &spi), SSLINK_OK);
 	/* the same number for every link of this daemon, another for another daemon */
 	rig_link_hello(r, 9);
