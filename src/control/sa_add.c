@@ -215,8 +215,15 @@ static void back_out(struct sa *sa, struct ike *e)
 
 bool sa_order_again(struct sa *sa)
 {
-	int ret = give(sa, &sa->order->sa);
+	int ret = -EACCES;
 
+	/* Of one that has fired meanwhile there is no new SA, as if charon had asked now (B3). */
+	if (sa->child->latched) {
+		sa->ctl->ipsec->st.refused_latched++;
+		sa->conn->refused_sas++;
+	} else {
+		ret = give(sa, &sa->order->sa);
+	}
 	if (ret == 0 && sa->id == 0)
 		return false;
 	sa_order_free(sa);

@@ -86,6 +86,35 @@ static void test_ike_down(void)
 	rig_free(r);
 }
 
+/* B3: an SA whose order does not fit until the latch has fired is refused. */
+static void test_waiting_order(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair old = {0}, p = {.ike = 1};
+	uint64_t conn = rig_connect(r, 1, 0, &old);
+	struct sslink_msg m;
+
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	CU_ASSERT_EQUAL(rig_get_spi(r, 1, &p.spi_in), SSLINK_OK);
+	r->fifo_full = true;
+	m = rig_add_msg(&p, true);
+	CU_ASSERT_EQUAL(rig_ask(r, &m), RIG_NONE);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).refused_sas, 0);
+	ctl_clear_session(r->ctl, must_session(r).id, r->now_ms);
+	for (int i = 0; i < 3000 && !ctl_conn(r->ctl, conn)->fired; i++)
+		rig_run(r, 1);
+	r->fifo_full = false;
+	ctl_tick(r->ctl, r->now_ms);
+	CU_ASSERT_TRUE(r->charon.answered && r->charon.answer.status == SSLINK_REFUSED);
+	CU_ASSERT_EQUAL(rig_sa_id(r, p.spi_in, true), 0);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).refused_sas, 1);
+	CU_ASSERT_EQUAL(rig_del_sa(r, p.spi_in, true), SSLINK_OK);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
+	rig_free(r);
+}
+
 /* E23, E19: the latch is written before CDN or StopCCN; the SAs go behind the last message. */
 static void test_order(void)
 {
@@ -361,6 +390,7 @@ int main(void)
 	CU_TestInfo tests[] = {
 	        {"up, dial, down (T4, T14, T19, E5, E6, E30)", test_dial},
 	        {"IKE goes first (E17, E18)", test_ike_down},
+	        {"an order that waited (B3)", test_waiting_order},
 	        {"order (E19, E23)", test_order},
 	        {"order of a rejection (E14, T20)", test_rejected_order},
 	        {"bursts (E23, T5, T16)", test_bursts},
