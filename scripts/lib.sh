@@ -100,12 +100,12 @@ lowest_priority() {
 	chrt --idle --pid 0 $$ || renice -n 19 $$ || true
 } > /dev/null 2>&1
 
-# normal_priority PID: undoes that for the process group PID.
+# normal_priority PID: undoes that for the process group PID, which then is like this process.
 normal_priority() {
 	local pid
 	for pid in $(pgrep -g "$1"); do
 		echo 0 > "/proc/$pid/autogroup" || true
 		chrt --other --pid 0 "$pid" || true
-		renice -n 0 "$pid" || true
+		renice -n "$(nice)" "$pid" || true
 	done
 } > /dev/null 2>&1
