@@ -70,7 +70,7 @@ struct world {
 /* The packets of one window: those of the path, or those of its reference. */
 struct batch {
 	uint32_t n; /* half of them is timed */
-	uint16_t len; /* of each frame */
+	uint16_t len; /* of each frame; of what the bare crypto is given down: of each ESP packet */
 	struct rte_mbuf *m[BATCH_MAX];
 };
 
@@ -137,6 +137,12 @@ void frames_copy(struct batch *to, const struct batch *from);
 /* Fills b's buffers with what the path encrypts (the text at the place where it will stand). */
 void texts_make(struct world *w, const struct spec *s, struct batch *b, const uint32_t *who,
                 uint32_t serial);
+/* Where a driver puts a frame. */
+static inline uint8_t *frame_at(const struct rte_mbuf *m)
+{
+	return (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
+}
+
 /* Bytes of UDP and all that is in it. */
 uint16_t l2tp_len(const struct spec *s);
 /* Where UDP, which ESP covers, stands before it is encrypted: in the path, and so in texts_make. */
@@ -150,14 +156,62 @@ void frame_verify(struct world *w, const struct spec *s, const struct rte_mbuf *
 /* Forwards frames out of a port as a router that does nothing else. */
 void ref_ip4(struct world *w, struct rte_mbuf **v, uint16_t n);
 
-/* Bare calls into the multi-buffer library for one vector, made ready outside of the timed part. */
+/* Bare calls into the multi-buffer library for the packets of a batch. */
 struct ref_crypto;
 struct ref_crypto *ref_crypto_new(void);
 void ref_crypto_free(struct ref_crypto *r);
-/* len: of each frame (up) or ESP packet (down). */
+/* Makes the arguments of all calls, and headers and IVs down, so that no key need be looked for later. */
 void ref_crypto_prepare(struct ref_crypto *r, struct world *w, const struct spec *s,
-                        struct rte_mbuf **v, const uint32_t *who, uint16_t n, uint16_t len);
+                        const struct batch *b, const uint32_t *who);
+/* Brings the arguments of n packets from at on to where a caller would have just made them. */
+void ref_crypto_load(struct ref_crypto *r, uint32_t at, uint16_t n);
 void ref_crypto_run(struct ref_crypto *r);
 /* Ends the program when what the reference made of m differs from what the path made of it. */
 void ref_crypto_verify(struct world *w, const struct spec *s, const struct rte_mbuf *ref,
                        const struct rte_mbuf *path, uint32_t who);
+
+/* ---- path_window.c ---- */
+
+struct bench {
+	const char *pages; /* "4k", "2m" */
+	uint64_t empty; /* ticks of a timed part with nothing in it */
+	struct world *w;
+	struct ref_crypto *crypto;
+	struct batch path, ref;
+	uint32_t *order, at; /* subscribers in random order, the next one */
+	uint32_t who[BATCH_MAX];
+	uint32_t serial;
+	void (*timed)(void *ctx,
+	              bool on); /* the timed half of the path begins, ends; may be NULL */
+	void *timed_ctx;
+};
+
+void bench_new(struct bench *b); /* the EAL too */
+void bench_free(struct bench *b);
+/* Makes the world of a suite; the last one is freed. */
+void bench_world(struct bench *b, enum suite s, uint32_t n_subs);
+/* Before the windows of a row. */
+void bench_begin(struct bench *b, const struct spec *s);
+/* One window: ticks a packet of the path and of its reference. All has been verified. */
+void bench_window(struct bench *b, const struct spec *s, double *path, double *ref);
+
+/* ---- path_plan.c ---- */
+
+#define SPECS_MAX 1024
+#define ROW_NAME  48
+
+struct plan {
+	uint32_t n;
+	struct spec v[SPECS_MAX];
+	const char *only; /* pattern of the rows that are printed; NULL: all */
+	uint32_t windows;
+	bool stages;
+};
+
+/* Reads the command line. Ends the program when it is wrong, or asks for help. */
+void plan_read(struct plan *p, int argc, char **argv);
+bool plan_prints(const struct plan *p, const char *name);
+/* The largest number of sessions that rows of a suite want; 0: there are none. */
+uint32_t plan_sessions(const struct plan *p, enum suite s);
+void path_name(const struct spec *s, char name[ROW_NAME]);
+void ref_name(const struct spec *s, char name[ROW_NAME]);

@@ -96,11 +96,6 @@ static void l2tp_make(uint8_t *p, const struct spec *s, uint32_t who, uint32_t i
 		          rte_cpu_to_be_32(up ? LNS_IP : peer_ip(who)));
 }
 
-static uint8_t *frame_at(const struct rte_mbuf *m)
-{
-	return (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
-}
-
 /* ---- what comes in ---- */
 
 static void down_make(const struct spec *s, struct batch *b, const uint32_t *who, uint32_t serial)

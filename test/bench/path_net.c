@@ -17,6 +17,7 @@
 #define WORLD_US 0xcb007101u
 #define WORLD_GW 0xcb0071feu
 #define MBUFS    (2 * BATCH_MAX + 1024)
+#define REPLAY   1024 /* packets */
 #define HUGE_MIN 400 /* free pages of 2 MiB that the tables of a data plane fit into */
 
 const char *const suite_names[SUITES] = {"plain", "gcm128", "gcm256", "cbc128_sha1",
@@ -78,9 +79,15 @@ const char *eal_start(void)
 {
 	bool huge = huge_free() >= HUGE_MIN;
 	char lcores[16];
-	char *argv[] = {"bench_path",   "--no-shconf", huge ? "--in-memory" : "--no-huge",
-	                "-m",           "768",         "--no-pci",
-	                "--lcores",     lcores,        "--no-telemetry",
+	char *argv[] = {"bench_path",
+	                "--no-shconf",
+	                huge ? "--in-memory" : "--no-huge",
+	                "-m",
+	                "768",
+	                "--no-pci",
+	                "--lcores",
+	                lcores,
+	                "--no-telemetry",
 	                "--log-level=error"};
 
 	snprintf(lcores, sizeof(lcores), "0@%d", last_cpu());
@@ -243,6 +250,7 @@ static struct esp_sa *sa_of(struct world *w, uint32_t spi, bool inbound, const u
 	        .auth_key = keys + AUTH_KEY,
 	        .enc_key_len = esp_suite_enc_key_len(s),
 	        .auth_key_len = esp_suite_auth_key_len(s),
+	        .replay_window = inbound ? REPLAY : 0,
 	};
 	struct esp_sa *sa = esp_sa_new(w->peer, &c);
 
@@ -267,7 +275,7 @@ static const struct esp_sa *our_sa(struct world *w, uint32_t who, uint32_t child
 	        .auth_key = keys + AUTH_KEY,
 	        .enc_key_len = esp_suite_enc_key_len(s),
 	        .auth_key_len = esp_suite_auth_key_len(s),
-	        .replay_window = inbound ? 1024 : 0,
+	        .replay_window = inbound ? REPLAY : 0,
 	        .pair = *pair,
 	};
 	dp_sa_id id;

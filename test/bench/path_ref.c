@@ -81,9 +81,11 @@ struct ref_crypto {
 	enum suite suite;
 	aes_gcm_enc_dec_t gcm;
 	struct gcm_context_data ctx;
-	struct gcm_call calls[VEC_MAX];
+	struct gcm_call calls[VEC_MAX]; /* of the vector at work */
 	IMB_JOB jobs[VEC_MAX];
-	uint8_t tags[VEC_MAX][ESP_ICV_MAX];
+	uint8_t tags[VEC_MAX][ESP_ICV_MAX]; /* up: computed ones */
+	struct gcm_call all_calls[BATCH_MAX];
+	IMB_JOB all_jobs[BATCH_MAX];
 };
 
 static const uint8_t zero_iv[16];
@@ -175,28 +177,35 @@ static aes_gcm_enc_dec_t gcm_of(const struct ref_crypto *r)
 }
 
 void ref_crypto_prepare(struct ref_crypto *r, struct world *w, const struct spec *s,
-                        struct rte_mbuf **v, const uint32_t *who, uint16_t n, uint16_t len)
+                        const struct batch *b, const uint32_t *who)
 {
-	r->n = n;
+	uint16_t len = (uint16_t)(s->dir == UP ? b->len - OFF_ESP : b->len);
+
 	r->suite = s->suite;
 	r->encrypt = s->dir == DOWN;
 	r->gcm = gcm_of(r);
-	if (s->dir == UP)
-		len = (uint16_t)(len - OFF_ESP);
-	for (uint16_t i = 0; i < n; i++) {
-		struct sub *u = &w->subs[who[i]];
-		struct esp_sa *sa = r->encrypt ? u->ref_out : u->ref_in;
-		uint8_t *esp = r->encrypt ? text_at(s, v[i]) - sa->head
-		                          : rte_pktmbuf_mtod_offset(v[i], uint8_t *, OFF_ESP);
-		uint8_t *tag = r->encrypt ? esp + len - sa->icv_len : r->tags[i];
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct esp_sa *sa = r->encrypt ? w->subs[who[i]].ref_out : w->subs[who[i]].ref_in;
+		uint8_t *esp =
+		        r->encrypt ? text_at(s, b->m[i]) - sa->head : frame_at(b->m[i]) + OFF_ESP;
+		uint8_t *tag = r->encrypt ? esp + len - sa->icv_len : r->tags[i % VEC_MAX];
 
 		if (r->encrypt)
 			head_make(sa, esp);
 		if (sa->auth == ESP_AUTH_AEAD)
-			gcm_call(&r->calls[i], sa, esp, len, tag);
+			gcm_call(&r->all_calls[i], sa, esp, len, tag);
 		else
-			cbc_job(&r->jobs[i], r, sa, esp, len, tag);
+			cbc_job(&r->all_jobs[i], r, sa, esp, len, tag);
 	}
+}
+
+void ref_crypto_load(struct ref_crypto *r, uint32_t at, uint16_t n)
+{
+	r->n = n;
+	if (r->suite == GCM128 || r->suite == GCM256)
+		memcpy(r->calls, r->all_calls + at, n * sizeof(*r->calls));
+	else
+		memcpy(r->jobs, r->all_jobs + at, n * sizeof(*r->jobs));
 }
 
 static void gcm_run(struct ref_crypto *r)
@@ -244,8 +253,7 @@ void ref_crypto_verify(struct world *w, const struct spec *s, const struct rte_m
 	} else {
 		/* What the path has left as it was: all behind the inner IPv4 header. */
 		len = (uint16_t)(s->size - sizeof(struct rte_ipv4_hdr));
-		a = rte_pktmbuf_mtod_offset(ref, const uint8_t *, OFF_ESP + sa->head) +
-		    l2tp_len(s) - len;
+		a = frame_at(ref) + OFF_ESP + sa->head + l2tp_len(s) - len;
 		b = rte_pktmbuf_mtod_offset(path, const uint8_t *, OFF_ESP);
 	}
 	if (memcmp(a, b, len) != 0)
