@@ -96,17 +96,7 @@ int main(int argc, char **argv)
 	if (p.stages)
 		stages(argv);
 	bench_new(&b);
-	for (int suite = 0; suite < SUITES; suite++) {
-		uint32_t n = plan_sessions(&p, (enum suite)suite);
-
-		if (n == 0)
-			continue;
-		bench_world(&b, (enum suite)suite, n);
-		for (uint32_t i = 0; i < p.n; i++) {
-			if (p.v[i].suite == (enum suite)suite)
-				measure(&b, &p, &p.v[i]);
-		}
-	}
+	bench_run(&b, &p, measure);
 	bench_free(&b);
 	return 0;
 }

@@ -170,31 +170,6 @@ void ref_crypto_run(struct ref_crypto *r);
 void ref_crypto_verify(struct world *w, const struct spec *s, const struct rte_mbuf *ref,
                        const struct rte_mbuf *path, uint32_t who);
 
-/* ---- path_window.c ---- */
-
-struct bench {
-	const char *pages; /* "4k", "2m" */
-	uint64_t empty; /* ticks of a timed part with nothing in it */
-	struct world *w;
-	struct ref_crypto *crypto;
-	struct batch path, ref;
-	uint32_t *order, at; /* subscribers in random order, the next one */
-	uint32_t who[BATCH_MAX];
-	uint32_t serial;
-	void (*timed)(void *ctx,
-	              bool on); /* the timed half of the path begins, ends; may be NULL */
-	void *timed_ctx;
-};
-
-void bench_new(struct bench *b); /* the EAL too */
-void bench_free(struct bench *b);
-/* Makes the world of a suite; the last one is freed. */
-void bench_world(struct bench *b, enum suite s, uint32_t n_subs);
-/* Before the windows of a row. */
-void bench_begin(struct bench *b, const struct spec *s);
-/* One window: ticks a packet of the path and of its reference. All has been verified. */
-void bench_window(struct bench *b, const struct spec *s, double *path, double *ref);
-
 /* ---- path_plan.c ---- */
 
 #define SPECS_MAX 1024
@@ -215,3 +190,30 @@ bool plan_prints(const struct plan *p, const char *name);
 uint32_t plan_sessions(const struct plan *p, enum suite s);
 void path_name(const struct spec *s, char name[ROW_NAME]);
 void ref_name(const struct spec *s, char name[ROW_NAME]);
+
+/* ---- path_window.c ---- */
+
+struct bench {
+	const char *pages; /* "4k", "2m" */
+	uint64_t empty; /* ticks of a timed part with nothing in it */
+	struct world *w;
+	struct ref_crypto *crypto;
+	struct batch path, ref;
+	uint32_t *order, at; /* subscribers in random order, the next one */
+	uint32_t who[BATCH_MAX];
+	uint32_t serial;
+	bool counted; /* the second half */
+	void (*timed)(bool on); /* a counted vector of the path begins, ends; NULL: no one asks */
+};
+
+void bench_new(struct bench *b); /* the EAL too */
+void bench_free(struct bench *b);
+/* Before the windows of a row. */
+void bench_begin(struct bench *b, const struct spec *s);
+/* One window: ticks a packet of the path and of its reference. All has been verified. */
+void bench_window(struct bench *b, const struct spec *s, double *path, double *ref);
+
+/* Measures one row, all of its windows. */
+typedef void (*measure_fn)(struct bench *b, const struct plan *p, const struct spec *s);
+/* Makes the world of each suite that the plan wants and measures its rows. */
+void bench_run(struct bench *b, const struct plan *p, measure_fn measure);

@@ -53,10 +53,15 @@ static uint64_t path_vector(struct bench *b, const struct spec *s, uint32_t at, 
 	memcpy(v, b->path.m + at, n * sizeof(*v));
 	receive(v, n, b->path.len, s->dir == UP ? LAC_PORT : WORLD_PORT);
 	w->now = rte_rdtsc();
+	if (b->timed != NULL && b->counted)
+		b->timed(true);
 	t = ticks();
 	dp_input(w, v, n);
 	dp_flush(w);
-	return ticks() - t - b->empty;
+	t = ticks() - t - b->empty;
+	if (b->timed != NULL && b->counted)
+		b->timed(false);
+	return t;
 }
 
 static uint64_t ref_vector(struct bench *b, const struct spec *s, uint32_t at, uint16_t n)
@@ -123,11 +128,9 @@ void bench_window(struct bench *b, const struct spec *s, double *path, double *r
 	make(b, s);
 	b->w->ports[LAC_PORT].n = b->w->ports[WORLD_PORT].n = 0;
 	run(b, s, path_vector, 0, mid);
-	if (b->timed != NULL)
-		b->timed(b->timed_ctx, true);
+	b->counted = true;
 	*path = (double)run(b, s, path_vector, mid, n) / (n - mid);
-	if (b->timed != NULL)
-		b->timed(b->timed_ctx, false);
+	b->counted = false;
 	sent_check(b, s->dir == UP ? WORLD_PORT : LAC_PORT, &b->path);
 	b->w->ports[LAC_PORT].n = 0;
 	run(b, s, ref_vector, 0, mid);
@@ -177,7 +180,8 @@ void bench_new(struct bench *b)
 	empty(b);
 }
 
-void bench_world(struct bench *b, enum suite s, uint32_t n_subs)
+/* The last one, if there was one, is freed. */
+static void world(struct bench *b, enum suite s, uint32_t n_subs)
 {
 	if (b->w != NULL)
 		world_free(b->w);
@@ -187,6 +191,21 @@ void bench_world(struct bench *b, enum suite s, uint32_t n_subs)
 		b->ref.m[i] = rte_pktmbuf_alloc(dp_mbuf_pool(b->w->dp));
 		if (b->path.m[i] == NULL || b->ref.m[i] == NULL)
 			fail("There are no buffers.");
+	}
+}
+
+void bench_run(struct bench *b, const struct plan *p, measure_fn measure)
+{
+	for (int suite = 0; suite < SUITES; suite++) {
+		uint32_t n = plan_sessions(p, (enum suite)suite);
+
+		if (n == 0)
+			continue;
+		world(b, (enum suite)suite, n);
+		for (uint32_t i = 0; i < p->n; i++) {
+			if (p->v[i].suite == (enum suite)suite)
+				measure(b, p, &p->v[i]);
+		}
 	}
 }
 
