@@ -58,7 +58,7 @@ def config():
         "users": [{"name": "user1", "password": "pass1"}],
         "interface-profiles": [{"name": "ppp", "local-address": "10.64.0.1",
                                 "pool": "subscribers"}],
-        "l2tp": {"destruct-timeout": 10, "hello-interval": HELLO_S, "destination-lockout-timeout": 5},
+        "l2tp": {"destruct-timeout": 10, "hello-interval": HELLO_S},
         "destination-profiles": [{
             "name": "access", "address": "0.0.0.0",
             "hosts": [{"name": "default", "interface-profile": "ppp"},
