@@ -175,6 +175,7 @@ struct esp_hold { /* worker: rw */
 /* Single writer; control reads with relaxed loads. */
 struct worker_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
@@ -199,6 +200,7 @@ struct worker {
 	bool punted; /* in this turn */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
+	uint32_t empty; /* turns without work since the last one with */
 	uint32_t n_rxq;
 	struct rxq *rxq;
 	uint16_t
@@ -312,6 +314,8 @@ struct dp {
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
 	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
+
+	struct loads *loads; /* of workers, second by second */
 
 	/* the event */
 	int event_fd;
@@ -439,6 +443,19 @@ static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)
 {
 	return (uint64_t)(w + 1) << 56 | seq;
 }
+
+/* ---- how busy workers are ---- */
+
+int dp_load_init(struct dp *dp);
+void dp_load_free(struct dp *dp);
+void dp_load_tick(struct dp *dp, uint64_t now_ms);
+
+/* Between two turns, after one without work. */
+void dp_idle(struct worker *w);
+void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
+/* What dp_idle does after so many empty turns: sleep, else pause so often. */
+uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
+uint32_t dp_idle_pauses(uint32_t empty);
 
 /* ---- SAs and SPIs: control's side ---- */
 
