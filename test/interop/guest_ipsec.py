@@ -14,7 +14,8 @@ PSK = "interop-psk"
 # In this order and nothing else: what a client of each proposal of the cases needs.
 PLUGINS = "random nonce openssl aes sha1 sha2 md5 hmac kdf gmp gcm pem pkcs1 pkcs8 x509 constraints " \
     "revocation pubkey kernel-netlink socket-default vici updown"
-MODULES = "xfrm_user esp4 authenc echainiv seqiv cbc ctr gcm hmac drbg ghash_generic"
+MODULES = "xfrm_user esp4 authenc echainiv seqiv cbc ctr gcm hmac drbg ghash_generic sha512_generic " \
+    "jitterentropy_rng"
 RUN = "/run/ipsec"
 ENV = {"STRONGSWAN_CONF": RUN + "/strongswan.conf", "SWANCTL_DIR": RUN}
 
@@ -82,9 +83,11 @@ class IpsecClient:
         """Configures and starts charon; nothing is initiated unless start is set. cert is (certificate, key, CA, all PEM)
         in place of a PSK. rekey, life and rekey_ike are seconds, 0: charon's defaults. children are
         the pairs of UDP ports (ours, the peer's), each a CHILD_SA named l2tp, l2tp1, .."""
-        # Modules at once: the kernel asks for them one by one, each with a process of its own.
         if not self.modules:
+            # At once: the kernel asks for them one by one, each with two processes of its own, and also for
+            # every algorithm that it makes of others. Then it has all and need not ask.
             self.modules = self.run(["modprobe", "-a", *MODULES.split()]).rc == 0
+            self.write("/proc/sys/kernel/modprobe", "\n", None)
         self.write(f"{RUN}/strongswan.conf", "\n".join([
             "charon-systemd {", f"load = {PLUGINS}", "install_routes = no",
             "install_virtual_ip = no", "retransmit_timeout = 1", "retransmit_tries = 3",

@@ -2,6 +2,7 @@
 # Copyright (c) 2026 Sallyport contributors
 """Asks the guest's kernel, and tells it, without a program: in User-Mode Linux every one that is
 started costs 40 to 100 ms of the host's CPU."""
+import errno
 import fcntl
 import os
 import signal
@@ -22,6 +23,8 @@ SA_PROTO = 76  # of xfrm_usersa_info: behind a selector, an address and the SPI
 
 def _ioctl(dev, request):
     """The union of an ifreq."""
+    if not os.path.exists("/sys/class/net/" + dev):
+        raise OSError(errno.ENODEV, dev)  # the kernel would look for a module of that name
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         return fcntl.ioctl(s, request, struct.pack("16s24x", dev.encode()))[16:]
 
