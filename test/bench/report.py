@@ -3,7 +3,8 @@
 # Copyright (c) 2026 Sallyport contributors
 """Reads the rows of the benchmarks, JSON lines, from stdin and prints them for people.
 
-Beside each row stands its reference; a row that a goal speaks of has the bound and "met" or "missed".
+Beside each row stands its reference; a row that a goal speaks of has the bound and "met" or
+"missed".
 """
 import argparse
 import json
@@ -122,9 +123,7 @@ def all_goals(rows):
 
 def number(x):
     """As short as is worth reading."""
-    if isinstance(x, int) or x == int(x) and abs(x) >= 1000:
-        return f"{int(x)}"
-    if abs(x) >= 1000:
+    if x == int(x) or abs(x) >= 1000:
         return f"{x:.0f}"
     return f"{x:.3g}" if abs(x) < 10 else f"{x:.1f}"
 
@@ -248,7 +247,8 @@ def compiler(build):
         options = {}
     log = read(f"{build}/meson-logs/meson-log.txt")
     return {"compiler": first(r'^C compiler for the host machine: .*\((.*?) "', log),
-            "march": options.get("cpu", "unknown"), "buildtype": options.get("buildtype", "unknown")}
+            "march": options.get("cpu", "unknown"),
+            "buildtype": options.get("buildtype", "unknown")}
 
 
 def machine(build, rows):
