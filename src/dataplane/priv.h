@@ -121,6 +121,7 @@ enum fifo_op {
 	FIFO_SA_UPDATE,
 	FIFO_SA_USE,
 	FIFO_SA_DEL,
+	FIFO_FENCE, /* to every worker: what it has in hand leaves now */
 	FIFO_SEND_PPP, /* from here on with a packet */
 	FIFO_SEND_IP,
 	FIFO_SEND_FRAME,
@@ -145,7 +146,11 @@ struct fifo_msg {
 			struct sa_outer outer; /* UPDATE */
 		} sa;
 		uint16_t owner; /* DEL */
-		struct rte_mbuf *m;
+		struct {
+			struct rte_mbuf *m;
+			uint64_t
+			        after; /* an order to all that all must have done before; 0: none */
+		};
 	};
 };
 static_assert(sizeof(struct fifo_msg) % 4 == 0, "rte_ring takes elements of whole words");
@@ -170,6 +175,7 @@ struct esp_hold { /* worker: rw */
 /* Single writer; control reads with relaxed loads. */
 struct worker_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
@@ -194,6 +200,7 @@ struct worker {
 	bool punted; /* in this turn */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
+	uint32_t empty; /* turns without work since the last one with */
 	uint32_t n_rxq;
 	struct rxq *rxq;
 	uint16_t
@@ -209,6 +216,8 @@ struct worker {
 
 	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
 	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
+	struct fifo_msg order; /* worker: rw; the one in hand */
+	bool order_waits; /* .. until the other workers have caught up */
 	struct rte_ring **handoff_to; /* by worker */
 	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH and SA hold numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
@@ -289,6 +298,8 @@ struct dp {
 	/* control only */
 	uint64_t seq;
 	uint64_t last_order[DP_MAX_WORKERS]; /* seq of it */
+	uint64_t fence; /* seq of the order that messages of control wait for; 0: none */
+	bool fence_owed; /* something has been latched since */
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
@@ -303,6 +314,8 @@ struct dp {
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
 	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
+
+	struct loads *loads; /* of workers, second by second */
 
 	/* the event */
 	int event_fd;
@@ -417,12 +430,32 @@ bool dp_fifo_room(const struct dp *dp, int w);
 uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg);
 uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg);
 uint32_t dp_fifo_run(struct worker *w); /* worker: takes and does orders */
+/*
+ * What control says of an end (CDN, StopCCN) leaves when no worker can forward a packet of it any more: the
+ * order to send carries the number of an order to all that stood behind the latch or the removal in each
+ * FIFO, and its worker keeps it until all have done that. No one else waits. An order waits for older ones
+ * only, so that no two workers wait for each other.
+ */
+bool dp_fifo_fence(struct dp *dp, uint64_t *after); /* false: no room */
 
 /* A ticket for dp_applied: of an order to one worker. That of an order to all is its number. */
 static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)
 {
 	return (uint64_t)(w + 1) << 56 | seq;
 }
+
+/* ---- how busy workers are ---- */
+
+int dp_load_init(struct dp *dp);
+void dp_load_free(struct dp *dp);
+void dp_load_tick(struct dp *dp, uint64_t now_ms);
+
+/* Between two turns, after one without work. */
+void dp_idle(struct worker *w);
+void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
+/* What dp_idle does after so many empty turns: sleep, else pause so often. */
+uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
+uint32_t dp_idle_pauses(uint32_t empty);
 
 /* ---- SAs and SPIs: control's side ---- */
 
