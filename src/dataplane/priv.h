@@ -20,6 +20,7 @@
 #include <rte_ip_frag.h>
 #include <rte_lpm.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
@@ -542,6 +543,15 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	            1u << (h & 7)) == 0))
 		return 0;
 	return dp_framed_lookup(dp, ip);
+}
+
+/* Brings what dp_subs_lookup of a pool's address will read. */
+static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+
+	if (leaf != NULL)
+		rte_prefetch0(&leaf->session[ip & 0xffff]);
 }
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
