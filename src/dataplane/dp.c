@@ -217,6 +217,8 @@ static void worker_free(struct worker *w)
 	}
 	for (uint16_t to = 0; w->handoff_to != NULL && to < w->dp->conf.n_workers; to++)
 		ring_free_mbufs(w->handoff_to[to]);
+	if (w->order_waits) /* only what has a packet waits */
+		rte_pktmbuf_free(w->order.m);
 	fifo_free(w->fifo);
 	if (w->reass != NULL)
 		rte_ip_frag_table_destroy(w->reass);

@@ -183,7 +183,8 @@ int dp_child_del(struct dp *dp, uint32_t child);
 /*
  * The latch (E23, E32): written before the call returns, so before anything that control sends
  * after it. From here on no data message comes in, no forwarded packet goes out, and of the control
- * messages only those of a tunnel of its own connection come through. Idempotent, not to be undone.
+ * messages only those of a tunnel of its own connection come through; what a worker has in hand at that
+ * moment leaves before any later dp_send_udp does. Idempotent, not to be undone.
  */
 void dp_child_latch(struct dp *dp, uint32_t child);
 
@@ -308,6 +309,7 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen,
 /*
  * A UDP datagram, routed by the data plane, checksum filled in. With a child it leaves through the
  * child's outbound SA and by its worker, in order with that worker's other orders; -ENOENT: no such.
+ * It leaves when no worker forwards anything any more of what was latched or deleted before.
  */
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
                 uint32_t child, const uint8_t *payload, size_t len);

@@ -121,6 +121,7 @@ enum fifo_op {
 	FIFO_SA_UPDATE,
 	FIFO_SA_USE,
 	FIFO_SA_DEL,
+	FIFO_FENCE, /* to every worker: what it has in hand leaves now */
 	FIFO_SEND_PPP, /* from here on with a packet */
 	FIFO_SEND_IP,
 	FIFO_SEND_FRAME,
@@ -145,7 +146,11 @@ struct fifo_msg {
 			struct sa_outer outer; /* UPDATE */
 		} sa;
 		uint16_t owner; /* DEL */
-		struct rte_mbuf *m;
+		struct {
+			struct rte_mbuf *m;
+			uint64_t
+			        after; /* an order to all that all must have done before; 0: none */
+		};
 	};
 };
 static_assert(sizeof(struct fifo_msg) % 4 == 0, "rte_ring takes elements of whole words");
@@ -209,6 +214,8 @@ struct worker {
 
 	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
 	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
+	struct fifo_msg order; /* worker: rw; the one in hand */
+	bool order_waits; /* .. until the other workers have caught up */
 	struct rte_ring **handoff_to; /* by worker */
 	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH and SA hold numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
@@ -290,6 +297,8 @@ struct dp {
 	/* control only */
 	uint64_t seq;
 	uint64_t last_order[DP_MAX_WORKERS]; /* seq of it */
+	uint64_t fence; /* seq of the order that messages of control wait for; 0: none */
+	bool fence_owed; /* something has been latched since */
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
@@ -421,6 +430,13 @@ bool dp_fifo_room(const struct dp *dp, int w);
 uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg);
 uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg);
 uint32_t dp_fifo_run(struct worker *w); /* worker: takes and does orders */
+/*
+ * What control says of an end (CDN, StopCCN) leaves when no worker can forward a packet of it any more: the
+ * order to send carries the number of an order to all that stood behind the latch or the removal in each
+ * FIFO, and its worker keeps it until all have done that. No one else waits. An order waits for older ones
+ * only, so that no two workers wait for each other.
+ */
+bool dp_fifo_fence(struct dp *dp, uint64_t *after); /* false: no room */
 
 /* A ticket for dp_applied: of an order to one worker. That of an order to all is its number. */
 static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)

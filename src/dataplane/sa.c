@@ -127,9 +127,11 @@ int dp_child_del(struct dp *dp, uint32_t child)
 
 void dp_child_latch(struct dp *dp, uint32_t child)
 {
-	if (dp_child_live(dp, child))
-		__atomic_store_n(&dp->fired[child / 8], dp->fired[child / 8] | 1u << child % 8,
-		                 __ATOMIC_RELEASE);
+	if (!dp_child_live(dp, child) || dp_child_fired(dp, child))
+		return;
+	__atomic_store_n(&dp->fired[child / 8], dp->fired[child / 8] | 1u << child % 8,
+	                 __ATOMIC_RELEASE);
+	dp->fence_owed = true; /* one for all that are latched before the next message */
 }
 
 void dp_child_use(struct dp *dp, uint32_t child, int n)

@@ -181,7 +181,7 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 		n += rx_queue(w, &w->rxq[i]);
 	n += dp_handoff_take(w);
 	dp_flush(w);
-	if (!rte_ring_empty(w->fifo)) {
+	if (w->order_waits || !rte_ring_empty(w->fifo)) {
 		n += dp_fifo_run(w);
 		dp_flush(w);
 	}
