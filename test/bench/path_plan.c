@@ -10,8 +10,8 @@
 
 #define SIZE_LEAST    28
 #define SIZE_LARGEST  1400 /* with the longest headers it is still no more than a link takes */
-#define WINDOWS       150
-#define WINDOWS_QUICK 100
+#define WINDOWS_FULL  600
+#define WINDOWS_QUICK 400
 
 /* What there is a choice of; 0 ends a list. */
 struct choice {
@@ -158,7 +158,7 @@ void plan_read(struct plan *p, int argc, char **argv)
 		if (strcmp(argv[i], "--quick") == 0)
 			c = quick;
 	}
-	p->windows = c.quick ? WINDOWS_QUICK : WINDOWS;
+	p->windows = c.quick ? WINDOWS_QUICK : WINDOWS_FULL;
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (o == 'o')
 			p->only = optarg;
