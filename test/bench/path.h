@@ -153,8 +153,14 @@ void frame_verify(struct world *w, const struct spec *s, const struct rte_mbuf *
 
 /* ---- path_ref.c ---- */
 
+#define HOP_WORLD 1 /* next hops in the reference's routes */
+#define HOP_LAC   2
+
 /* Forwards frames out of a port as a router that does nothing else. */
 void ref_ip4(struct world *w, struct rte_mbuf **v, uint16_t n);
+
+/* Ends the program when m is not as a router leaves it. */
+void ref_ip4_verify(const struct spec *s, const struct rte_mbuf *m);
 
 /* Bare calls into the multi-buffer library for the packets of a batch. */
 struct ref_crypto;

@@ -146,7 +146,9 @@ static void verify(struct bench *b, const struct spec *s)
 		uint32_t i = mid + k * each + (uint32_t)rte_rand_max(each);
 
 		frame_verify(b->w, s, b->path.m[i], b->who[i], b->serial + i);
-		if (s->suite != PLAIN)
+		if (s->suite == PLAIN)
+			ref_ip4_verify(s, b->ref.m[i]);
+		else
 			ref_crypto_verify(b->w, s, b->ref.m[i], b->path.m[i], b->who[i]);
 	}
 }
