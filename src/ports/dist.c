@@ -2,6 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "ports/dist.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,6 +87,12 @@ static void refused(char *why, const char *what, enum dist_traffic t, const stru
 		say(why, "%s %s refused: %s", what, ids[t], a->why);
 }
 
+/* A driver without the call at all says the same of everything. */
+static bool has_no_rules(const struct dist_caps *c, enum dist_traffic t)
+{
+	return c->id[t].asked && c->id[t].ret == -ENOSYS;
+}
+
 static void choose_one(const struct dist_caps *c, enum dist_traffic t, struct dist_plan *plan)
 {
 	bool by_rss = t == DIST_ESP ? c->hash_esp : t == DIST_L2TP && c->hash_l2tp;
@@ -97,7 +104,10 @@ static void choose_one(const struct dist_caps *c, enum dist_traffic t, struct di
 			say(why, "%u of %u workers have a queue here", c->n_rxq, c->n_workers);
 		return;
 	}
-	refused(why, "rules by", t, &c->owner[t]);
+	if (has_no_rules(c, t))
+		say(why, "the driver takes no flow rules");
+	else
+		refused(why, "rules by", t, &c->owner[t]);
 	if (t == DIST_L2TP)
 		say(why, "a session id does not name its owner");
 	if (t == DIST_REST)
@@ -107,7 +117,8 @@ static void choose_one(const struct dist_caps *c, enum dist_traffic t, struct di
 		return;
 	}
 	plan->how[t] = by_addresses(c, t);
-	refused(why, "hash of the", t, &c->id[t]);
+	if (!has_no_rules(c, t))
+		refused(why, "hash of the", t, &c->id[t]);
 	if (plan->how[t] == DIST_DEVICE)
 		say(why, "the device has no receive-side scaling");
 }

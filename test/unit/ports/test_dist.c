@@ -94,10 +94,15 @@ static void test_reasons(void)
 	struct dist_plan p;
 
 	dist_answer(&c.owner[DIST_ESP], -ENOSYS, NULL);
+	dist_answer(&c.id[DIST_ESP], -ENOSYS, NULL);
+	p = plan_of(&c);
+	CU_ASSERT_STRING_EQUAL(p.why[DIST_ESP], "the driver takes no flow rules; the device has no "
+	                                        "receive-side scaling");
+	dist_answer(&c.owner[DIST_ESP], -EINVAL, NULL);
 	dist_answer(&c.id[DIST_ESP], -ENOTSUP, "not this type");
 	p = plan_of(&c);
 	CU_ASSERT_STRING_EQUAL(p.why[DIST_ESP],
-	                       "rules by SPI refused: Function not implemented; hash of the SPI "
+	                       "rules by SPI refused: Invalid argument; hash of the SPI "
 	                       "refused: not this type; the device has no receive-side scaling");
 	CU_ASSERT_STRING_EQUAL(p.why[DIST_L2TP], "a session id does not name its owner; the device "
 	                                         "has no receive-side scaling");
