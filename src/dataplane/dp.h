@@ -130,8 +130,15 @@ struct dp_if_conf {
 
 /* Returns the interface's index, or -errno. Only before workers run. */
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf);
-/* A started port has n_rxq and n_txq (at least one for each worker). Only before workers run. */
+/*
+ * A started port has n_rxq and n_txq (at least one for each worker). With a receive queue for each worker
+ * queue q is worker q's; else they go to those that have the fewest queues. Only before workers run.
+ */
 int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq);
+/* The worker that polls a receive queue; -ENOENT. */
+int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue);
+/* How many receive queues a worker polls. */
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker);
 
 enum dp_route_kind {
 	DP_RT_LOCAL, /* one of our addresses: L2TP here, the rest to the twin */
@@ -199,6 +206,7 @@ int dp_spi_take(struct dp *dp, uint32_t spi);
 /* Gives back one that no SA was made for; held packets are dropped. dp_sa_del gives back its own. */
 void dp_spi_put(struct dp *dp, uint32_t spi);
 /* The worker that an SPI belongs to: its low bits. May be no worker of this data plane. */
+#define DP_SPI_WORKER_MASK 0x3fu
 uint16_t dp_spi_worker(uint32_t spi);
 
 struct dp_sa {

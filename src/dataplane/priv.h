@@ -305,7 +305,7 @@ struct dp {
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
-	uint32_t n_routes, next_rxq_worker;
+	uint32_t n_routes;
 	uint32_t *nh_refs;
 	struct slots nh_slots, neigh_slots;
 	struct esp *esp; /* control's engine: SAs are made with it */

@@ -309,13 +309,13 @@ static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
 	for (enum way way = UP; way <= DOWN; way++) {
 		struct rate r;
 
-		rate(w, way, quick ? 300 : 3000, &r);
+		rate(w, way, quick ? 300 : 1000, &r);
 		row_rate(w, way, s->name, &r);
 		for (int load = 50; load <= 90; load += 40) {
 			double pps = r.pps * load / 100;
 
 			latency(w, way, (double)rte_get_tsc_hz() / pps, window_packets(pps),
-			        quick ? 1000 : 10000, l);
+			        quick ? 500 : 2000, l);
 			if (l->quiet.n == 0)
 				bench_say("no quiet window for the latency of %s", s->name);
 			else
@@ -330,10 +330,10 @@ static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
 
 void rows_rate(bool quick)
 {
-	static const uint16_t sizes[] = {64, 1400, 512};
+	static const uint16_t sizes[] = {64, 1400};
 
 	for (int s = 0; loop_suites[s].name != NULL && (!quick || s < 3); s++) {
-		for (int k = 0; k < (quick ? 1 : 3); k++)
+		for (int k = 0; k < (quick ? 1 : 2); k++)
 			path_rows(&loop_suites[s], sizes[k], quick);
 	}
 }

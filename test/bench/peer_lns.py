@@ -263,7 +263,7 @@ class L2tpns(Lns):
                    "env", "LD_LIBRARY_PATH=" + os.path.join(self.tree, "usr/lib/x86_64-linux-gnu"),
                    os.path.join(self.tree, "usr/sbin/l2tpns"), "-c",
                    "/etc/l2tpns/startup-config")
-        self.wait(lambda: POOL in ns.ip("route", check=False), "does not become master")
+        self.wait(lambda: "declaring myself the master" in self.log(), "does not become master")
         return self
 
     def stop(self):

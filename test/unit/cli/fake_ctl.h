@@ -19,6 +19,7 @@ extern struct fake {
 	const char *pool; /* the name of every pool; NULL: "big", "small" */
 	uint32_t n_pools; /* 0: 2 */
 	struct ports_info port; /* the only one */
+	struct ports_dist_info dist;
 	struct ports_twin_info twin; /* .. */
 	struct ports_kernel_info kernel;
 } fake;
