@@ -136,6 +136,7 @@ static void timers(struct worker *w)
 	dp_esp_hold_timer(w);
 	dp_reassembly_timer(w);
 	dp_sa_timer(w);
+	dp_handoff_timer(w);
 }
 
 void dp_flush(struct worker *w)
@@ -193,12 +194,18 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 	return n;
 }
 
-static void idle(const struct dp *dp, uint32_t empty_turns)
+/* What passes here is no part of the next turn, which may be a busy one. */
+static void idle(struct worker *w, uint32_t empty_turns)
 {
-	if (dp->conf.idle == DP_IDLE_PAUSE)
+	const struct dp_conf *conf = &w->dp->conf;
+
+	if (conf->idle == DP_IDLE_PAUSE)
 		rte_pause();
-	else if (dp->conf.idle == DP_IDLE_SLEEP && empty_turns > IDLE_TURNS)
-		usleep(dp->conf.idle_sleep_us);
+	else if (conf->idle == DP_IDLE_SLEEP && empty_turns > IDLE_TURNS)
+		usleep(conf->idle_sleep_us);
+	else
+		return;
+	account(w, 0);
 }
 
 int dp_worker_main(void *dp_worker_arg)
@@ -211,7 +218,7 @@ int dp_worker_main(void *dp_worker_arg)
 	while (!__atomic_load_n(&dp->stop, __ATOMIC_ACQUIRE)) {
 		empty = dp_worker_poll(dp, arg->worker) > 0 ? 0 : empty + 1;
 		if (empty > 0)
-			idle(dp, empty);
+			idle(w, empty);
 	}
 	if (w->online) {
 		rte_rcu_qsbr_thread_offline(dp->qsbr, w->id);
