@@ -5,7 +5,7 @@
  *
  * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages, at the L2TP
  * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; ESP
- * packets of this worker's SAs to w->esp, at the ESP header; other workers' sessions and SAs to their
+ * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
  * owner; ours and the unknown to control.
  */
 #include "dataplane/ip4.h"
@@ -179,7 +179,7 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
 	return message(w, m, off, len);
 }
 
-/* An ESP packet of len bytes: found by its SPI alone (RFC 4301 4.1), at the worker that this names. */
+/* An ESP packet of len bytes: to the worker that its SPI names, which looks it up. */
 static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off,
                                            uint16_t len)
 {
@@ -190,20 +190,16 @@ static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m,
 		return drop(w, m, DP_DROP_ESP_SHORT);
 	spi = get_be32(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
 	slot = &w->dp->spi[spi_slot(spi)];
-	if (unlikely(spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi))
-		return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
-	if (spi_worker(spi) != w->id) {
+	if (unlikely(spi_worker(spi) != w->id)) {
+		if (spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)
+			return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
 		dp_handoff(w, m, spi_worker(spi), RESUME_CLASSIFY);
 		return NULL;
 	}
+	rte_prefetch0(slot);
 	rte_pktmbuf_adj(m, off);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (unlikely(slot->sa == NULL)) {
-		dp_esp_hold(w, m, spi);
-		return NULL;
-	}
-	pkt_meta(m)->sa = slot->sa;
-	rte_prefetch0(slot->sa);
+	pkt_meta(m)->sa = NULL;
 	vec_push(&w->esp, m);
 	return NULL;
 }

@@ -94,13 +94,13 @@ static inline bool ip4_martian_dst(uint32_t a)
 	return ip4_martian_src(a);
 }
 
-/* One hop less, and the checksum with it (RFC 1624 3). */
+/* One hop less, and the checksum with it (RFC 1141 2); 0 stays 0, and is not 0xffff (RFC 1624 3). */
 static inline void ip4_ttl_down(struct rte_ipv4_hdr *ip)
 {
 	uint32_t sum = ip->hdr_checksum + (uint32_t)rte_cpu_to_be_16(0x0100);
 
 	ip->time_to_live--;
-	ip->hdr_checksum = (uint16_t)(sum + (sum >> 16));
+	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
 }
 
 /* Replaces a 16-bit word under a checksum; all in network order (RFC 1624 3). */

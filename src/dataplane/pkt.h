@@ -30,8 +30,8 @@
  *
  * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data),
  * the ESP header or the IPv4 header (transit); after esp_in at the L2TP header; after l2tp_in at the PPP
- * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one; after
- * ip4_out at the Ethernet header again.
+ * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one (with
+ * PKT_AT_UDP behind it); after ip4_out at the Ethernet header again.
  */
 #pragma once
 
@@ -49,6 +49,7 @@ struct sa;
 #define PKT_NO_DF    0x04 /* encapsulate without DF whatever the session says */
 #define PKT_CONTROL  0x08 /* L2TP or PPP of control's own: no latch stops it on its way out */
 #define PKT_ENCAP    0x10 /* ESP that came in UDP */
+#define PKT_AT_UDP   0x20 /* l2tp_out to esp_out: there is no IPv4 header, which ESP would take off */
 
 enum pkt_resume { RESUME_CLASSIFY, RESUME_L2TP_OUT };
 

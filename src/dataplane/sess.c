@@ -254,6 +254,8 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	c->live = false;
 	c->sub_ip = 0;
 	c->del_ticket = dp_fifo_put_all(dp, &msg);
+	dp->fence = c->del_ticket;
+	dp->fence_owed = false;
 	if (ticket != NULL)
 		*ticket = c->del_ticket;
 	return 0;
