@@ -38,8 +38,8 @@ static void print_totals(struct cli *cli, const struct dp_stats *st)
 	cli_printf(cli, "Punts by class\n");
 	for (i = 0; i < DP_PUNT_MAX; i++)
 		print_counter(cli, dp_punt_name(i), st->punt[i]);
-	cli_printf(cli, "%-6s %8s %16s %16s %12s %7s %9s\n", "Worker", "Sessions", "Received",
-	           "Transmitted", "Drops", "Busy", "Vector");
+	cli_printf(cli, "%-6s %8s %16s %16s %12s %8s %6s %7s\n", "Worker", "Sessions", "Received",
+	           "Transmitted", "Drops", "Busy 5 s", "1 min", "Vector");
 }
 
 /* A context is the next worker. */
@@ -57,16 +57,18 @@ static enum cli_step dataplane_print(struct cli *cli, void *ctx)
 	struct dp *dp = console_env(cli)->dp;
 	uint16_t *w = ctx;
 	struct dp_stats st;
-	double cycles;
+	struct dp_load now, minute;
 
 	if (*w >= dp_n_workers(dp))
 		return CLI_DONE;
 	dp_stats_get(dp, *w, &st);
-	cycles = (double)st.busy_cycles + (double)st.idle_cycles;
+	dp_load_get(dp, *w, 5, &now);
+	dp_load_get(dp, *w, 60, &minute);
 	cli_printf(cli,
-	           "%-6u %8" PRIu32 " %16" PRIu64 " %16" PRIu64 " %12" PRIu64 " %6.1f%% %9.1f\n",
+	           "%-6u %8" PRIu32 " %16" PRIu64 " %16" PRIu64 " %12" PRIu64
+	           " %7.1f%% %5.1f%% %7.1f\n",
 	           *w, dp_worker_sessions(dp, *w), st.rx, st.tx, sum(st.drop, DP_DROP_MAX),
-	           cycles > 0 ? 100 * (double)st.busy_cycles / cycles : 0,
+	           now.busy_permille / 10.0, minute.busy_permille / 10.0,
 	           st.vectors ? (double)st.rx / (double)st.vectors : 0);
 	(*w)++;
 	return CLI_MORE;

@@ -12,9 +12,11 @@
 
 #include <rte_ether.h>
 #include <rte_prefetch.h>
+#include <rte_vect.h>
 
-#define ETH_LEN  RTE_ETHER_HDR_LEN
-#define VLAN_LEN 4
+#define ETH_LEN        RTE_ETHER_HDR_LEN
+#define VLAN_LEN       4
+#define CLASSIFY_AHEAD 4 /* packets: their first two lines hold every header of L2TP without ESP */
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
 #define IKE_PORT    500
@@ -50,7 +52,7 @@ static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
 	return NULL;
 }
 
-static struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+static __rte_cold struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 {
 	dp_drop(w, m, reason);
 	return NULL;
@@ -85,7 +87,8 @@ static bool new_tunnel_ok(struct worker *w, const struct pkt_meta *meta)
 }
 
 /* RFC 2661 3.1: a control message has L and S, and neither O nor P. */
-static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static __rte_noinline struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                               uint16_t len)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
@@ -128,28 +131,33 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	return NULL;
 }
 
+/* A data message for a session that this worker does not own. */
+static __rte_noinline struct rte_mbuf *data_elsewhere(struct worker *w, struct rte_mbuf *m,
+                                                      uint8_t owner)
+{
+	/* Out of an SA: a session in it would be this worker's, like the SA. */
+	if (pkt_meta(m)->in_child != 0)
+		return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
+	dp_handoff(w, m, owner, RESUME_CLASSIFY);
+	return NULL;
+}
+
 /* Data messages belong to the worker that owns their session. */
-static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static inline struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                    uint16_t len)
 {
 	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
-	const struct pkt_meta *meta = pkt_meta(m);
 	uint16_t ids = get_be16(p) & L2TP_L ? 4 : 2, sid;
 	uint8_t owner;
 
 	if (unlikely(len < ids + 4))
 		return drop(w, m, DP_DROP_L2TP_SHORT);
 	sid = get_be16(p + ids + 2);
-	owner = dp_owner(w->dp, sid);
-	if (owner != w->id && owner != SESS_NO_OWNER) {
-		/* Out of an SA: a session in it would be this worker's, like the SA. */
-		if (meta->in_child != 0)
-			return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
-		dp_handoff(w, m, owner, RESUME_CLASSIFY);
-		return NULL;
-	}
 	rte_prefetch0(&w->dp->rx[sid]);
-	rte_pktmbuf_adj(m, off);
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
+	owner = dp_owner(w->dp, sid);
+	if (unlikely(owner != w->id && owner != SESS_NO_OWNER))
+		return data_elsewhere(w, m, owner);
+	pkt_cut(m, off, len);
 	return m;
 }
 
@@ -161,9 +169,9 @@ static inline struct rte_mbuf *message(struct worker *w, struct rte_mbuf *m, uin
 	if (unlikely(len < 2))
 		return drop(w, m, DP_DROP_L2TP_SHORT);
 	flags = get_be16(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
-	if (unlikely((flags & L2TP_VER) != 2))
-		return drop(w, m, DP_DROP_L2TP_VERSION);
-	return flags & L2TP_T ? control(w, m, off, len) : data(w, m, off, len);
+	if (likely((flags & (L2TP_T | L2TP_VER)) == 2))
+		return data(w, m, off, len);
+	return (flags & L2TP_VER) == 2 ? control(w, m, off, len) : drop(w, m, DP_DROP_L2TP_VERSION);
 }
 
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
@@ -172,7 +180,8 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
 }
 
 /* An ESP packet of len bytes: to the worker that its SPI names, which looks it up. */
-static struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                           uint16_t len)
 {
 	const struct spi_slot *slot;
 	uint32_t spi;
@@ -211,7 +220,8 @@ static struct rte_mbuf *nat(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 }
 
 /* Not L2TP's port. */
-static struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static __rte_noinline struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                                 uint16_t len)
 {
 	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
 	uint16_t port = rte_be_to_cpu_16(u->dst_port), ulen = rte_be_to_cpu_16(u->dgram_len);
@@ -227,7 +237,7 @@ static struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t
 }
 
 /* A whole UDP datagram to one of our addresses; len bytes of it are there. */
-static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static inline struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -235,7 +245,7 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 
 	if (unlikely(len < sizeof(*u)))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
-	if (u->dst_port != rte_cpu_to_be_16(L2TP_PORT))
+	if (unlikely(u->dst_port != rte_cpu_to_be_16(L2TP_PORT)))
 		return udp_other(w, m, off, len);
 	ulen = rte_be_to_cpu_16(u->dgram_len);
 	if (unlikely(ulen < sizeof(*u) || ulen > len))
@@ -246,9 +256,8 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 }
 
 /* A whole packet to one of our addresses. */
-static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
+static inline struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m, uint16_t l2)
 {
-	const uint16_t l2 = pkt_meta(m)->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	uint16_t hl = ip4_hdr_len(ip), off = (uint16_t)(l2 + hl);
 	uint16_t len = (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl);
@@ -256,7 +265,8 @@ static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
 	return likely(ip->next_proto_id == IPPROTO_UDP) ? udp(w, m, off, len) : esp(w, m, off, len);
 }
 
-static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
+/* The same, if it is whole. */
+static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip =
 	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, pkt_meta(m)->l2_len);
@@ -265,7 +275,7 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 	if (unlikely(ip->next_proto_id != IPPROTO_UDP && ip->next_proto_id != IPPROTO_ESP))
 		return ip_to_twin(w, m);
 	if (likely(!ip4_is_fragment(ip)))
-		return local_whole(w, m);
+		return local_whole(w, m, pkt_meta(m)->l2_len);
 	/* All fragments of one pair of hosts meet on one worker, however the port spreads them. */
 	at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
 	                w->dp->conf.n_workers);
@@ -274,40 +284,116 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 		return NULL;
 	}
 	m = dp_reassemble(w, m, ip4_hdr_len(ip));
-	return m == NULL ? NULL : local_whole(w, m);
+	return m == NULL ? NULL : local_whole(w, m, pkt_meta(m)->l2_len);
 }
 
-/* An IPv4 packet in a frame to our MAC address. */
-static struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m)
+/*
+ * What most packets of a vector share: they come from one port without a tag, have no IPv4 options, and
+ * of those to us most are data messages without anything optional to one address. The headers of
+ * such a message, up to its session id, are three words of 16 bytes.
+ */
+struct usual {
+	xmm_t want[3];
+	uint16_t port, in_if; /* in_if DP_IF_NONE: nothing is usual */
+	uint32_t local; /* an address of ours, host order; 0: none seen yet */
+};
+
+#define USUAL_LEN 48 /* bytes that are compared */
+#define AT_LENGTH 16 /* .. and where in them the IPv4 and UDP headers and ids stand */
+#define AT_IP     14
+#define AT_SRC    26
+#define AT_DST    30
+#define AT_UDP    34
+#define AT_ULEN   38
+#define AT_L2TP   42
+#define AT_SID    46
+
+/* The bits that must be as in struct usual. */
+static const union {
+	uint8_t b[USUAL_LEN];
+	xmm_t x[3];
+} usual_mask = {.b = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* our MAC address */
+                      0,    0,    0,    0,    0,    0,    0xff, 0xff, /* Ethernet's type */
+                      0xff, 0, /* version and header length */
+                      0,    0,    0,    0,    0x3f, 0xff, /* no fragment */
+                      0,    0xff, /* protocol */
+                      0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff, /* our address */
+                      0,    0,    0xff, 0xff, /* to L2TP's port */
+                      0,    0,    0,    0,    0xca, 0x0f, /* T, L, S, O, version */
+                      0,    0,    0,    0}};
+
+static void usual_local(struct usual *u, uint32_t local)
+{
+	uint8_t b[USUAL_LEN];
+
+	u->local = local;
+	memcpy(b, u->want, sizeof(b));
+	put_be16(b + AT_DST, (uint16_t)(local >> 16));
+	put_be16(b + AT_DST + 2, (uint16_t)local);
+	memcpy(u->want, b, sizeof(b));
+}
+
+static void usual_init(struct usual *u, const struct worker *w, uint16_t port)
+{
+	const struct dp *dp = w->dp;
+	uint8_t b[USUAL_LEN] = {0};
+
+	u->port = port;
+	u->in_if = dp->ports[port].vlan_if[0];
+	if (u->in_if != DP_IF_NONE)
+		memcpy(b, dp->ifs[u->in_if].conf.mac, RTE_ETHER_ADDR_LEN);
+	put_be16(b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
+	b[AT_IP] = RTE_IPV4_VHL_DEF;
+	b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
+	put_be16(b + AT_UDP + 2, L2TP_PORT);
+	put_be16(b + AT_L2TP, 2);
+	memcpy(u->want, b, sizeof(b));
+	/* The last vector's address, when it still is ours. */
+	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
+}
+
+/* An IPv4 packet in a frame to our MAC address, behind l2 bytes. */
+static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_t l2,
+                                   struct usual *u)
 {
 	struct pkt_meta *meta = pkt_meta(m);
-	const uint16_t l2 = meta->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	bool sum_ok = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	enum dp_drop bad = ip4_check(ip, (uint32_t)(m->data_len - l2), sum_ok);
-	uint16_t total;
-	uint32_t nh;
+	uint32_t nh, total, src, dst;
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return drop(w, m, bad);
-	total = (uint16_t)(l2 + rte_be_to_cpu_16(ip->total_length));
-	if (m->data_len > total)
-		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
-	meta->src = rte_be_to_cpu_32(ip->src_addr);
-	meta->dst = rte_be_to_cpu_32(ip->dst_addr);
-	if (unlikely(ip4_martian_src(meta->src) || ip4_martian_dst(meta->dst)))
+	total = rte_be_to_cpu_16(ip->total_length);
+	src = rte_be_to_cpu_32(ip->src_addr);
+	dst = rte_be_to_cpu_32(ip->dst_addr);
+	if (unlikely(ip4_martian_src(src) || ip4_martian_dst(dst)))
 		return drop(w, m, DP_DROP_IP4_MARTIAN);
-	nh = dp_nh_lookup(w->dp, meta->dst);
-	if (w->dp->nh[nh].kind == DP_RT_LOCAL)
-		return local(w, m);
-	meta->nh = nh;
-	meta->flags |= PKT_ROUTED;
-	rte_pktmbuf_adj(m, l2);
-	vec_push(&w->transit, m);
-	return NULL;
+	nh = dp_nh_lookup(w->dp, dst);
+	if (likely(w->dp->nh[nh].kind != DP_RT_LOCAL)) {
+		meta->nh = nh;
+		meta->flags |= PKT_ROUTED;
+		dp_subs_prefetch(w->dp, dst);
+		pkt_cut(m, l2, total);
+		vec_push(&w->transit, m);
+		return NULL;
+	}
+	if (unlikely(m->data_len > l2 + total))
+		pkt_cut(m, 0, l2 + total);
+	meta->src = src;
+	meta->dst = dst;
+	if (dst != u->local) {
+		usual_local(u, dst);
+		w->local = dst;
+	}
+	if (likely(ip->next_proto_id == IPPROTO_UDP && ip->version_ihl == RTE_IPV4_VHL_DEF &&
+	           !ip4_is_fragment(ip)))
+		return udp(w, m, (uint16_t)(l2 + sizeof(*ip)), (uint16_t)(total - sizeof(*ip)));
+	return local(w, m);
 }
 
-static struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m)
+/* Any frame. */
+static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *m, struct usual *u)
 {
 	const struct port *port = &w->dp->ports[m->port];
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -336,20 +422,80 @@ static struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m)
 		return drop(w, m, DP_DROP_ETH_NOT_OURS);
 	if (unlikely(type != RTE_ETHER_TYPE_IPV4))
 		return to_twin(w, m);
-	return ip4(w, m);
+	return ip4(w, m, meta->l2_len, u);
+}
+
+/*
+ * A frame that is as usual in all that struct usual compares. True when nothing else is wrong with it
+ * either and its session is this worker's: then it is done. If not, ip4 finds out what there is.
+ */
+static inline bool usual_data(struct worker *w, struct rte_mbuf *m, const struct usual *u)
+{
+	/* src, dst, sport and dport, from their place in the headers into host order */
+	const xmm_t order = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, -1, -1, -1, -1);
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
+	const uint16_t sid = get_be16(p + AT_SID);
+	struct pkt_meta *meta = pkt_meta(m);
+
+	rte_prefetch0(&w->dp->rx[sid]);
+	if (unlikely(total != ulen + (AT_UDP - AT_IP) || total < USUAL_LEN - AT_IP ||
+	             total + AT_IP > m->data_len ||
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
+	             dp_owner(w->dp, sid) != w->id || u->local == 0 ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+		return false;
+	static_assert(offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, src) + 10 &&
+	                      offsetof(struct pkt_meta, nh) == offsetof(struct pkt_meta, src) + 12,
+	              "the rest of 16 bytes is nh, which has no value yet");
+	_mm_storeu_si128(
+	        (xmm_t *)(void *)&meta->src,
+	        _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)(p + AT_SRC)),
+	                         order));
+	pkt_cut(m, AT_L2TP, total - (AT_L2TP - AT_IP));
+	return true;
+}
+
+static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m, struct usual *u)
+{
+	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
+	xmm_t link, rest;
+
+	if (unlikely(m->data_len < USUAL_LEN || m->port != u->port ||
+	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0))
+		return frame(w, m, u);
+	link = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p), u->want[0]), usual_mask.x[0]);
+	if (unlikely(!_mm_testz_si128(link, link)))
+		return frame(w, m, u);
+	pkt_meta(m)->in_if = u->in_if;
+	pkt_meta(m)->l2_len = ETH_LEN;
+	rest = _mm_or_si128(
+	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 1), u->want[1]), usual_mask.x[1]),
+	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]));
+	if (_mm_testz_si128(rest, rest) && likely(usual_data(w, m, u)))
+		return m;
+	return ip4(w, m, ETH_LEN, u);
 }
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	struct usual u;
 	uint16_t k = 0;
 
+	if (n == 0)
+		return 0;
+	usual_init(&u, w, v[0]->port);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
 		assert(v[i]->nb_segs == 1);
-		if (i + 1 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(v[i + 1], void *));
-		m = classify_one(w, v[i]);
+		if (i + CLASSIFY_AHEAD < n) {
+			const uint8_t *p = rte_pktmbuf_mtod(v[i + CLASSIFY_AHEAD], const uint8_t *);
+
+			rte_prefetch0(p);
+			rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
+		}
+		m = classify_one(w, v[i], &u);
 		if (m != NULL)
 			v[k++] = m;
 	}

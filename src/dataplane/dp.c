@@ -307,6 +307,8 @@ static int dp_build(struct dp *dp)
 		rc = dp_tables_init(dp);
 	if (rc == 0)
 		rc = dp_sa_init(dp);
+	if (rc == 0)
+		rc = dp_load_init(dp);
 	for (uint16_t i = 0; i < dp->conf.n_workers && rc == 0; i++)
 		rc = worker_new(dp, i, seed);
 	return rc;
@@ -347,6 +349,7 @@ void dp_free(struct dp *dp)
 		return;
 	for (int i = 0; i < DP_MAX_WORKERS; i++)
 		worker_free(dp->workers[i]);
+	dp_load_free(dp);
 	dp_sa_free(dp);
 	dp_tables_free(dp);
 	for (int i = 0; i < RTE_MAX_ETHPORTS; i++)

@@ -97,8 +97,8 @@ struct dp_conf {
 	uint32_t new_tunnel_source_rate; /* SCCRQ a second and source; 0: default */
 	uint32_t reassembly_entries; /* outer datagrams in reassembly; 0: default */
 	bool verify_l2tp_checksum;
-	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle;
-	uint32_t idle_sleep_us;
+	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle; /* see dataplane/idle.c */
+	uint32_t idle_sleep_us; /* the longest sleep */
 	int socket; /* NUMA node for tables */
 };
 
@@ -331,7 +331,7 @@ int dp_event_fd(struct dp *dp);
 uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget);
 /* Before sleeping: false when punts are waiting, so poll again. */
 bool dp_arm(struct dp *dp);
-/* Timed work of control's part: resends unanswered neighbour requests etc. About every 10 ms. */
+/* Timed work of control's part: frees what no worker sees any more, samples loads. About every 10 ms. */
 void dp_tick(struct dp *dp, uint64_t now_ms);
 
 /* ---- counters ---- */
@@ -339,11 +339,25 @@ void dp_tick(struct dp *dp, uint64_t now_ms);
 /* What each means, and the law that ties them, is in dataplane/stats.c. */
 struct dp_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
 
 /* Sum over workers (worker -1) or one. Read without stopping anyone: consistent when at rest. */
 void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out);
+
+#define DP_LOAD_MAX_S 60
+
+struct dp_load {
+	uint32_t busy_permille; /* CPU cycles of turns that had work to do, of all */
+	uint64_t rx, handed_off, taken_over; /* packets, as in dp_stats */
+};
+
+/*
+ * Sum over workers (worker -1) or one, of the last seconds (1 to DP_LOAD_MAX_S), and of the part of a
+ * second since; or since the start, when that is nearer. dp_tick takes the samples.
+ */
+void dp_load_get(struct dp *dp, int worker, uint32_t seconds, struct dp_load *out);
 uint16_t dp_n_workers(const struct dp *dp);
 uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker);

@@ -20,6 +20,7 @@
 #include <rte_ip_frag.h>
 #include <rte_lpm.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
@@ -175,6 +176,7 @@ struct esp_hold { /* worker: rw */
 /* Single writer; control reads with relaxed loads. */
 struct worker_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
@@ -197,8 +199,10 @@ struct worker {
 	uint16_t ip_id; /* of outer headers: ids of different workers never meet */
 	bool online; /* reports to the QSBR variable */
 	bool punted; /* in this turn */
+	uint32_t local; /* classify: the address of ours that last took a packet, host order */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
+	uint32_t empty; /* turns without work since the last one with */
 	uint32_t n_rxq;
 	struct rxq *rxq;
 	uint16_t
@@ -314,6 +318,8 @@ struct dp {
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
 	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
+
+	struct loads *loads; /* of workers, second by second */
 
 	/* the event */
 	int event_fd;
@@ -444,6 +450,19 @@ static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)
 	return (uint64_t)(w + 1) << 56 | seq;
 }
 
+/* ---- how busy workers are ---- */
+
+int dp_load_init(struct dp *dp);
+void dp_load_free(struct dp *dp);
+void dp_load_tick(struct dp *dp, uint64_t now_ms);
+
+/* Between two turns, after one without work. */
+void dp_idle(struct worker *w);
+void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
+/* What dp_idle does after so many empty turns: sleep, else pause so often. */
+uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
+uint32_t dp_idle_pauses(uint32_t empty);
+
 /* ---- SAs and SPIs: control's side ---- */
 
 int dp_sa_init(struct dp *dp);
@@ -533,6 +552,15 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	            1u << (h & 7)) == 0))
 		return 0;
 	return dp_framed_lookup(dp, ip);
+}
+
+/* Brings what dp_subs_lookup of a pool's address will read. */
+static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+
+	if (leaf != NULL)
+		rte_prefetch0(&leaf->session[ip & 0xffff]);
 }
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */

@@ -4,7 +4,7 @@
  * The worker's real loop between two ports of rings: rate, latency, what an empty turn and a hand-off
  * cost, two workers, and what two threads of ipsec-mb cost each other. Rows are JSON lines on stdout.
  *
- *   bench_loop [--quick] [rate|idle|workers|errno ..]
+ *   bench_loop [--quick] [rate|idle|handoff|workers|errno ..]
  */
 #include "bench/loop.h"
 
@@ -40,9 +40,8 @@ static const struct {
 	void (*rows)(bool quick);
 } parts[] = {
         {"errno", rows_errno}, /* first: it forks, which EAL does not bear */
-        {"rate", rows_rate},
-        {"idle", rows_idle},
-        {"workers", rows_workers},
+        {"rate", rows_rate},       {"idle", rows_idle},
+        {"handoff", rows_handoff}, {"workers", rows_workers},
 };
 
 int main(int argc, char **argv)
@@ -59,7 +58,8 @@ int main(int argc, char **argv)
 		for (k = 0; k < RTE_DIM(parts) && strcmp(argv[i], parts[k].name) != 0; k++)
 			;
 		if (k == RTE_DIM(parts))
-			bench_fail("usage: bench_loop [--quick] [rate|idle|workers|errno ..]");
+			bench_fail(
+			        "usage: bench_loop [--quick] [rate|idle|handoff|workers|errno ..]");
 		want[k] = any = true;
 	}
 	if (want[0] || !any)

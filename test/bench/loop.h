@@ -89,7 +89,8 @@ struct batch loop_flood(struct world *w, enum way way, uint32_t n);
 
 void rows_rate(bool quick); /* rate and latency */
 void rows_idle(bool quick);
-void rows_workers(bool quick); /* hand-off, and one worker against two */
+void rows_handoff(bool quick);
+void rows_workers(bool quick); /* one worker against two */
 void rows_errno(bool quick); /* before loop_eal: it forks */
 
 void bench_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -318,11 +318,15 @@ static void workers_row(const struct suite_name *s, bool fat, bool quick)
 	world_free(two);
 }
 
-void rows_workers(bool quick)
+void rows_handoff(bool quick)
 {
 	ring_row(quick);
 	for (int s = 0; s < 2; s++)
 		handoff_rows(&loop_suites[s], quick);
+}
+
+void rows_workers(bool quick)
+{
 	for (int s = 0; s < 2; s++) {
 		workers_row(&loop_suites[s], false, quick);
 		workers_row(&loop_suites[s], true, quick);

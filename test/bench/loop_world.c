@@ -91,6 +91,13 @@ static void net_up(struct world *w)
 	must(dp_neigh_set(w->dp, 1, CORE_GW, gw_mac[1]), "neighbour");
 }
 
+/* Only the first packets of SAs may say so. */
+static void no_punt(void *ctx, const struct dp_punt *p)
+{
+	if (p->class != DP_PUNT_SA)
+		bench_fail("a packet went to control, class %s.", dp_punt_name(p->class));
+}
+
 void world_turn(struct world *w)
 {
 	uint32_t n;
@@ -101,6 +108,8 @@ void world_turn(struct world *w)
 			n += dp_worker_poll(w->dp, i);
 	} while (n > 0);
 	dp_tick(w->dp, 0);
+	while (dp_punt_poll(w->dp, no_punt, NULL, 64) > 0)
+		;
 }
 
 static struct esp_sa *their_sa(const struct dp_sa *ours)
@@ -203,40 +212,6 @@ static void sessions_up(struct world *w)
 			world_turn(w);
 	}
 	world_turn(w);
-}
-
-struct world *world_new(const struct world_conf *conf)
-{
-	struct dp_conf c = {.n_workers = conf->n_workers,
-	                    .n_mbufs = N_MBUFS,
-	                    .vector = 32,
-	                    .idle = conf->idle,
-	                    .idle_sleep_us = conf->idle_sleep_us};
-	struct world *w = calloc(1, sizeof(*w));
-
-	if (w == NULL)
-		bench_fail("no memory.");
-	w->conf = *conf;
-	w->random = 0x9e3779b97f4a7c15;
-	w->dp = dp_new(&c, NULL);
-	if (w->dp == NULL)
-		bench_fail("no data plane: %m.");
-	net_up(w);
-	sessions_up(w);
-	if (rte_pktmbuf_alloc_bulk(dp_mbuf_pool(w->dp), w->m, BATCH_MAX) != 0)
-		bench_fail("no buffers.");
-	return w;
-}
-
-void world_free(struct world *w)
-{
-	rte_pktmbuf_free_bulk(w->m, BATCH_MAX);
-	for (uint32_t i = 0; i < (w->conf.fat ? 1 : SESSIONS); i++) {
-		esp_sa_free(w->flow[i].tx);
-		esp_sa_free(w->flow[i].rx);
-	}
-	dp_free(w->dp);
-	free(w);
 }
 
 void world_no_drops(struct world *w)
@@ -375,14 +350,12 @@ static void down(const struct world *w, struct rte_mbuf *m, const struct flow *f
 	len_set(m, (uint16_t)(14 + w->conf.size));
 }
 
-void world_fill(struct world *w, enum way way, uint32_t first, uint32_t n, int owner)
+/* Those of the sessions in w->of. */
+static void frames_make(struct world *w, enum way way, uint32_t first, uint32_t n)
 {
 	for (uint32_t i = first; i < first + n; i++) {
 		struct rte_mbuf *m = w->m[i];
 
-		do
-			w->of[i] = (uint16_t)(world_random(w) % SESSIONS);
-		while (owner >= 0 && w->flow[w->of[i]].owner != owner);
 		m->data_off = RTE_PKTMBUF_HEADROOM;
 		m->ol_flags = 0;
 		m->hash.usr = i; /* so that it is known when it comes out */
@@ -393,6 +366,16 @@ void world_fill(struct world *w, enum way way, uint32_t first, uint32_t n, int o
 	}
 	if (way == UP && w->conf.suite != NULL)
 		esp_up(w, first, n);
+}
+
+void world_fill(struct world *w, enum way way, uint32_t first, uint32_t n, int owner)
+{
+	for (uint32_t i = first; i < first + n; i++) {
+		do
+			w->of[i] = (uint16_t)(world_random(w) % SESSIONS);
+		while (owner >= 0 && w->flow[w->of[i]].owner != owner);
+	}
+	frames_make(w, way, first, n);
 }
 
 /* ---- what comes out ---- */
@@ -454,4 +437,60 @@ void world_verify(struct world *w, enum way way, struct rte_mbuf *m)
 	if (m->data_len != 14 + w->conf.size)
 		bench_fail("a packet came out with another length.");
 	same(want, data_of(m), m->data_len, "IPv4 packet");
+}
+
+/* ---- the world ---- */
+
+/* One packet of each session: the first ones of an SA are worth an event. */
+static void warm_up(struct world *w)
+{
+	struct rte_mbuf *m;
+
+	for (uint16_t i = 0; i < SESSIONS; i++)
+		w->of[i] = i;
+	frames_make(w, UP, 0, SESSIONS);
+	if (rte_ring_sp_enqueue_bulk(loop_rx(0, 0), (void **)w->m, SESSIONS, NULL) == 0)
+		bench_fail("a ring is too small.");
+	world_turn(w);
+	for (uint16_t q = 0; q < LOOP_QUEUES; q++) {
+		while (rte_ring_sc_dequeue(loop_tx(1, q), (void **)&m) == 0)
+			;
+	}
+	world_no_drops(w);
+}
+
+struct world *world_new(const struct world_conf *conf)
+{
+	struct dp_conf c = {.n_workers = conf->n_workers,
+	                    .n_mbufs = N_MBUFS,
+	                    .vector = 32,
+	                    .idle = conf->idle,
+	                    .idle_sleep_us = conf->idle_sleep_us,
+	                    .punt_rate = {[DP_PUNT_SA] = 100000000}};
+	struct world *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		bench_fail("no memory.");
+	w->conf = *conf;
+	w->random = 0x9e3779b97f4a7c15;
+	w->dp = dp_new(&c, NULL);
+	if (w->dp == NULL)
+		bench_fail("no data plane: %m.");
+	net_up(w);
+	sessions_up(w);
+	if (rte_pktmbuf_alloc_bulk(dp_mbuf_pool(w->dp), w->m, BATCH_MAX) != 0)
+		bench_fail("no buffers.");
+	warm_up(w);
+	return w;
+}
+
+void world_free(struct world *w)
+{
+	rte_pktmbuf_free_bulk(w->m, BATCH_MAX);
+	for (uint32_t i = 0; i < (w->conf.fat ? 1 : SESSIONS); i++) {
+		esp_sa_free(w->flow[i].tx);
+		esp_sa_free(w->flow[i].rx);
+	}
+	dp_free(w->dp);
+	free(w);
 }

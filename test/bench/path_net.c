@@ -239,7 +239,7 @@ void sub_keys(const struct world *w, uint32_t who, bool inbound, uint8_t keys[KE
 	}
 }
 
-static struct esp_sa *sa_of(struct world *w, uint32_t spi, bool inbound, const uint8_t *keys)
+static struct esp_sa *esp_end(struct world *w, uint32_t spi, bool inbound, const uint8_t *keys)
 {
 	const struct esp_suite *s = suite_esp(w->suite);
 	struct esp_sa_conf c = {
@@ -307,10 +307,10 @@ static uint32_t sub_esp(struct world *w, uint32_t who)
 	u->in = our_sa(w, who, child, u->spi_in, true, &pair);
 	u->out = our_sa(w, who, child, u->spi_out, false, &pair);
 	sub_keys(w, who, true, keys);
-	u->tx = sa_of(w, u->spi_in, false, keys);
-	u->ref_in = sa_of(w, u->spi_in, true, keys);
+	u->tx = esp_end(w, u->spi_in, false, keys);
+	u->ref_in = esp_end(w, u->spi_in, true, keys);
 	sub_keys(w, who, false, keys);
-	u->ref_out = sa_of(w, u->spi_out, false, keys);
+	u->ref_out = esp_end(w, u->spi_out, false, keys);
 	u->ref_out->iv_seed = u->out->iv_seed;
 	return child;
 }

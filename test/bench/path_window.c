@@ -152,8 +152,11 @@ void bench_begin(struct bench *b, const struct spec *s)
 	b->ref.n = b->path.n;
 	for (uint32_t i = 0; i < s->sessions; i++)
 		b->order[i] = i;
-	for (uint32_t i = s->sessions - 1; i > 0; i--)
-		RTE_SWAP(b->order[i], b->order[rte_rand_max(i + 1)]);
+	for (uint32_t i = s->sessions - 1; i > 0; i--) {
+		uint32_t k = (uint32_t)rte_rand_max(i + 1);
+
+		RTE_SWAP(b->order[i], b->order[k]);
+	}
 	b->at = 0;
 	world_set(b->w, s->checksum, s->ff03);
 }
@@ -180,18 +183,29 @@ void bench_new(struct bench *b)
 	empty(b);
 }
 
+/* Buffers in no order of addresses, as from a pool that is in use. */
+static void buffers(struct bench *b)
+{
+	struct rte_mbuf *m[2 * BATCH_MAX];
+
+	if (rte_pktmbuf_alloc_bulk(dp_mbuf_pool(b->w->dp), m, RTE_DIM(m)) != 0)
+		fail("There are no buffers.");
+	for (uint32_t i = RTE_DIM(m) - 1; i > 0; i--) {
+		uint32_t k = (uint32_t)rte_rand_max(i + 1);
+
+		RTE_SWAP(m[i], m[k]);
+	}
+	memcpy(b->path.m, m, sizeof(b->path.m));
+	memcpy(b->ref.m, m + BATCH_MAX, sizeof(b->ref.m));
+}
+
 /* The last one, if there was one, is freed. */
 static void world(struct bench *b, enum suite s, uint32_t n_subs)
 {
 	if (b->w != NULL)
 		world_free(b->w);
 	b->w = world_new(s, n_subs);
-	for (uint32_t i = 0; i < BATCH_MAX; i++) {
-		b->path.m[i] = rte_pktmbuf_alloc(dp_mbuf_pool(b->w->dp));
-		b->ref.m[i] = rte_pktmbuf_alloc(dp_mbuf_pool(b->w->dp));
-		if (b->path.m[i] == NULL || b->ref.m[i] == NULL)
-			fail("There are no buffers.");
-	}
+	buffers(b);
 }
 
 void bench_run(struct bench *b, const struct plan *p, measure_fn measure)

@@ -24,20 +24,18 @@ POOL, POOL_FIRST, POOL_LAST, POOL_LOCAL = ("10.64.0.0/18", "10.64.0.2", "10.64.6
 TUN_IP = "10.127.0.1"  # the pool is for subscribers, all of it
 USER, PASSWORD, RADIUS_SECRET = "user1", "pass1", b"radius"
 TREE = "l2tpns"
-# A session is a scheduling group: nice weighs only inside of it, so the group gets a weight.
-IN_FRONT = ("sh", "-c", 'echo -15 > /proc/self/autogroup; exec "$0" "$@"')
 
-# What comes out of the LNS is counted where it arrives and goes no further. Down: data messages
-# (no T bit) of the port of ours, but none as small as those of LCP.
+# What comes out of the LNS is counted where it arrives and goes no further. This runs on the LNS's
+# core, at the end of its sending, so it is as short as can be. Up: UDP from port 9 to 9. Down: from
+# 1701 to 20000, a data message (no T bit), and not one as small as those of LCP.
 COUNTERS = """table netdev bench {
 	counter up { }
 	counter down { }
 	chain core { type filter hook ingress device "core0p" priority 0;
-		ip saddr 10.64.0.0/18 ip daddr 198.51.100.2 udp dport 9 counter name up drop
+		@nh,160,32 0x00090009 counter name up drop
 	}
 	chain wan { type filter hook ingress device "wan0p" priority 0;
-		ip saddr 192.0.2.1 udp sport 1701 udp dport 20000 @th,64,1 0 meta length > 90 \\
-			counter name down drop
+		@nh,160,32 0x06a54e20 @nh,224,16 < 0x8000 @nh,16,16 > 90 counter name down drop
 	}
 }"""
 
@@ -47,8 +45,10 @@ def warn(text):
 
 
 def pinned(ns, cpu, *args, **kw):
-    """A process on one core, in a session of its own: l2tpns ends its whole process group."""
-    return ns.popen(*IN_FRONT, "taskset", "-c", str(cpu), *args, start_new_session=True, **kw)
+    """A process on one core, before all that others want there: what is measured is the program and not
+    its neighbours. In a session of its own, because l2tpns ends its whole process group."""
+    return ns.popen("taskset", "-c", str(cpu), "chrt", "-r", "1", *args, start_new_session=True,
+                    **kw)
 
 
 class Net:
@@ -138,13 +138,15 @@ class Lns:
 class Sallyport(Lns):
     NAME = "sallyport"
 
-    def __init__(self, net, folder, cpu, binary, devargs="", system=None):
+    def __init__(self, net, folder, cpu, binary, driver="net_af_packet", devargs="",
+                 system=None):
         super().__init__(net, folder, cpu)
-        self.binary, self.devargs, self.system = binary, devargs, system or {}
+        self.binary, self.system = binary, system or {}
+        self.driver, self.devargs = driver, devargs
 
     def config(self, port, metrics):
-        """As conf/lab.cfg; the ports hold what l2tpns's tun and socket hold."""
-        ports = [{"name": name, "device": f"net_af_packet{i},iface={name}0{self.devargs}",
+        """As conf/lab.cfg."""
+        ports = [{"name": name, "device": f"{self.driver}{i},iface={name}0{self.devargs}",
                   "addresses": [ip + "/24"]}
                  for i, (name, ip) in enumerate((("wan", LNS_IP), ("core", GATEWAY)))]
         return {

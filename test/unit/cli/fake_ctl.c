@@ -200,6 +200,15 @@ void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out)
 	*out = fake.dp;
 }
 
+void dp_load_get(struct dp *dp, int worker, uint32_t seconds, struct dp_load *out)
+{
+	(void)dp;
+	(void)worker;
+	*out = fake.load;
+	if (seconds > 5)
+		out->busy_permille /= 2;
+}
+
 uint16_t dp_n_workers(const struct dp *dp)
 {
 	return 2;

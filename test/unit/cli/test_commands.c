@@ -165,7 +165,9 @@ static void test_global(void)
 	CU_ASSERT_FALSE(has("vlan-unknown"));
 	run("show dataplane drops all");
 	CU_ASSERT(has("vlan-unknown"));
+	fake.load.busy_permille = 473;
 	run("show dataplane");
+	CU_ASSERT(has("    47.3%  23.6% "));
 	CU_ASSERT(has("  Dropped                                    11\r\n"));
 	CU_ASSERT(has("\r\n1             7 "));
 	run("show version");
