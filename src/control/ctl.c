@@ -172,12 +172,15 @@ static void punt_ppp(struct ctl *c, const struct dp_punt *p)
 	struct session *s = c->session_of_id[p->session_id];
 
 	/* The worker checked the peer; a frame of an earlier owner of the id is dropped here. */
-	if (s == NULL || s->dps.gen != p->gen || s->ppp == NULL) {
+	if (s == NULL || s->dps.gen != p->gen) {
 		c->st.stale_punts++;
 		return;
 	}
 	l2tp_tunnel_alive(l2tp_call_tunnel(session_engine(s)), c->now_ms);
-	ppp_rx(s->ppp, p->data, p->len, c->now_ms);
+	if (s->ppp == NULL)
+		session_ppp_early(s, p->data, p->len);
+	else
+		ppp_rx(s->ppp, p->data, p->len, c->now_ms);
 }
 
 void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms)

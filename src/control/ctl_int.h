@@ -69,6 +69,8 @@ struct session {
 	enum session_phase phase;
 	struct tunnel *tunnel;
 	struct ppp *ppp; /* freed by the reap timer after it died */
+	uint8_t *early; /* a PPP frame that overtook the ICCN; NULL: none */
+	uint16_t early_len;
 	struct child *child; /* NULL: plain UDP, or the order to delete was given */
 	struct dp_session dps;
 	uint64_t ticket;
@@ -237,6 +239,8 @@ void session_auth_result(struct session *s, const struct ppp_auth_reply *reply,
 
 /* session_ppp.c: the link of a session */
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn);
+/* A frame came before the ICCN: the first one is kept for session_ppp_start. */
+void session_ppp_early(struct session *s, const uint8_t *frame, size_t len);
 void session_release_address(struct session *s);
 
 /* icmp.c */

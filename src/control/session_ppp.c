@@ -4,6 +4,7 @@
 #include "control/ctl_int.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* CDN result codes (RFC 2661 4.4.2). */
@@ -301,6 +302,35 @@ static bool take_proxy(const struct session *s, const struct l2tp_msg *m, struct
 	return true;
 }
 
+/*
+ * The client's first Configure-Request may be here before the ICCN, which waits for the LAC's send window
+ * or was lost. Without it the link would stand still for a restart interval.
+ */
+#define EARLY_MAX 256
+
+void session_ppp_early(struct session *s, const uint8_t *frame, size_t len)
+{
+	if (s->early != NULL || len > EARLY_MAX) {
+		s->ctl->st.stale_punts++;
+		return;
+	}
+	s->early = malloc(len);
+	if (s->early == NULL)
+		return;
+	memcpy(s->early, frame, len);
+	s->early_len = (uint16_t)len;
+}
+
+static void take_early(struct session *s)
+{
+	uint8_t *frame = s->early;
+
+	s->early = NULL;
+	if (frame != NULL)
+		ppp_rx(s->ppp, frame, s->early_len, s->ctl->now_ms);
+	free(frame);
+}
+
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 {
 	struct ctl *c = s->ctl;
@@ -314,5 +344,6 @@ int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 		return -1;
 	proxied = take_proxy(s, iccn, &px);
 	ppp_start(s->ppp, proxied ? &px : NULL, c->now_ms);
+	take_early(s);
 	return 0;
 }

@@ -63,21 +63,29 @@ bool dp_fifo_fence(struct dp *dp, uint64_t *after)
 
 static void session_add(struct dp *dp, const struct fifo_msg *msg)
 {
+	struct sess_rx *rx = &dp->rx[msg->id];
+
 	dp->ctr[msg->id] = (struct sess_ctr){0};
+	rx->packets = 0;
+	rx->bytes = 0;
+	/* The new generation stands over no old counter. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	dp->tx[msg->id] = msg->sess.tx;
-	dp->rx[msg->id] = msg->sess.rx;
+	*rx = msg->sess.rx;
 }
 
 static void session_update(struct dp *dp, const struct fifo_msg *msg)
 {
-	struct sess_rx *rx = &dp->rx[msg->id];
-	struct sess_tx *tx = &dp->tx[msg->id];
-	uint16_t nr = rx->nr, ns = tx->ns;
+	struct sess_rx *old_rx = &dp->rx[msg->id], rx = msg->sess.rx;
+	struct sess_tx *old_tx = &dp->tx[msg->id], tx = msg->sess.tx;
 
-	*rx = msg->sess.rx;
-	*tx = msg->sess.tx;
-	rx->nr = nr;
-	tx->ns = ns;
+	/* What is the worker's own stays, and no reader ever sees it otherwise. */
+	rx.nr = old_rx->nr;
+	rx.packets = old_rx->packets;
+	rx.bytes = old_rx->bytes;
+	tx.ns = old_tx->ns;
+	*old_rx = rx;
+	*old_tx = tx;
 }
 
 static void session_del(struct worker *w, const struct fifo_msg *msg)

@@ -20,6 +20,7 @@
 #include <rte_ip_frag.h>
 #include <rte_lpm.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
@@ -206,7 +207,7 @@ struct worker {
 	uint16_t
 	        n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
 	struct esp *esp_engine; /* made by the worker's own thread */
-	struct vec esp; /* classify: ESP packets whose SA is there */
+	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
@@ -282,6 +283,7 @@ struct dp {
 	struct tunnel *tunnels;
 	struct spi_slot *spi;
 	struct child *child;
+	uint8_t *fired; /* the latches of children, a bit each; control: wo, workers: ro, atomic */
 	struct rte_lpm *lpm;
 	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
 	struct nh *nh;
@@ -310,6 +312,7 @@ struct dp {
 	struct spi_ctl spi_ctl;
 	struct ctl_child *ctl_child;
 	uint32_t *child_free, n_child_free;
+	struct sa_mem sa_mem;
 	struct sa **sas; /* by the low bits of the id */
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
@@ -417,6 +420,8 @@ void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer);
 void dp_sa_order_use(struct worker *w, struct sa *sa);
 void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
+/* Says below what numbers of packets and bytes no limit is reached. */
+void dp_sa_watch(struct sa *sa);
 void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
 /* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
 void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);
@@ -467,6 +472,10 @@ void dp_spi_close(struct dp *dp, uint32_t spi);
 void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it */
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
 void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
+/* A number of cache lines; NULL: none left. What was in them is undefined. */
+void *dp_sa_mem_get(struct dp *dp, uint32_t lines);
+void dp_sa_mem_put(struct dp *dp, void *p, uint32_t lines);
+void dp_sa_mem_free(struct dp *dp);
 bool dp_child_live(const struct dp *dp, uint32_t child);
 /* True when a session of that worker and connection can be in that child. */
 bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_t conn);
@@ -544,6 +553,15 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	return dp_framed_lookup(dp, ip);
 }
 
+/* Brings what dp_subs_lookup of a pool's address will read. */
+static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+
+	if (leaf != NULL)
+		rte_prefetch0(&leaf->session[ip & 0xffff]);
+}
+
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
 static inline uint16_t dp_next_ip_id(struct worker *w)
 {
@@ -551,6 +569,11 @@ static inline uint16_t dp_next_ip_id(struct worker *w)
 
 	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
 	return w->ip_id;
+}
+
+static inline bool dp_child_fired(const struct dp *dp, uint32_t child)
+{
+	return __atomic_load_n(&dp->fired[child / 8], __ATOMIC_ACQUIRE) >> (child % 8) & 1;
 }
 
 /*
@@ -561,8 +584,8 @@ static inline bool dp_latched(const struct dp *dp, const struct pkt_meta *meta)
 {
 	if (likely((meta->in_child | meta->out_child) == 0) || (meta->flags & PKT_CONTROL) != 0)
 		return false;
-	return (meta->in_child != 0 && child_fired(&dp->child[meta->in_child])) ||
-	       (meta->out_child != 0 && child_fired(&dp->child[meta->out_child]));
+	return (meta->in_child != 0 && dp_child_fired(dp, meta->in_child)) ||
+	       (meta->out_child != 0 && dp_child_fired(dp, meta->out_child));
 }
 
 /*

@@ -95,7 +95,7 @@ static uint16_t rx_prepare(struct worker *w, struct rte_mbuf **v, uint16_t n, ui
 		if (i + 1 < n)
 			rte_prefetch0(pkt_meta(v[i + 1]));
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
-		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
+		pkt_meta_init(pkt_meta(m));
 		m->port = port;
 		if (unlikely(m->nb_segs != 1)) {
 			one = dp_linearize(w, m);
