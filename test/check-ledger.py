@@ -12,7 +12,7 @@ A row is  | id | requirement | shown by | refusal shown by | note |  and a test 
 Several tests in one cell are separated by spaces. A row without any test must say in its note why.
 
 Usage: check-ledger.py [--ran RESULTS]    RESULTS is what scripts/test writes; without it only the
-existence is checked.
+existence is checked. What a whole program or suite did not do is told in one line.
 """
 import argparse
 import glob
@@ -23,6 +23,7 @@ import sys
 
 TEST = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(TEST)
+MANY = 10
 CASE = re.compile(r'^@case\(\s*"([^"]+)"', re.M)
 
 
@@ -66,9 +67,10 @@ class Checker:
         self.cases = {kind: cases_in(kind) for kind in ("interop", "charon")}
         self.programs, self.ran = programs_of(), ran
         self.problems = []
+        self.not_passed = {}  # labels of a program or case -> {row that names it: its line}
 
-    def check(self, row, test):
-        """Returns what is wrong with a named test, or None."""
+    def check(self, test):
+        """Returns what is wrong with a named test, or None; a tuple of labels: none has passed."""
         kind, _, rest = test.partition(":")
         if kind == "charon" and rest.endswith(".py"):
             return self.program(os.path.join(kind, rest))
@@ -94,6 +96,8 @@ class Checker:
         # defined, and named once more where it is registered
         if function and len(re.findall(rf"\b{re.escape(function)}\b", text)) < 2:
             return f"test/{name} does not define and register {function}"
+        if self.ran is not None and not self.programs:
+            return ("build:configured",)
         labels = self.programs.get(os.path.realpath(path), [])
         if self.ran is not None and not labels:
             return f"no meson test is made of test/{name}"
@@ -102,10 +106,9 @@ class Checker:
     def passed(self, labels):
         if self.ran is None:
             return None
-        for label in labels:
-            if self.ran.get(label) == "pass":
-                return None
-        return f"it did not run and pass ({', '.join(labels)})"
+        if any(self.ran.get(label) == "pass" for label in labels):
+            return None
+        return tuple(labels)
 
     def row(self, number, cells):
         if len(cells) != 5:
@@ -117,9 +120,30 @@ class Checker:
         if not named and note in ("", "-"):
             self.problems.append(f"LEDGER.md:{number}: {ident} has neither test nor a note why")
         for test in named:
-            wrong = self.check(ident, test)
-            if wrong:
+            wrong = self.check(test)
+            if isinstance(wrong, tuple):
+                line = f"LEDGER.md:{number}: {ident}: {test}: it did not run and pass"
+                self.not_passed.setdefault(wrong, {}).setdefault(number, line)
+            elif wrong:
                 self.problems.append(f"LEDGER.md:{number}: {ident}: {test}: {wrong}")
+
+    def lines(self):
+        """All problems. A program that did not pass is one, however many rows name it; so is a suite
+        of which more than MANY programs or cases did not."""
+        out, suites = list(self.problems), {}
+        for labels, rows in self.not_passed.items():
+            suites.setdefault(labels[0].partition(":")[0], []).append((", ".join(labels), rows))
+        for suite, failed in suites.items():
+            if len(failed) > MANY:
+                rows = {number for _, rows in failed for number in rows}
+                out.append(f"LEDGER.md: {suite}: {len(failed)} of its tests that {len(rows)} rows name "
+                           f"did not run and pass; the first is {failed[0][0]}")
+                continue
+            for name, rows in failed:
+                lines = list(rows.values())
+                out.append(f"{lines[0]} ({name})" if len(lines) == 1 else
+                           f"LEDGER.md: {name} did not run and pass; {len(lines)} rows name it")
+        return out
 
 
 def main():
@@ -145,8 +169,9 @@ def main():
                 continue
             rows += 1
             checker.row(number, cells)
-    print("\n".join(checker.problems) or f"{rows} rows, every named test is there")
-    sys.exit(1 if checker.problems or not rows else 0)
+    problems = checker.lines()
+    print("\n".join(problems) or f"{rows} rows, every named test is there")
+    sys.exit(1 if problems or not rows else 0)
 
 
 main()

@@ -1,21 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-#include "esp/esp_int.h"
-
-/* Takes as long wherever the first difference is. */
-static bool same(const uint8_t *a, const uint8_t *b, uint32_t n)
-{
-	uint32_t diff = 0;
-
-	for (uint32_t i = 0; i < n; i += 4) { /* every ICV is of whole words */
-		uint32_t x, y;
-
-		memcpy(&x, a + i, 4);
-		memcpy(&y, b + i, 4);
-		diff |= x ^ y;
-	}
-	return diff == 0;
-}
+/* The ways in; here for all suites but those of gcm.c and cbc.c. */
+#include "esp/packet.h"
 
 /* Lengths and the number; fills the slot. Nothing is authentic yet. */
 static enum esp_status open_packet(struct esp_slot *s, const struct esp_pkt *p)
@@ -60,33 +46,13 @@ static enum esp_status open_packet(struct esp_slot *s, const struct esp_pkt *p)
 /* After the ICV of all: in the order of the burst, for one packet may be there twice. */
 static enum esp_status admit(const struct esp_slot *s, struct esp_pkt *p)
 {
-	if (!same(s->icv, s->computed, s->sa->icv_len)) {
+	if (!esp_same(s->icv, s->computed, s->sa->icv_len)) {
 		/* An AEAD has deciphered already: nobody shall see what of. */
 		if (s->sa->auth == ESP_AUTH_AEAD)
 			memset(s->text, 0, s->text_len);
 		return ESP_AUTH;
 	}
 	return esp_replay_take(p->sa, s->seq, &p->newest) ? ESP_OK : ESP_REPLAY;
-}
-
-static enum esp_status close_packet(const struct esp_slot *s, struct esp_pkt *p)
-{
-	const uint8_t *end = s->text + s->text_len - ESP_TRAILER;
-	uint32_t pad = end[0], room = s->text_len - ESP_TRAILER;
-	uint8_t diff = 0;
-
-	if (end[1] == ESP_NH_DUMMY) /* the rest need not be well-formed (RFC 4303 2.6) */
-		return ESP_DUMMY;
-	if (pad > room)
-		return ESP_PAD;
-	for (uint32_t i = 0; i < pad; i++)
-		diff |= (uint8_t)(end[(int32_t)i - (int32_t)pad] ^ (i + 1));
-	if (diff != 0)
-		return ESP_PAD;
-	p->data = s->text;
-	p->len = (uint16_t)(room - pad);
-	p->next_header = end[1];
-	return ESP_OK;
 }
 
 /* Computes the ICVs; AEADs decipher with it, in one pass. */
@@ -127,12 +93,14 @@ static void decipher(struct esp *e, const struct esp_pkt *v, uint64_t live)
 	}
 }
 
-void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+/* The packets of set, of any suite. */
+static void open_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
 	uint64_t live = 0;
 
-	for (uint16_t i = 0; i < n; i++) {
-		v[i].newest = false;
+	for (uint64_t m = set; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
 		v[i].status = (uint8_t)open_packet(&e->slot[i], &v[i]);
 		if (v[i].status == ESP_OK)
 			live |= 1ull << i;
@@ -147,8 +115,37 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 	}
 	decipher(e, v, live);
 	for (uint64_t m = live; m != 0; m &= m - 1) {
-		int i = __builtin_ctzll(m);
+		const struct esp_slot *s = &e->slot[__builtin_ctzll(m)];
+		struct esp_pkt *p = &v[__builtin_ctzll(m)];
 
-		v[i].status = (uint8_t)close_packet(&e->slot[i], &v[i]);
+		p->status = (uint8_t)esp_close(p, s->text, s->text_len);
 	}
+}
+
+/* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
+void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+{
+	uint64_t seq[ESP_BURST_MAX], cbc = 0, others = 0;
+	uint16_t gcm[ESP_BURST_MAX], n_gcm = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		v[i].newest = false;
+		if (esp_is_gcm(v[i].sa)) {
+			gcm[n_gcm] = i;
+			n_gcm += esp_gcm_check(&v[i], &seq[i]);
+		} else if (esp_is_cbc(v[i].sa)) {
+			cbc |= 1ull << i;
+		} else {
+			others |= 1ull << i;
+		}
+	}
+	for (uint16_t k = 0; k < n_gcm; k++) {
+		if (k + ESP_KEYS_AHEAD < n_gcm)
+			esp_prefetch_keys(v[gcm[k + ESP_KEYS_AHEAD]].sa);
+		esp_gcm_open(e, &v[gcm[k]], seq[gcm[k]]);
+	}
+	while (cbc != 0)
+		cbc = esp_cbc_open(e, v, cbc);
+	if (others != 0)
+		open_others(e, v, others);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-#include "esp/esp_int.h"
+/* The ways out; here for all suites but those of gcm.c and cbc.c. */
+#include "esp/packet.h"
 
 /* The default contents of padding (RFC 4303 2.4). */
 static const uint8_t pad_bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
@@ -45,15 +46,13 @@ static enum esp_status frame(struct esp_slot *s, struct esp_pkt *p)
 	struct esp_sa *sa = p->sa;
 	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & (sa->block - 1u);
 	uint32_t inner = p->len + pad + ESP_TRAILER, total = sa->head + inner + sa->icv_len;
-	uint64_t last = sa->esn ? UINT64_MAX : UINT32_MAX, seq;
 	uint8_t *end = p->data + p->len;
+	enum esp_status bad;
+	uint64_t seq;
 
-	if (total > UINT16_MAX)
-		return ESP_SHORT;
-	if (sa->seq >= last)
-		return ESP_SEQ_END;
-	seq = sa->seq + 1;
-	__atomic_store_n(&sa->seq, seq, __ATOMIC_RELAXED);
+	bad = esp_number(sa, total, &seq);
+	if (bad != ESP_OK)
+		return bad;
 	/* More than the padding is written, but not more than esp_sa_tail_max. */
 	if (sa->block == 16)
 		memcpy(end, pad_bytes, 16);
@@ -64,8 +63,7 @@ static enum esp_status frame(struct esp_slot *s, struct esp_pkt *p)
 
 	p->data -= sa->head;
 	p->len = (uint16_t)total;
-	memcpy(p->data, &sa->spi_be, 4);
-	esp_put32(p->data + 4, (uint32_t)seq);
+	esp_put_header(p->data, sa, seq);
 	s->sa = sa;
 	s->pkt = p->data;
 	s->text = p->data + ESP_HDR;
@@ -87,13 +85,15 @@ static enum esp_status frame(struct esp_slot *s, struct esp_pkt *p)
 	return ESP_OK;
 }
 
-void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+/* The packets of set, of any suite. */
+static void seal_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
 	struct esp_sets sets = {0};
 
-	for (uint16_t i = 0; i < n; i++) {
+	for (; set != 0; set &= set - 1) {
+		int i = __builtin_ctzll(set);
+
 		v[i].status = (uint8_t)frame(&e->slot[i], &v[i]);
-		v[i].newest = false;
 		if (v[i].status != ESP_OK)
 			continue;
 		sets.cipher[v[i].sa->group] |= 1ull << i;
@@ -111,4 +111,27 @@ void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 		if (sets.auth[a] != 0)
 			esp_hash_burst(e, sets.auth[a], (enum esp_auth)a);
 	}
+}
+
+/* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
+void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+{
+	uint64_t cbc = 0, others = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		v[i].newest = false;
+		if (esp_is_gcm(v[i].sa)) {
+			if (i + ESP_KEYS_AHEAD < n)
+				esp_prefetch_keys(v[i + ESP_KEYS_AHEAD].sa);
+			esp_gcm_seal(e, &v[i]);
+		} else if (esp_is_cbc(v[i].sa)) {
+			cbc |= 1ull << i;
+		} else {
+			others |= 1ull << i;
+		}
+	}
+	while (cbc != 0)
+		cbc = esp_cbc_seal(e, v, cbc);
+	if (others != 0)
+		seal_others(e, v, others);
 }

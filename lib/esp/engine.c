@@ -41,6 +41,25 @@ static bool start_mgr(IMB_MGR *m, char *why, size_t size)
 	return true;
 }
 
+/*
+ * Each implementation of GCM keeps as many powers of the hash key as it uses at a time, at the front of
+ * room for the most that any uses. What it never writes, it never reads.
+ */
+static uint16_t gcm_key_size(IMB_MGR *m)
+{
+	static const uint8_t key[IMB_KEY_256_BYTES];
+	struct gcm_key_data a, b;
+	uint16_t n = sizeof(a);
+
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0xff, sizeof(b));
+	IMB_AES256_GCM_PRE(m, key, &a);
+	IMB_AES256_GCM_PRE(m, key, &b);
+	while (n > 0 && ((uint8_t *)&a)[n - 1] != ((uint8_t *)&b)[n - 1])
+		n--;
+	return n;
+}
+
 struct esp *esp_new(char *why, size_t size)
 {
 	char name[40];
@@ -61,6 +80,8 @@ struct esp *esp_new(char *why, size_t size)
 		esp_free(e);
 		return NULL;
 	}
+	e->gcm_key_size = gcm_key_size(e->mgr);
+	esp_cbc_init(e);
 	e->des3_lanes = e->mgr->used_arch == IMB_ARCH_AVX512;
 	if (esp_selftest(e, name, sizeof(name)) != NULL) {
 		snprintf(why, size, "The self test of ESP failed: %s.", name);

@@ -77,13 +77,28 @@ const char *esp_arch_name(const struct esp *e);
  * with errno: EINVAL (suite, key length, spi, window), ENOMEM.
  */
 struct esp_sa *esp_sa_new(struct esp *e, const struct esp_sa_conf *conf);
-/* Wipes the keys and frees. NULL is nothing. Its owner has let go of it. */
+/* Wipes the keys and frees what esp_sa_new has made. NULL is nothing. Its owner has let go of it. */
 void esp_sa_free(struct esp_sa *sa);
+
+/*
+ * The same in the caller's memory, beside what he keeps about the SA: esp_sa_size bytes (0: EINVAL) at
+ * a multiple of 64. esp_sa_wipe, and not esp_sa_free, before the memory serves something else.
+ */
+size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *conf);
+struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *conf, void *at);
+/* Zeroes the SA with its keys and window; esp_sa_free does it before it frees. */
+void esp_sa_wipe(struct esp_sa *sa);
 
 uint32_t esp_sa_spi(const struct esp_sa *sa);
 const struct esp_suite *esp_sa_suite(const struct esp_sa *sa);
-/* Outbound: the last number used; inbound: the highest authenticated one. Any thread, relaxed. */
-uint64_t esp_sa_seq(const struct esp_sa *sa);
+/*
+ * Outbound: the last number used; inbound: the highest authenticated one. Any thread, relaxed. An SA
+ * begins with it: it is asked for with every packet.
+ */
+static inline uint64_t esp_sa_seq(const struct esp_sa *sa)
+{
+	return __atomic_load_n((const uint64_t *)(const void *)sa, __ATOMIC_RELAXED);
+}
 
 /* What an outbound packet grows by: in front (SPI, sequence number, IV) .. */
 uint16_t esp_sa_head(const struct esp_sa *sa);

@@ -61,6 +61,7 @@ struct esp_sa {
 	_Alignas(ESP_CACHE_LINE) uint8_t room[];
 };
 _Static_assert(sizeof(struct esp_sa) == ESP_CACHE_LINE, "the hot fields are one line");
+_Static_assert(offsetof(struct esp_sa, seq) == 0, "esp_sa_seq");
 
 /* One packet of the burst at work. */
 struct esp_slot {
@@ -88,9 +89,12 @@ _Static_assert(ESP_BURST_MAX <= 64, "a burst fits a word of bits");
 struct esp {
 	IMB_MGR *mgr;
 	bool des3_lanes; /* 3DES by the multi-buffer library */
-	struct esp_slot slot[ESP_BURST_MAX];
-	IMB_JOB jobs[ESP_BURST_MAX];
+	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
 	struct gcm_context_data gcm;
+	struct esp_slot slot[ESP_BURST_MAX];
+	IMB_JOB jobs[ESP_BURST_MAX]; /* of crypt.c */
+	IMB_JOB cbc[ESP_BURST_MAX]; /* of cbc.c: what is the same for all packets stays filled in */
+	uint8_t tag[ESP_BURST_MAX][ESP_ICV_MAX]; /* of cbc.c: computed ICVs */
 };
 
 /* Sizes of one cipher and of one hash; NULL when there is none. */
@@ -105,6 +109,33 @@ struct esp_auth_def {
 };
 const struct esp_cipher_def *esp_cipher_def(enum esp_cipher c);
 const struct esp_auth_def *esp_auth_def(enum esp_auth a);
+
+/*
+ * The fast ways, which most traffic takes: GCM packet by packet, AES-CBC with a hash and 32-bit
+ * numbers as jobs that serve cipher and hash alike. Statuses and packets as esp_encrypt and esp_decrypt
+ * give them. A set has bits of packets of v that esp_is_cbc; those of the first one's suite are done,
+ * the others' bits are returned.
+ */
+void esp_gcm_seal(struct esp *e, struct esp_pkt *p);
+/*
+ * Lengths and the number, which is given to esp_gcm_open when this is true: of all packets before the
+ * first one is opened, for what an ESN's low half means is said by the window before the burst.
+ */
+bool esp_gcm_check(struct esp_pkt *p, uint64_t *seq);
+void esp_gcm_open(struct esp *e, struct esp_pkt *p, uint64_t seq);
+void esp_cbc_init(struct esp *e);
+uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set);
+uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set);
+
+static inline bool esp_is_gcm(const struct esp_sa *sa)
+{
+	return sa->group >= ESP_G_GCM128 && sa->group <= ESP_G_GCM256;
+}
+
+static inline bool esp_is_cbc(const struct esp_sa *sa)
+{
+	return sa->group >= ESP_G_CBC128 && sa->group <= ESP_G_CBC256 && !sa->esn;
+}
 
 /* The bursts of crypt.c work on the slots whose bits are in set. */
 void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encrypt);
@@ -123,9 +154,6 @@ void esp_des3_cbc(const struct esp_slot *s, bool encrypt);
 bool esp_replay_check(const struct esp_sa *sa, uint32_t low, uint64_t *seq);
 /* The same again for an authentic packet, whose number is then taken. */
 bool esp_replay_take(struct esp_sa *sa, uint64_t seq, bool *newest);
-
-/* Zeroes the SA with its keys and window; esp_sa_free does it before it frees. */
-void esp_sa_wipe(struct esp_sa *sa);
 
 /* Known answers of every suite. Returns NULL, or the name of what failed in buf. */
 const char *esp_selftest(struct esp *e, char *buf, size_t size);

@@ -20,16 +20,16 @@ static size_t lines(size_t bytes)
 	return (bytes + ESP_CACHE_LINE - 1) & ~(size_t)(ESP_CACHE_LINE - 1);
 }
 
-static size_t schedule_size(const struct esp_suite *s)
+static size_t schedule_size(const struct esp *e, const struct esp_suite *s)
 {
 	switch (s->cipher) {
 	case ESP_AES_CBC:
 	case ESP_AES_CTR:
-		return AES_SCHEDULE;
+		return (s->key_len / 4u + 7) * 16; /* FIPS 197 5.2: rounds and the key */
 	case ESP_3DES_CBC:
 		return sizeof(struct des3_keys);
 	case ESP_AES_GCM:
-		return sizeof(struct gcm_key_data);
+		return e->gcm_key_size;
 	default:
 		return s->key_len;
 	}
@@ -71,14 +71,19 @@ static void expand_aes(IMB_MGR *m, const struct esp_sa_conf *c, uint8_t *out)
 	explicit_bzero(other, sizeof(other));
 }
 
-static void expand_gcm(IMB_MGR *m, const struct esp_sa_conf *c, void *out)
+static void expand_gcm(const struct esp *e, const struct esp_sa_conf *c, void *out)
 {
+	struct gcm_key_data all;
+	IMB_MGR *m = e->mgr;
+
 	if (c->suite.key_len == 16)
-		IMB_AES128_GCM_PRE(m, c->enc_key, out);
+		IMB_AES128_GCM_PRE(m, c->enc_key, &all);
 	else if (c->suite.key_len == 24)
-		IMB_AES192_GCM_PRE(m, c->enc_key, out);
+		IMB_AES192_GCM_PRE(m, c->enc_key, &all);
 	else
-		IMB_AES256_GCM_PRE(m, c->enc_key, out);
+		IMB_AES256_GCM_PRE(m, c->enc_key, &all);
+	memcpy(out, &all, e->gcm_key_size);
+	explicit_bzero(&all, sizeof(all));
 }
 
 static void expand_des3(IMB_MGR *m, const struct esp_sa_conf *c, struct des3_keys *out)
@@ -105,7 +110,7 @@ static void expand_cipher(const struct esp *e, const struct esp_sa_conf *c, void
 			esp_des3_expand(c->enc_key, out);
 		break;
 	case ESP_AES_GCM:
-		expand_gcm(m, c, out);
+		expand_gcm(e, c, out);
 		break;
 	case ESP_CHACHA20_POLY1305:
 		memcpy(out, c->enc_key, c->suite.key_len);
@@ -187,39 +192,72 @@ static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_con
 		memcpy(sa->salt, c->enc_key + c->suite.key_len, ESP_SALT);
 }
 
-struct esp_sa *esp_sa_new(struct esp *e, const struct esp_sa_conf *c)
-{
-	size_t map, keys, hmac, size;
-	struct esp_sa *sa;
-	int rc;
+/* The parts of an SA's room, in their order. */
+struct layout {
+	size_t map, keys, hmac;
+};
 
-	if (!conf_ok(c)) {
-		errno = EINVAL;
-		return NULL;
-	}
-	map = lines(window_of(c) / 8u);
-	keys = lines(schedule_size(&c->suite));
-	hmac = c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0;
-	size = sizeof(*sa) + map + keys + hmac;
-	rc = posix_memalign((void **)&sa, ESP_CACHE_LINE, size);
-	if (rc != 0) {
-		errno = rc;
-		return NULL;
-	}
+static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
+{
+	return (struct layout){
+	        .map = lines(window_of(c) / 8u),
+	        .keys = lines(schedule_size(e, &c->suite)),
+	        .hmac = c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0,
+	};
+}
+
+size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *c)
+{
+	struct layout l;
+
+	if (!conf_ok(c))
+		return 0;
+	l = layout_of(e, c);
+	return sizeof(struct esp_sa) + l.map + l.keys + l.hmac;
+}
+
+struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at)
+{
+	struct layout l = layout_of(e, c);
+	size_t size = esp_sa_size(e, c);
+	struct esp_sa *sa = at;
+
 	memset(sa, 0, size);
 	sa->size = (uint16_t)size;
 	fill(e, sa, c);
 	if (getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
-		esp_sa_free(sa);
+		esp_sa_wipe(sa);
 		return NULL;
 	}
-	sa->key = sa->room + map;
-	expand_cipher(e, c, sa->room + map);
-	if (hmac > 0) {
-		sa->hmac = sa->room + map + keys;
-		hash_pad(e->mgr, c, 0x36, sa->room + map + keys);
-		hash_pad(e->mgr, c, 0x5c, sa->room + map + keys + ESP_HMAC_STATE);
+	sa->key = sa->room + l.map;
+	expand_cipher(e, c, sa->room + l.map);
+	if (l.hmac > 0) {
+		sa->hmac = sa->room + l.map + l.keys;
+		hash_pad(e->mgr, c, 0x36, sa->room + l.map + l.keys);
+		hash_pad(e->mgr, c, 0x5c, sa->room + l.map + l.keys + ESP_HMAC_STATE);
 	}
+	return sa;
+}
+
+struct esp_sa *esp_sa_new(struct esp *e, const struct esp_sa_conf *c)
+{
+	size_t size = esp_sa_size(e, c);
+	struct esp_sa *sa;
+	void *at;
+	int rc;
+
+	if (size == 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	rc = posix_memalign(&at, ESP_CACHE_LINE, size);
+	if (rc != 0) {
+		errno = rc;
+		return NULL;
+	}
+	sa = esp_sa_place(e, c, at);
+	if (sa == NULL)
+		free(at);
 	return sa;
 }
 
@@ -244,11 +282,6 @@ uint32_t esp_sa_spi(const struct esp_sa *sa)
 const struct esp_suite *esp_sa_suite(const struct esp_sa *sa)
 {
 	return &sa->suite;
-}
-
-uint64_t esp_sa_seq(const struct esp_sa *sa)
-{
-	return __atomic_load_n(&sa->seq, __ATOMIC_RELAXED);
 }
 
 uint16_t esp_sa_head(const struct esp_sa *sa)

@@ -45,10 +45,12 @@ static const struct cfg_key system_keys[] = {
         {"memory", CFG_INT, F(cfg_system, memory_mb), .min = 64, .max = 1048576, .unit = "MB",
          .deflt = "512", .help = "Packet and table memory."},
         {"idle", CFG_WORD, F(cfg_system, idle), .words = idle_words, .deflt = "pause",
-         .help = "What a worker without packets does: spin costs a whole CPU and has the lowest "
-                 "latency, pause is kind to the CPU's other thread, sleep gives the CPU away."},
+         .help = "What a worker without packets does, the more so the longer none come: spin costs "
+                 "a "
+                 "whole CPU and has the lowest latency, pause is kind to the CPU's other thread, "
+                 "sleep gives the CPU away."},
         {"idle-sleep", CFG_INT, F(cfg_system, idle_sleep_us), .min = 1, .max = 1000, .unit = "us",
-         .deflt = "50", .help = "Length of one sleep when idle is sleep."},
+         .deflt = "50", .help = "The longest sleep when idle is sleep: sleeps grow up to it."},
         {"vector", CFG_INT, F(cfg_system, vector), .min = 8, .max = 64, .unit = "packets",
          .deflt = "32", .help = "Most packets that a worker handles together."},
         {.name = NULL}};
@@ -164,7 +166,8 @@ static const struct cfg_key port_keys[] = {
         {"mtu", CFG_INT, F(cfg_port, mtu), .min = 576, .max = 9000, .unit = "bytes",
          .deflt = "1500", .help = "Largest IP packet."},
         {"rx-descriptors", CFG_INT, F(cfg_port, rx_descriptors), .min = 64, .max = 4096,
-         .deflt = "1024", .help = "Receive descriptors of each queue."},
+         .deflt = "1024",
+         .help = "Receive descriptors of each queue; a packet socket has 8 MB of frames at least."},
         {"tx-descriptors", CFG_INT, F(cfg_port, tx_descriptors), .min = 64, .max = 4096,
          .deflt = "1024", .help = "Transmit descriptors of each queue."},
         {"addresses", CFG_PREFIXES, FN(cfg_port, addresses, n_addresses),

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BUSY_S 5 /* as the console shows it */
+
 enum kind { COUNTER, GAUGE };
 
 struct family {
@@ -167,6 +169,8 @@ static const struct family worker_families[] = {
         COUNT(dp_stats, tx, "worker_transmitted", "Packets that a worker has transmitted."),
         COUNT(dp_stats, handed_off, "worker_handed_off",
               "Packets that a worker has given to their owner."),
+        COUNT(dp_stats, taken_over, "worker_taken_over",
+              "Packets that a worker has taken over from those that had received them."),
         COUNT(dp_stats, vectors, "worker_vectors", "Vectors that were not empty."),
         COUNT(dp_stats, busy_cycles, "worker_busy_cycles", "CPU cycles with packets."),
         COUNT(dp_stats, idle_cycles, "worker_idle_cycles", "CPU cycles without."),
@@ -308,6 +312,15 @@ static void worker_text(struct evbuffer *out, struct dp *dp)
 		dp_stats_get(dp, i, &st);
 		snprintf(w, sizeof(w), "%u", i);
 		sample(out, "worker_dropped_total", "worker", w, drops(&st));
+	}
+	head(out, "worker_busy_ratio", GAUGE,
+	     "Share of a worker's CPU cycles with packets, in the last 5 seconds.");
+	for (uint16_t i = 0; i < n; i++) {
+		struct dp_load l;
+
+		dp_load_get(dp, i, BUSY_S, &l);
+		evbuffer_add_printf(out, "sallyport_worker_busy_ratio{worker=\"%u\"} %u.%03u\n", i,
+		                    l.busy_permille / 1000, l.busy_permille % 1000);
 	}
 	head(out, "worker_sessions", GAUGE, "Sessions that a worker owns.");
 	for (uint16_t i = 0; i < n; i++) {

@@ -5,7 +5,7 @@
  *
  * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages, at the L2TP
  * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; ESP
- * packets of this worker's SAs to w->esp, at the ESP header; other workers' sessions and SAs to their
+ * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
  * owner; ours and the unknown to control.
  */
 #include "dataplane/ip4.h"
@@ -13,8 +13,9 @@
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
-#define ETH_LEN  RTE_ETHER_HDR_LEN
-#define VLAN_LEN 4
+#define ETH_LEN        RTE_ETHER_HDR_LEN
+#define VLAN_LEN       4
+#define CLASSIFY_AHEAD 4 /* packets: their first two lines hold every header of L2TP without ESP */
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
 #define IKE_PORT    500
@@ -50,7 +51,7 @@ static struct rte_mbuf *to_twin(struct worker *w, struct rte_mbuf *m)
 	return NULL;
 }
 
-static struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+static __rte_cold struct rte_mbuf *drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 {
 	dp_drop(w, m, reason);
 	return NULL;
@@ -85,7 +86,8 @@ static bool new_tunnel_ok(struct worker *w, const struct pkt_meta *meta)
 }
 
 /* RFC 2661 3.1: a control message has L and S, and neither O nor P. */
-static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static __rte_noinline struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                               uint16_t len)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
 	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
@@ -128,28 +130,33 @@ static struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t o
 	return NULL;
 }
 
+/* A data message for a session that this worker does not own. */
+static __rte_noinline struct rte_mbuf *data_elsewhere(struct worker *w, struct rte_mbuf *m,
+                                                      uint8_t owner)
+{
+	/* Out of an SA: a session in it would be this worker's, like the SA. */
+	if (pkt_meta(m)->in_child != 0)
+		return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
+	dp_handoff(w, m, owner, RESUME_CLASSIFY);
+	return NULL;
+}
+
 /* Data messages belong to the worker that owns their session. */
-static struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static inline struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                    uint16_t len)
 {
 	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
-	const struct pkt_meta *meta = pkt_meta(m);
 	uint16_t ids = get_be16(p) & L2TP_L ? 4 : 2, sid;
 	uint8_t owner;
 
 	if (unlikely(len < ids + 4))
 		return drop(w, m, DP_DROP_L2TP_SHORT);
 	sid = get_be16(p + ids + 2);
-	owner = dp_owner(w->dp, sid);
-	if (owner != w->id && owner != SESS_NO_OWNER) {
-		/* Out of an SA: a session in it would be this worker's, like the SA. */
-		if (meta->in_child != 0)
-			return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
-		dp_handoff(w, m, owner, RESUME_CLASSIFY);
-		return NULL;
-	}
 	rte_prefetch0(&w->dp->rx[sid]);
-	rte_pktmbuf_adj(m, off);
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
+	owner = dp_owner(w->dp, sid);
+	if (unlikely(owner != w->id && owner != SESS_NO_OWNER))
+		return data_elsewhere(w, m, owner);
+	pkt_cut(m, off, len);
 	return m;
 }
 
@@ -161,9 +168,9 @@ static inline struct rte_mbuf *message(struct worker *w, struct rte_mbuf *m, uin
 	if (unlikely(len < 2))
 		return drop(w, m, DP_DROP_L2TP_SHORT);
 	flags = get_be16(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
-	if (unlikely((flags & L2TP_VER) != 2))
-		return drop(w, m, DP_DROP_L2TP_VERSION);
-	return flags & L2TP_T ? control(w, m, off, len) : data(w, m, off, len);
+	if (likely((flags & (L2TP_T | L2TP_VER)) == 2))
+		return data(w, m, off, len);
+	return (flags & L2TP_VER) == 2 ? control(w, m, off, len) : drop(w, m, DP_DROP_L2TP_VERSION);
 }
 
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
@@ -171,8 +178,9 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
 	return message(w, m, off, len);
 }
 
-/* An ESP packet of len bytes: found by its SPI alone (RFC 4301 4.1), at the worker that this names. */
-static struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+/* An ESP packet of len bytes: to the worker that its SPI names, which looks it up. */
+static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                           uint16_t len)
 {
 	const struct spi_slot *slot;
 	uint32_t spi;
@@ -181,20 +189,16 @@ static struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 		return drop(w, m, DP_DROP_ESP_SHORT);
 	spi = get_be32(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
 	slot = &w->dp->spi[spi_slot(spi)];
-	if (unlikely(spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi))
-		return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
-	if (spi_worker(spi) != w->id) {
+	if (unlikely(spi_worker(spi) != w->id)) {
+		if (spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)
+			return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
 		dp_handoff(w, m, spi_worker(spi), RESUME_CLASSIFY);
 		return NULL;
 	}
+	rte_prefetch0(slot);
 	rte_pktmbuf_adj(m, off);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
-	if (unlikely(slot->sa == NULL)) {
-		dp_esp_hold(w, m, spi);
-		return NULL;
-	}
-	pkt_meta(m)->sa = slot->sa;
-	rte_prefetch0(slot->sa);
+	pkt_meta(m)->sa = NULL;
 	vec_push(&w->esp, m);
 	return NULL;
 }
@@ -215,7 +219,8 @@ static struct rte_mbuf *nat(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 }
 
 /* Not L2TP's port. */
-static struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static __rte_noinline struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t off,
+                                                 uint16_t len)
 {
 	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
 	uint16_t port = rte_be_to_cpu_16(u->dst_port), ulen = rte_be_to_cpu_16(u->dgram_len);
@@ -231,7 +236,7 @@ static struct rte_mbuf *udp_other(struct worker *w, struct rte_mbuf *m, uint16_t
 }
 
 /* A whole UDP datagram to one of our addresses; len bytes of it are there. */
-static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
+static inline struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
 {
 	const struct rte_udp_hdr *u = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, off);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -239,7 +244,7 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 
 	if (unlikely(len < sizeof(*u)))
 		return drop(w, m, DP_DROP_UDP_LENGTH);
-	if (u->dst_port != rte_cpu_to_be_16(L2TP_PORT))
+	if (unlikely(u->dst_port != rte_cpu_to_be_16(L2TP_PORT)))
 		return udp_other(w, m, off, len);
 	ulen = rte_be_to_cpu_16(u->dgram_len);
 	if (unlikely(ulen < sizeof(*u) || ulen > len))
@@ -250,9 +255,8 @@ static struct rte_mbuf *udp(struct worker *w, struct rte_mbuf *m, uint16_t off, 
 }
 
 /* A whole packet to one of our addresses. */
-static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
+static inline struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m, uint16_t l2)
 {
-	const uint16_t l2 = pkt_meta(m)->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	uint16_t hl = ip4_hdr_len(ip), off = (uint16_t)(l2 + hl);
 	uint16_t len = (uint16_t)(rte_be_to_cpu_16(ip->total_length) - hl);
@@ -260,7 +264,8 @@ static struct rte_mbuf *local_whole(struct worker *w, struct rte_mbuf *m)
 	return likely(ip->next_proto_id == IPPROTO_UDP) ? udp(w, m, off, len) : esp(w, m, off, len);
 }
 
-static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
+/* The same, if it is whole. */
+static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip =
 	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, pkt_meta(m)->l2_len);
@@ -269,7 +274,7 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 	if (unlikely(ip->next_proto_id != IPPROTO_UDP && ip->next_proto_id != IPPROTO_ESP))
 		return ip_to_twin(w, m);
 	if (likely(!ip4_is_fragment(ip)))
-		return local_whole(w, m);
+		return local_whole(w, m, pkt_meta(m)->l2_len);
 	/* All fragments of one pair of hosts meet on one worker, however the port spreads them. */
 	at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
 	                w->dp->conf.n_workers);
@@ -278,40 +283,58 @@ static struct rte_mbuf *local(struct worker *w, struct rte_mbuf *m)
 		return NULL;
 	}
 	m = dp_reassemble(w, m, ip4_hdr_len(ip));
-	return m == NULL ? NULL : local_whole(w, m);
+	return m == NULL ? NULL : local_whole(w, m, pkt_meta(m)->l2_len);
 }
 
-/* An IPv4 packet in a frame to our MAC address. */
-static struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m)
+/*
+ * What most packets of a vector share: they come from one port without a tag, and of those to us most
+ * are for one address.
+ */
+struct usual {
+	uint16_t port, in_if;
+	uint64_t mac; /* of in_if, as the low 48 bits of a load; UINT64_MAX: none */
+	uint32_t local; /* an address of ours, host order; 0: none seen yet */
+};
+
+/* An IPv4 packet in a frame to our MAC address, behind l2 bytes. */
+static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_t l2,
+                                   struct usual *u)
 {
 	struct pkt_meta *meta = pkt_meta(m);
-	const uint16_t l2 = meta->l2_len;
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	bool sum_ok = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	enum dp_drop bad = ip4_check(ip, (uint32_t)(m->data_len - l2), sum_ok);
-	uint16_t total;
-	uint32_t nh;
+	uint32_t nh, total;
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return drop(w, m, bad);
-	total = (uint16_t)(l2 + rte_be_to_cpu_16(ip->total_length));
-	if (m->data_len > total)
-		rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
+	total = rte_be_to_cpu_16(ip->total_length);
+	if (unlikely(m->data_len > l2 + total))
+		pkt_cut(m, 0, l2 + total);
 	meta->src = rte_be_to_cpu_32(ip->src_addr);
 	meta->dst = rte_be_to_cpu_32(ip->dst_addr);
 	if (unlikely(ip4_martian_src(meta->src) || ip4_martian_dst(meta->dst)))
 		return drop(w, m, DP_DROP_IP4_MARTIAN);
-	nh = dp_nh_lookup(w->dp, meta->dst);
-	if (w->dp->nh[nh].kind == DP_RT_LOCAL)
-		return local(w, m);
-	meta->nh = nh;
-	meta->flags |= PKT_ROUTED;
-	rte_pktmbuf_adj(m, l2);
-	vec_push(&w->transit, m);
-	return NULL;
+	if (meta->dst != u->local) {
+		nh = dp_nh_lookup(w->dp, meta->dst);
+		if (w->dp->nh[nh].kind != DP_RT_LOCAL) {
+			meta->nh = nh;
+			meta->flags |= PKT_ROUTED;
+			dp_subs_prefetch(w->dp, meta->dst);
+			pkt_cut(m, l2, total);
+			vec_push(&w->transit, m);
+			return NULL;
+		}
+		u->local = meta->dst;
+	}
+	if (likely(ip->next_proto_id == IPPROTO_UDP && ip->version_ihl == RTE_IPV4_VHL_DEF &&
+	           !ip4_is_fragment(ip)))
+		return udp(w, m, (uint16_t)(l2 + sizeof(*ip)), (uint16_t)(total - sizeof(*ip)));
+	return local(w, m);
 }
 
-static struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m)
+/* Any frame. */
+static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *m, struct usual *u)
 {
 	const struct port *port = &w->dp->ports[m->port];
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -340,20 +363,58 @@ static struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m)
 		return drop(w, m, DP_DROP_ETH_NOT_OURS);
 	if (unlikely(type != RTE_ETHER_TYPE_IPV4))
 		return to_twin(w, m);
-	return ip4(w, m);
+	return ip4(w, m, meta->l2_len, u);
+}
+
+static inline uint64_t mac_at(const uint8_t *p)
+{
+	uint64_t mac;
+
+	memcpy(&mac, p, sizeof(mac));
+	return mac & UINT64_MAX >> 16;
+}
+
+static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m, struct usual *u)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+
+	if (unlikely(m->data_len < ETH_LEN || m->port != u->port || mac_at(p) != u->mac ||
+	             get_be16(p + 2 * RTE_ETHER_ADDR_LEN) != RTE_ETHER_TYPE_IPV4 ||
+	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0))
+		return frame(w, m, u);
+	pkt_meta(m)->in_if = u->in_if;
+	pkt_meta(m)->l2_len = ETH_LEN;
+	return ip4(w, m, ETH_LEN, u);
+}
+
+static struct usual usual_of(const struct dp *dp, uint16_t port)
+{
+	struct usual u = {.port = port, .in_if = dp->ports[port].vlan_if[0], .mac = UINT64_MAX};
+
+	if (u.in_if != DP_IF_NONE)
+		u.mac = mac_at(dp->ifs[u.in_if].conf.mac);
+	return u;
 }
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	struct usual u;
 	uint16_t k = 0;
 
+	if (n == 0)
+		return 0;
+	u = usual_of(w->dp, v[0]->port);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
 		assert(v[i]->nb_segs == 1);
-		if (i + 1 < n)
-			rte_prefetch0(rte_pktmbuf_mtod(v[i + 1], void *));
-		m = classify_one(w, v[i]);
+		if (i + CLASSIFY_AHEAD < n) {
+			const uint8_t *p = rte_pktmbuf_mtod(v[i + CLASSIFY_AHEAD], const uint8_t *);
+
+			rte_prefetch0(p);
+			rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
+		}
+		m = classify_one(w, v[i], &u);
 		if (m != NULL)
 			v[k++] = m;
 	}

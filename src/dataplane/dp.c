@@ -219,6 +219,8 @@ static void worker_free(struct worker *w)
 	}
 	for (uint16_t to = 0; w->handoff_to != NULL && to < w->dp->conf.n_workers; to++)
 		ring_free_mbufs(w->handoff_to[to]);
+	if (w->order_waits) /* only what has a packet waits */
+		rte_pktmbuf_free(w->order.m);
 	fifo_free(w->fifo);
 	if (w->reass != NULL)
 		rte_ip_frag_table_destroy(w->reass);
@@ -309,6 +311,8 @@ static int dp_build(struct dp *dp)
 		rc = dp_tables_init(dp);
 	if (rc == 0)
 		rc = dp_sa_init(dp);
+	if (rc == 0)
+		rc = dp_load_init(dp);
 	for (uint16_t i = 0; i < dp->conf.n_workers && rc == 0; i++)
 		rc = worker_new(dp, i, seed);
 	return rc;
@@ -349,6 +353,7 @@ void dp_free(struct dp *dp)
 		return;
 	for (int i = 0; i < DP_MAX_WORKERS; i++)
 		worker_free(dp->workers[i]);
+	dp_load_free(dp);
 	dp_sa_free(dp);
 	dp_tables_free(dp);
 	for (int i = 0; i < RTE_MAX_ETHPORTS; i++)

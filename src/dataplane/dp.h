@@ -98,8 +98,8 @@ struct dp_conf {
 	uint32_t new_tunnel_sa_rate; /* .. and worker, of those that come in an SA; 0: default */
 	uint32_t reassembly_entries; /* outer datagrams in reassembly; 0: default */
 	bool verify_l2tp_checksum;
-	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle;
-	uint32_t idle_sleep_us;
+	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle; /* see dataplane/idle.c */
+	uint32_t idle_sleep_us; /* the longest sleep */
 	int socket; /* NUMA node for tables */
 };
 
@@ -131,8 +131,15 @@ struct dp_if_conf {
 
 /* Returns the interface's index, or -errno. Only before workers run. */
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf);
-/* A started port has n_rxq and n_txq (at least one for each worker). Only before workers run. */
+/*
+ * A started port has n_rxq and n_txq (at least one for each worker). With a receive queue for each worker
+ * queue q is worker q's; else they go to those that have the fewest queues. Only before workers run.
+ */
 int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq);
+/* The worker that polls a receive queue; -ENOENT. */
+int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue);
+/* How many receive queues a worker polls. */
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker);
 
 enum dp_route_kind {
 	DP_RT_LOCAL, /* one of our addresses: L2TP here, the rest to the twin */
@@ -184,7 +191,8 @@ int dp_child_del(struct dp *dp, uint32_t child);
 /*
  * The latch (E23, E32): written before the call returns, so before anything that control sends
  * after it. From here on no data message comes in, no forwarded packet goes out, and of the control
- * messages only those of a tunnel of its own connection come through. Idempotent, not to be undone.
+ * messages only those of a tunnel of its own connection come through; what a worker has in hand at that
+ * moment leaves before any later dp_send_udp does. Idempotent, not to be undone.
  */
 void dp_child_latch(struct dp *dp, uint32_t child);
 
@@ -199,6 +207,7 @@ int dp_spi_take(struct dp *dp, uint32_t spi);
 /* Gives back one that no SA was made for; held packets are dropped. dp_sa_del gives back its own. */
 void dp_spi_put(struct dp *dp, uint32_t spi);
 /* The worker that an SPI belongs to: its low bits. May be no worker of this data plane. */
+#define DP_SPI_WORKER_MASK 0x3fu
 uint16_t dp_spi_worker(uint32_t spi);
 
 struct dp_sa {
@@ -309,6 +318,7 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen,
 /*
  * A UDP datagram, routed by the data plane, checksum filled in. With a child it leaves through the
  * child's outbound SA and by its worker, in order with that worker's other orders; -ENOENT: no such.
+ * It leaves when no worker forwards anything any more of what was latched or deleted before.
  */
 int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint *dst,
                 uint32_t child, const uint8_t *payload, size_t len);
@@ -330,7 +340,7 @@ int dp_event_fd(struct dp *dp);
 uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget);
 /* Before sleeping: false when punts are waiting, so poll again. */
 bool dp_arm(struct dp *dp);
-/* Timed work of control's part: resends unanswered neighbour requests etc. About every 10 ms. */
+/* Timed work of control's part: frees what no worker sees any more, samples loads. About every 10 ms. */
 void dp_tick(struct dp *dp, uint64_t now_ms);
 
 /* ---- counters ---- */
@@ -338,11 +348,25 @@ void dp_tick(struct dp *dp, uint64_t now_ms);
 /* What each means, and the law that ties them, is in dataplane/stats.c. */
 struct dp_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
 
 /* Sum over workers (worker -1) or one. Read without stopping anyone: consistent when at rest. */
 void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out);
+
+#define DP_LOAD_MAX_S 60
+
+struct dp_load {
+	uint32_t busy_permille; /* CPU cycles of turns that had work to do, of all */
+	uint64_t rx, handed_off, taken_over; /* packets, as in dp_stats */
+};
+
+/*
+ * Sum over workers (worker -1) or one, of the last seconds (1 to DP_LOAD_MAX_S), and of the part of a
+ * second since; or since the start, when that is nearer. dp_tick takes the samples.
+ */
+void dp_load_get(struct dp *dp, int worker, uint32_t seconds, struct dp_load *out);
 uint16_t dp_n_workers(const struct dp *dp);
 uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker);

@@ -3,7 +3,8 @@
 /*
  * Stage: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
  *
- * In: at the ESP header, cut to the outer length, SA and outer addresses in the metadata. Out: L2TP
+ * In: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the
+ * metadata. Out: L2TP
  * data messages at the L2TP header, as classify gives them, with the inner addresses and the connection
  * in the metadata. Elsewhere: L2TP control messages to control.
  *
@@ -50,15 +51,17 @@ static void mapping(struct worker *w, struct sa *sa, const struct pkt_meta *meta
 		dp_sa_moved(w, sa, from);
 }
 
-/* An authenticated packet of len bytes. */
-static enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                            const struct pkt_meta *meta)
+/* An authenticated packet, when a limit may be near or it is the first one. */
+static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *sa,
+                                                   const struct esp_pkt *p,
+                                                   const struct pkt_meta *meta)
 {
 	/* An earlier one of the same burst may have been the last. */
 	if (unlikely(sa->dead))
 		return DP_DROP_ESP_EXPIRED;
 	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + p->len > sa->hard_bytes)) {
 		sa->dead = 1;
+		dp_sa_watch(sa);
 		dp_sa_event_once(w, sa, DP_SA_HARD);
 		return DP_DROP_ESP_EXPIRED;
 	}
@@ -70,13 +73,33 @@ static enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pk
 	sa->bytes += p->len;
 	sa->last = w->now;
 	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes ||
-	             (p->newest && esp_sa_seq(sa->esp) >= sa->soft_seq)))
+	             (p->newest && esp_sa_seq(p->sa) >= sa->soft_seq)))
+		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	dp_sa_watch(sa);
+	return DP_DROP_NONE;
+}
+
+/* An authenticated packet. */
+static inline enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                                   const struct pkt_meta *meta)
+{
+	uint64_t packets = sa->packets + 1, bytes = sa->bytes + p->len;
+
+	if (unlikely(packets >= sa->watch_packets || bytes >= sa->watch_bytes ||
+	             (sa->said & 1u << DP_SA_FIRST) == 0))
+		return account_watched(w, sa, p, meta);
+	if (sa->outer.encap && p->newest)
+		mapping(w, sa, meta);
+	sa->packets = packets;
+	sa->bytes = bytes;
+	sa->last = w->now;
+	if (unlikely(p->newest && esp_sa_seq(p->sa) >= sa->soft_seq))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	return DP_DROP_NONE;
 }
 
-static enum dp_drop status(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                           const struct pkt_meta *meta)
+static inline enum dp_drop status(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                                  const struct pkt_meta *meta)
 {
 	enum dp_drop bad;
 
@@ -103,14 +126,14 @@ static enum dp_drop status(struct worker *w, struct sa *sa, const struct esp_pkt
 /* ---- what is in it ---- */
 
 /* Tunnel mode: takes the inner IPv4 header off. False when it is not the child's. */
-static bool inner_ip4(struct rte_mbuf *m, const struct child *c)
+static bool inner_ip4(struct rte_mbuf *m, const struct sa *sa)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	uint16_t total;
 
 	if (ip4_check(ip, m->data_len, false) != DP_DROP_NONE || ip4_is_fragment(ip) ||
-	    ip->next_proto_id != IPPROTO_UDP || rte_be_to_cpu_32(ip->src_addr) != c->peer_ip ||
-	    rte_be_to_cpu_32(ip->dst_addr) != c->local_ip)
+	    ip->next_proto_id != IPPROTO_UDP || rte_be_to_cpu_32(ip->src_addr) != sa->peer_ip ||
+	    rte_be_to_cpu_32(ip->dst_addr) != sa->local_ip)
 		return false;
 	total = rte_be_to_cpu_16(ip->total_length);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
@@ -119,7 +142,7 @@ static bool inner_ip4(struct rte_mbuf *m, const struct child *c)
 }
 
 /* The UDP length, when header and ports are the child's; else 0. */
-static uint16_t inner_udp(struct rte_mbuf *m, const struct child *c)
+static inline uint16_t inner_udp(struct rte_mbuf *m, const struct sa *sa)
 {
 	struct rte_udp_hdr *u = rte_pktmbuf_mtod(m, struct rte_udp_hdr *);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -130,8 +153,8 @@ static uint16_t inner_udp(struct rte_mbuf *m, const struct child *c)
 	len = rte_be_to_cpu_16(u->dgram_len);
 	meta->sport = rte_be_to_cpu_16(u->src_port);
 	meta->dport = rte_be_to_cpu_16(u->dst_port);
-	if (unlikely(len < sizeof(*u) || len > m->data_len || meta->dport != c->local_port ||
-	             (c->peer_port != 0 && meta->sport != c->peer_port)))
+	if (unlikely(len < sizeof(*u) || len > m->data_len || meta->dport != sa->local_port ||
+	             (sa->peer_port != 0 && meta->sport != sa->peer_port)))
 		return 0;
 	u->dgram_cksum = 0; /* what comes later does not look at it, as if there were none */
 	return len;
@@ -141,7 +164,7 @@ static uint16_t inner_udp(struct rte_mbuf *m, const struct child *c)
  * E32: of a connection that has fired only the control messages of its own tunnel come through. p is
  * at the L2TP header, len bytes are there.
  */
-static bool passes_latch(const struct dp *dp, const struct child *c, const uint8_t *p, uint16_t len)
+static bool passes_latch(const struct dp *dp, const struct sa *sa, const uint8_t *p, uint16_t len)
 {
 	const struct tunnel *t;
 	uint16_t tid;
@@ -151,30 +174,30 @@ static bool passes_latch(const struct dp *dp, const struct child *c, const uint8
 	tid = get_be16(p + L2TP_TID);
 	t = &dp->tunnels[tid];
 	return tid != 0 && __atomic_load_n(&t->known, __ATOMIC_ACQUIRE) != 0 &&
-	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == c->conn;
+	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == sa->conn;
 }
 
 /* Decrypted, at its payload. Returns it when it is a data message for the next stage. */
-static struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struct sa *sa, uint8_t next)
+static inline struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struct sa *sa,
+                                     uint8_t next)
 {
-	const struct child *c = &w->dp->child[sa->child];
 	struct pkt_meta *meta = pkt_meta(m);
 	uint16_t len = 0;
 
-	if (likely(sa->tunnel_mode ? next == NEXT_IPV4 && inner_ip4(m, c) : next == IPPROTO_UDP))
-		len = inner_udp(m, c);
+	if (likely(sa->tunnel_mode ? next == NEXT_IPV4 && inner_ip4(m, sa) : next == IPPROTO_UDP))
+		len = inner_udp(m, sa);
 	if (unlikely(len == 0)) {
 		sa->selector_errors++;
 		dp_drop(w, m, DP_DROP_ESP_SELECTOR);
 		return NULL;
 	}
 	len -= (uint16_t)sizeof(struct rte_udp_hdr);
-	meta->src = c->peer_ip;
-	meta->dst = c->local_ip;
-	meta->conn = c->conn;
+	meta->src = sa->peer_ip;
+	meta->dst = sa->local_ip;
+	meta->conn = sa->conn;
 	meta->in_child = sa->child;
-	if (unlikely(child_fired(c)) &&
-	    !passes_latch(w->dp, c,
+	if (unlikely(dp_child_fired(w->dp, sa->child)) &&
+	    !passes_latch(w->dp, sa,
 	                  rte_pktmbuf_mtod_offset(m, const uint8_t *, sizeof(struct rte_udp_hdr)),
 	                  len)) {
 		sa->latched++;
@@ -186,43 +209,83 @@ static struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struct sa *s
 
 /* ---- the stage ---- */
 
-static struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+/*
+ * By its SPI alone (RFC 4301 4.1), which is this worker's. NULL: held or dropped. Packets that were held
+ * have their SA already.
+ */
+static inline struct sa *find(struct worker *w, struct rte_mbuf *m)
 {
-	struct sa *sa = pkt_meta(m)->sa;
+	struct pkt_meta *meta = pkt_meta(m);
+	const struct spi_slot *slot;
+	uint32_t spi;
+
+	if (unlikely(meta->sa != NULL))
+		return meta->sa;
+	spi = get_be32(rte_pktmbuf_mtod(m, const uint8_t *));
+	slot = &w->dp->spi[spi_slot(spi)];
+	if (unlikely(spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)) {
+		dp_drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
+		return NULL;
+	}
+	if (unlikely(slot->sa == NULL)) {
+		dp_esp_hold(w, m, spi);
+		return NULL;
+	}
+	return slot->sa;
+}
+
+static inline struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+{
+	struct sa *sa = sa_of(p->sa);
 	enum dp_drop bad = status(w, sa, p, pkt_meta(m));
 
 	if (unlikely(bad != DP_DROP_NONE)) {
 		dp_drop(w, m, bad);
 		return NULL;
 	}
-	rte_pktmbuf_adj(m, (uint16_t)(p->data - rte_pktmbuf_mtod(m, uint8_t *)));
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - p->len));
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = p->len;
+	m->pkt_len = p->len;
 	return inner(w, m, sa, p->next_header);
+}
+
+/* What may be decrypted, in p and compacted in v. */
+static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct esp_pkt *p)
+{
+	struct sa *sas[VEC_MAX];
+	uint16_t found = 0, k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct sa *sa = find(w, v[i]);
+
+		assert(v[i]->nb_segs == 1);
+		if (unlikely(sa == NULL))
+			continue;
+		sa_prefetch(sa);
+		sas[found] = sa;
+		v[found++] = v[i];
+	}
+	for (uint16_t i = 0; i < found; i++) {
+		enum dp_drop bad = before(sas[i], pkt_meta(v[i]));
+
+		if (unlikely(bad != DP_DROP_NONE)) {
+			count_before(sas[i], bad);
+			dp_drop(w, v[i], bad);
+			continue;
+		}
+		p[k] = (struct esp_pkt){.sa = esp_of(sas[i]),
+		                        .data = rte_pktmbuf_mtod(v[i], uint8_t *),
+		                        .len = v[i]->data_len};
+		v[k++] = v[i];
+	}
+	return k;
 }
 
 uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct esp_pkt p[VEC_MAX];
-	uint16_t k = 0, left = 0;
+	uint16_t k = gather(w, v, n, p), left = 0;
 
-	for (uint16_t i = 0; i < n; i++) {
-		struct sa *sa = pkt_meta(v[i])->sa;
-		enum dp_drop bad;
-
-		assert(v[i]->nb_segs == 1);
-		if (i + 1 < n)
-			rte_prefetch0(pkt_meta(v[i + 1])->sa);
-		bad = before(sa, pkt_meta(v[i]));
-		if (unlikely(bad != DP_DROP_NONE)) {
-			count_before(sa, bad);
-			dp_drop(w, v[i], bad);
-			continue;
-		}
-		p[k] = (struct esp_pkt){.sa = sa->esp,
-		                        .data = rte_pktmbuf_mtod(v[i], uint8_t *),
-		                        .len = v[i]->data_len};
-		v[k++] = v[i];
-	}
 	if (k == 0)
 		return 0;
 	esp_decrypt(w->esp_engine, p, k);

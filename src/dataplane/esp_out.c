@@ -29,11 +29,12 @@ static void out_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 static void expire(struct worker *w, struct sa *sa)
 {
 	sa->dead = 1;
+	dp_sa_watch(sa);
 	dp_sa_event_once(w, sa, DP_SA_HARD);
 }
 
-/* Takes the packet's place in the SA's limits. */
-static bool account(struct worker *w, struct sa *sa, uint16_t len)
+/* Takes the packet's place in the SA's limits, when one of them may be near. */
+static __rte_noinline bool account_watched(struct worker *w, struct sa *sa, uint16_t len)
 {
 	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + len > sa->hard_bytes))
 		expire(w, sa);
@@ -44,30 +45,42 @@ static bool account(struct worker *w, struct sa *sa, uint16_t len)
 	sa->last = w->now;
 	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	dp_sa_watch(sa);
+	return true;
+}
+
+static inline bool account(struct worker *w, struct sa *sa, uint16_t len)
+{
+	uint64_t packets = sa->packets + 1, bytes = sa->bytes + len;
+
+	if (unlikely(packets >= sa->watch_packets || bytes >= sa->watch_bytes))
+		return account_watched(w, sa, len);
+	sa->packets = packets;
+	sa->bytes = bytes;
+	sa->last = w->now;
 	return true;
 }
 
 /* Ready for encryption, or why not. */
-static enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct sa *sa, struct esp_pkt *p)
+static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct sa *sa,
+                                   struct esp_pkt *p)
 {
-	uint16_t front;
+	struct pkt_meta *meta = pkt_meta(m);
 
 	if (unlikely(sa == NULL))
 		return DP_DROP_ESP_NO_SA;
 	if (unlikely(sa->dead))
 		return DP_DROP_ESP_EXPIRED;
-	if ((pkt_meta(m)->flags & PKT_ROUTED) == 0 && !dp_outer_route(w, m, sa->outer.peer_ip))
+	if ((meta->flags & PKT_ROUTED) == 0 && !dp_outer_route(w, m, sa->outer.peer_ip))
 		return DP_DROP_L2TP_NO_ROUTE;
-	if (!sa->tunnel_mode)
+	if (!sa->tunnel_mode && (meta->flags & PKT_AT_UDP) == 0)
 		rte_pktmbuf_adj(m, sizeof(struct rte_ipv4_hdr));
-	front = (uint16_t)(esp_sa_head(sa->esp) + sa->outer.tmpl_len);
-	if (unlikely(rte_pktmbuf_headroom(m) < front ||
-	             rte_pktmbuf_tailroom(m) < esp_sa_tail_max(sa->esp)))
+	if (unlikely(rte_pktmbuf_headroom(m) < sa->head + sa->outer.tmpl_len ||
+	             rte_pktmbuf_tailroom(m) < sa->tail_max))
 		return DP_DROP_NO_HEADROOM;
 	if (!account(w, sa, m->data_len))
 		return DP_DROP_ESP_EXPIRED;
-	pkt_meta(m)->sa = sa;
-	*p = (struct esp_pkt){.sa = sa->esp,
+	*p = (struct esp_pkt){.sa = esp_of(sa),
 	                      .data = rte_pktmbuf_mtod(m, uint8_t *),
 	                      .len = m->data_len,
 	                      .next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP};
@@ -75,36 +88,41 @@ static enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct sa *sa,
 }
 
 /* The outer header in front of an encrypted packet. */
-static void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa, const struct esp_pkt *p)
+static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa,
+                        const struct esp_pkt *p)
 {
-	uint16_t front = (uint16_t)(rte_pktmbuf_mtod(m, uint8_t *) - p->data);
-	struct rte_ipv4_hdr *ip;
+	const uint16_t len = (uint16_t)(p->len + sa->outer.tmpl_len);
+	uint8_t *front = p->data - sa->outer.tmpl_len;
+	struct rte_ipv4_hdr *ip = (void *)front;
 	uint32_t sum;
 
-	rte_pktmbuf_append(m, (uint16_t)(p->len - front - m->data_len));
-	ip = (void *)rte_pktmbuf_prepend(m, (uint16_t)(front + sa->outer.tmpl_len));
-	memcpy(ip, sa->outer.tmpl, sa->outer.tmpl_len);
-	ip->total_length = rte_cpu_to_be_16(m->data_len);
+	m->data_off = (uint16_t)(front - (uint8_t *)m->buf_addr);
+	m->data_len = len;
+	m->pkt_len = len;
+	memcpy(ip, sa->outer.tmpl, sizeof(*ip));
+	if (sa->outer.encap) {
+		memcpy(ip + 1, sa->outer.tmpl + sizeof(*ip), sizeof(struct rte_udp_hdr));
+		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
+		        rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip)));
+	}
+	ip->total_length = rte_cpu_to_be_16(len);
 	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
 	sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
 	sum = (sum & 0xffff) + (sum >> 16);
 	ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
-	if (sa->outer.encap)
-		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
-		        rte_cpu_to_be_16((uint16_t)(m->data_len - sizeof(*ip)));
 }
 
 /* False when the packet was dropped. */
-static bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+static inline bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 {
-	struct sa *sa = pkt_meta(m)->sa;
+	struct sa *sa = sa_of(p->sa);
 
 	if (unlikely(p->status != ESP_OK)) {
 		expire(w, sa); /* no sequence number is left */
 		out_drop(w, m, DP_DROP_ESP_EXPIRED);
 		return false;
 	}
-	if (unlikely(esp_sa_seq(sa->esp) >= sa->soft_seq))
+	if (unlikely(esp_sa_seq(p->sa) >= sa->soft_seq))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	wrap(w, m, sa, p);
 	return true;

@@ -43,25 +43,49 @@ uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg)
 	return msg->seq;
 }
 
+bool dp_fifo_fence(struct dp *dp, uint64_t *after)
+{
+	struct fifo_msg msg = {.op = FIFO_FENCE};
+
+	if (dp->fence_owed) {
+		if (!dp_fifo_room(dp, -1))
+			return false;
+		dp->fence = dp_fifo_put_all(dp, &msg);
+		dp->fence_owed = false;
+	}
+	if (dp->fence != 0 && dp_applied(dp, dp->fence))
+		dp->fence = 0;
+	*after = dp->fence;
+	return true;
+}
+
 /* ---- worker ---- */
 
 static void session_add(struct dp *dp, const struct fifo_msg *msg)
 {
+	struct sess_rx *rx = &dp->rx[msg->id];
+
 	dp->ctr[msg->id] = (struct sess_ctr){0};
+	rx->packets = 0;
+	rx->bytes = 0;
+	/* The new generation stands over no old counter. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 	dp->tx[msg->id] = msg->sess.tx;
-	dp->rx[msg->id] = msg->sess.rx;
+	*rx = msg->sess.rx;
 }
 
 static void session_update(struct dp *dp, const struct fifo_msg *msg)
 {
-	struct sess_rx *rx = &dp->rx[msg->id];
-	struct sess_tx *tx = &dp->tx[msg->id];
-	uint16_t nr = rx->nr, ns = tx->ns;
+	struct sess_rx *old_rx = &dp->rx[msg->id], rx = msg->sess.rx;
+	struct sess_tx *old_tx = &dp->tx[msg->id], tx = msg->sess.tx;
 
-	*rx = msg->sess.rx;
-	*tx = msg->sess.tx;
-	rx->nr = nr;
-	tx->ns = ns;
+	/* What is the worker's own stays, and no reader ever sees it otherwise. */
+	rx.nr = old_rx->nr;
+	rx.packets = old_rx->packets;
+	rx.bytes = old_rx->bytes;
+	tx.ns = old_tx->ns;
+	*old_rx = rx;
+	*old_tx = tx;
 }
 
 static void session_del(struct worker *w, const struct fifo_msg *msg)
@@ -73,6 +97,7 @@ static void session_del(struct worker *w, const struct fifo_msg *msg)
 		w->dp->tx[msg->id].flags = 0;
 	}
 	dp_hold_purge(w, msg->id, msg->gen);
+	dp_flush(w); /* as FIFO_FENCE does */
 }
 
 static void send_ip(struct worker *w, struct rte_mbuf *m)
@@ -127,6 +152,9 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 	case FIFO_SA_DEL:
 		dp_sa_order_del(w, msg->sa.sa);
 		break;
+	case FIFO_FENCE:
+		dp_flush(w); /* orders before it may have released packets */
+		break;
 	case FIFO_SEND_PPP:
 		send_ppp(w, msg);
 		break;
@@ -141,16 +169,24 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 	}
 }
 
+static bool must_wait(struct worker *w, const struct fifo_msg *msg)
+{
+	return msg->op >= FIFO_SEND_PPP && msg->after != 0 && !dp_applied(w->dp, msg->after);
+}
+
 uint32_t dp_fifo_run(struct worker *w)
 {
-	struct fifo_msg msg;
+	struct fifo_msg *msg = &w->order;
 	uint32_t n;
 
 	for (n = 0; n < FIFO_BURST; n++) {
-		if (rte_ring_sc_dequeue_elem(w->fifo, &msg, sizeof(msg)) != 0)
+		if (!w->order_waits && rte_ring_sc_dequeue_elem(w->fifo, msg, sizeof(*msg)) != 0)
 			break;
-		fifo_do(w, &msg);
-		__atomic_store_n(&w->applied, msg.seq, __ATOMIC_RELEASE);
+		w->order_waits = must_wait(w, msg);
+		if (w->order_waits)
+			break;
+		fifo_do(w, msg);
+		__atomic_store_n(&w->applied, msg->seq, __ATOMIC_RELEASE);
 	}
 	return n;
 }

@@ -39,6 +39,7 @@ static uint32_t take_from(struct worker *w, struct rte_ring *r)
 	uint16_t n = (uint16_t)rte_ring_sc_dequeue_burst(r, (void **)v, w->vector, NULL);
 	uint16_t n_in = 0, n_down = 0;
 
+	w->st.taken_over += n;
 	for (uint16_t i = 0; i < n; i++) {
 		const struct pkt_meta *meta = pkt_meta(v[i]);
 

@@ -28,30 +28,64 @@ static inline bool ip4_dont_fragment(const struct rte_ipv4_hdr *ip)
 	return (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG)) != 0;
 }
 
+/* The one's complement sum of two words (RFC 1071 2: an end-around carry, whatever the width). */
+static inline uint64_t sum_add(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return sum + __builtin_add_overflow(a, b, &sum);
+}
+
+static inline uint16_t sum_fold(uint64_t sum)
+{
+	uint32_t s;
+
+	/* The upper half of a word added to itself turned by half of it is its folded sum. */
+	sum += sum << 32 | sum >> 32;
+	s = (uint32_t)(sum >> 32);
+	s += s << 16 | s >> 16;
+	return (uint16_t)(s >> 16);
+}
+
+/* The sum over a header without options: 0xffff when the checksum in it is right. */
+static inline uint16_t ip4_sum20(const struct rte_ipv4_hdr *ip)
+{
+	const uint8_t *p = (const void *)ip;
+	uint64_t a, b;
+	uint32_t c;
+
+	memcpy(&a, p, 8);
+	memcpy(&b, p + 8, 8);
+	memcpy(&c, p + 16, 4);
+	return sum_fold(sum_add(sum_add(a, b), c));
+}
+
+/* ip4_check of all that is not usual: options, or something is wrong. */
+enum dp_drop dp_ip4_check_rest(const struct rte_ipv4_hdr *ip, uint32_t len, bool sum_ok);
+
 /*
  * What is wrong with an IPv4 header of which len bytes of packet are there (RFC 1812 5.2.2), or
  * DP_DROP_NONE. sum_ok: the port has verified the header's checksum.
  */
 static inline enum dp_drop ip4_check(const struct rte_ipv4_hdr *ip, uint32_t len, bool sum_ok)
 {
-	uint16_t total;
+	uint32_t total;
 
-	if (unlikely(len < sizeof(*ip)))
-		return DP_DROP_IP4_SHORT;
-	if (unlikely(ip->version_ihl >> 4 != 4 || ip4_hdr_len(ip) < sizeof(*ip)))
-		return DP_DROP_IP4_HEADER;
-	total = rte_be_to_cpu_16(ip->total_length);
-	if (unlikely(total < ip4_hdr_len(ip) || total > len))
-		return DP_DROP_IP4_LENGTH;
-	if (!sum_ok && unlikely(rte_raw_cksum(ip, ip4_hdr_len(ip)) != 0xffff))
-		return DP_DROP_IP4_CHECKSUM;
-	return DP_DROP_NONE;
+	if (likely(len >= sizeof(*ip) && ip->version_ihl == RTE_IPV4_VHL_DEF)) {
+		total = rte_be_to_cpu_16(ip->total_length);
+		if (likely(total - sizeof(*ip) <= len - sizeof(*ip) &&
+		           (sum_ok || ip4_sum20(ip) == 0xffff)))
+			return DP_DROP_NONE;
+	}
+	return dp_ip4_check_rest(ip, len, sum_ok);
 }
 
 /* Never a source on the wire: 0/8, 127/8, multicast, 240/4 (RFC 1812 5.3.7). Host order. */
 static inline bool ip4_martian_src(uint32_t a)
 {
-	return a >> 24 == 0 || a >> 24 == 127 || a >> 28 >= 14;
+	uint32_t net = a >> 24;
+
+	return net - 1 >= 223 || net == 127;
 }
 
 /* Never forwarded to as unicast: as above. */
@@ -60,13 +94,13 @@ static inline bool ip4_martian_dst(uint32_t a)
 	return ip4_martian_src(a);
 }
 
-/* One hop less, and the checksum with it (RFC 1624 3). */
+/* One hop less, and the checksum with it (RFC 1141 2); 0 stays 0, and is not 0xffff (RFC 1624 3). */
 static inline void ip4_ttl_down(struct rte_ipv4_hdr *ip)
 {
 	uint32_t sum = ip->hdr_checksum + (uint32_t)rte_cpu_to_be_16(0x0100);
 
 	ip->time_to_live--;
-	ip->hdr_checksum = (uint16_t)(sum + (sum >> 16));
+	ip->hdr_checksum = (uint16_t)(sum + (sum >= 0xffff));
 }
 
 /* Replaces a 16-bit word under a checksum; all in network order (RFC 1624 3). */
@@ -86,25 +120,24 @@ static inline uint16_t cksum_replace(uint16_t sum, uint16_t old, uint16_t new)
 static inline uint64_t sum_bytes(const void *bytes, size_t len, uint64_t sum)
 {
 	const uint8_t *p = bytes;
-	uint64_t word, odd = 0;
+	uint64_t word, tail = 0;
 
 	for (; len >= 8; p += 8, len -= 8) {
 		memcpy(&word, p, 8);
-		sum += (uint32_t)word;
-		odd += word >> 32;
+		sum = sum_add(sum, word);
 	}
-	word = 0;
-	memcpy(&word, p, len);
-	return sum + odd + (uint32_t)word + (word >> 32);
-}
+	if (len & 4) {
+		uint32_t four;
 
-static inline uint16_t sum_fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+		memcpy(&four, p, 4);
+		sum = sum_add(sum, four);
+		p += 4;
+	}
+	if (len & 2)
+		tail = p[0] | (uint64_t)p[1] << 8;
+	if (len & 1)
+		tail += p[len & 2];
+	return sum_add(sum, tail);
 }
 
 /*
@@ -138,4 +171,15 @@ static inline bool udp4_verify(const struct rte_mbuf *m, const struct rte_udp_hd
 	if (udp->dgram_cksum == 0 || said == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
 	return udp4_sum(udp, len, rte_cpu_to_be_32(src), rte_cpu_to_be_32(dst)) == 0xffff;
+}
+
+/* Before dp_mss_clamp: true for the start of a TCP connection, of which there are few. */
+static inline bool ip4_tcp_syn(struct rte_mbuf *m)
+{
+	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
+	uint16_t flags = (uint16_t)(ip4_hdr_len(ip) + 13); /* offset (RFC 9293 3.1) */
+
+	return ip->next_proto_id == IPPROTO_TCP &&
+	       (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
+	       flags < m->data_len && (*rte_pktmbuf_mtod_offset(m, uint8_t *, flags) & 2) != 0;
 }

@@ -10,12 +10,12 @@
 #include "dataplane/ip4.h"
 
 /* No one answers for the destination. */
-static void unreachable(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+static __rte_cold void unreachable(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 {
 	dp_punt_icmp(w, m, DP_ICMP_UNREACHABLE, 0, reason);
 }
 
-static void to_us(struct worker *w, struct rte_mbuf *m)
+static __rte_noinline void to_us(struct worker *w, struct rte_mbuf *m)
 {
 	if (pkt_meta(m)->flags & PKT_INJECTED)
 		dp_drop(w, m, DP_DROP_IP4_LOCAL_LOOP);
@@ -24,7 +24,7 @@ static void to_us(struct worker *w, struct rte_mbuf *m)
 }
 
 /* False when it went elsewhere: packets of control have used up their hop in the kernel. */
-static bool hop(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip)
+static inline bool hop(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip)
 {
 	if (pkt_meta(m)->flags & PKT_INJECTED)
 		return true;
@@ -37,7 +37,7 @@ static bool hop(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip)
 }
 
 /* True when the packet leaves by a link. */
-static bool lookup_one(struct worker *w, struct rte_mbuf *m)
+static inline bool lookup_one(struct worker *w, struct rte_mbuf *m)
 {
 	struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, struct rte_ipv4_hdr *);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -55,6 +55,8 @@ static bool lookup_one(struct worker *w, struct rte_mbuf *m)
 	if (meta->out_session != 0) {
 		if (hop(w, m, ip)) {
 			meta->flags &= (uint8_t)~PKT_ROUTED;
+			rte_prefetch0(&w->dp->tx[meta->out_session]);
+			rte_prefetch0(&w->dp->ctr[meta->out_session]);
 			vec_push(&w->down, m);
 		}
 		return false;

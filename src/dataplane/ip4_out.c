@@ -10,20 +10,31 @@
 
 #include <rte_ether.h>
 
-bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t mac)
+#define WORD 8
+
+/* In words that overlap: first the addresses, then the end of the header up to the IPv4 header. */
+static inline bool l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t mac)
 {
 	const struct interface *ifc = &w->dp->ifs[ifidx];
-	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, ifc->l2_len);
+	const uint16_t len = ifc->l2_len;
+	uint8_t *p;
 
-	if (unlikely(p == NULL)) {
+	if (unlikely(m->data_off < len)) {
 		dp_drop(w, m, DP_DROP_NO_HEADROOM);
 		return false;
 	}
-	memcpy(p, &mac, RTE_ETHER_ADDR_LEN);
-	memcpy(p + RTE_ETHER_ADDR_LEN, ifc->l2 + RTE_ETHER_ADDR_LEN,
-	       (size_t)(ifc->l2_len - RTE_ETHER_ADDR_LEN));
+	pkt_cut(m, -len, (uint32_t)(m->data_len + len));
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	memcpy(p, &mac, WORD);
+	memcpy(p + RTE_ETHER_ADDR_LEN, ifc->l2 + RTE_ETHER_ADDR_LEN, WORD);
+	memcpy(p + len - WORD, ifc->l2 + len - WORD, WORD);
 	pkt_meta(m)->out_if = ifidx;
 	return true;
+}
+
+bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t mac)
+{
+	return l2_write(w, m, ifidx, mac);
 }
 
 /* The last next hop of this vector: packets come in trains. */
@@ -32,7 +43,8 @@ struct last_hop {
 	uint32_t ip, nh;
 };
 
-static uint64_t next_mac(const struct dp *dp, const struct pkt_meta *meta, struct last_hop *last)
+static inline uint64_t next_mac(const struct dp *dp, const struct pkt_meta *meta,
+                                struct last_hop *last)
 {
 	const struct nh *nh = &dp->nh[meta->nh];
 
@@ -47,7 +59,7 @@ static uint64_t next_mac(const struct dp *dp, const struct pkt_meta *meta, struc
 }
 
 /* Larger than the link's MTU: v[0..k) leave first, to keep the order. */
-static void too_big(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
+static __rte_noinline void too_big(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	struct rte_mbuf *frags[FRAGS_MAX];
@@ -82,7 +94,7 @@ uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		mac = next_mac(w->dp, meta, &last);
 		if (unlikely(mac == 0))
 			dp_hold(w, m, ifidx, meta->next_hop);
-		else if (dp_l2_write(w, m, ifidx, mac))
+		else if (l2_write(w, m, ifidx, mac))
 			v[k++] = m;
 	}
 	return k;

@@ -20,7 +20,7 @@ struct l2tp_data {
 };
 
 /* Nothing is read before it is known to be there: up to 14 bytes and the offset's padding. */
-static enum dp_drop parse(const uint8_t *p, uint16_t len, struct l2tp_data *d)
+static enum dp_drop parse_any(const uint8_t *p, uint16_t len, struct l2tp_data *d)
 {
 	uint16_t flags, off = 2;
 
@@ -56,9 +56,20 @@ static enum dp_drop parse(const uint8_t *p, uint16_t len, struct l2tp_data *d)
 	return DP_DROP_NONE;
 }
 
+/* The usual message has nothing but ids. */
+static inline enum dp_drop parse(const uint8_t *p, uint16_t len, struct l2tp_data *d)
+{
+	if (likely(len >= 6 && (get_be16(p) & (L2TP_L | L2TP_S | L2TP_O)) == 0)) {
+		*d = (struct l2tp_data){
+		        .tid = get_be16(p + 2), .sid = get_be16(p + 4), .hdr_len = 6, .len = len};
+		return DP_DROP_NONE;
+	}
+	return parse_any(p, len, d);
+}
+
 /* RFC 3193 and plain sense: a session takes packets from its own peer and connection only. */
-static enum dp_drop binding(const struct worker *w, const struct l2tp_data *d,
-                            const struct pkt_meta *meta)
+static __rte_cold enum dp_drop binding(const struct worker *w, const struct l2tp_data *d,
+                                       const struct pkt_meta *meta)
 {
 	const struct sess_rx *s = &w->dp->rx[d->sid];
 
@@ -72,6 +83,30 @@ static enum dp_drop binding(const struct worker *w, const struct l2tp_data *d,
 	    s->local_port != meta->dport)
 		return DP_DROP_L2TP_PEER_MISMATCH;
 	return DP_DROP_NONE;
+}
+
+static_assert(offsetof(struct sess_rx, local_ip) == offsetof(struct sess_rx, peer_ip) + 4 &&
+                      offsetof(struct sess_rx, local_port) ==
+                              offsetof(struct sess_rx, peer_port) + 2 &&
+                      offsetof(struct pkt_meta, dst) == offsetof(struct pkt_meta, src) + 4 &&
+                      offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, sport) + 2,
+              "both ends of one kind are one word");
+
+/* True when binding has nothing to say: all of it in one branch. */
+static inline bool bound(const struct worker *w, const struct l2tp_data *d,
+                         const struct pkt_meta *meta)
+{
+	const struct sess_rx *s = &w->dp->rx[d->sid];
+	uint64_t addrs, from_addrs;
+	uint32_t ports, from_ports;
+
+	memcpy(&addrs, &s->peer_ip, sizeof(addrs));
+	memcpy(&from_addrs, &meta->src, sizeof(from_addrs));
+	memcpy(&ports, &s->peer_port, sizeof(ports));
+	memcpy(&from_ports, &meta->sport, sizeof(from_ports));
+	return ((addrs ^ from_addrs) | (ports ^ from_ports) | (s->conn ^ meta->conn) |
+	        (uint64_t)(s->tunnel_id ^ d->tid) | (uint64_t)(~s->flags & SESS_VALID) |
+	        (uint64_t)(dp_owner(w->dp, d->sid) ^ w->id)) == 0;
 }
 
 /* RFC 2661 5.4: false for a message that is older than what has come already. */
@@ -88,7 +123,8 @@ static bool sequence(struct sess_rx *s, struct sess_ctr *c, uint16_t ns)
 	return true;
 }
 
-static enum dp_drop l2tp_in_one(struct worker *w, struct rte_mbuf *m)
+/* verify: UDP checksums are looked at. */
+static inline enum dp_drop l2tp_in_one(struct worker *w, struct rte_mbuf *m, bool verify)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
@@ -99,42 +135,44 @@ static enum dp_drop l2tp_in_one(struct worker *w, struct rte_mbuf *m)
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return bad;
-	bad = binding(w, &d, meta);
-	if (unlikely(bad != DP_DROP_NONE))
-		return bad;
-	if (w->dp->conf.verify_l2tp_checksum &&
-	    unlikely(!udp4_verify(m, udp, (uint16_t)(m->data_len + sizeof(*udp)), meta->src,
-	                          meta->dst)))
+	if (unlikely(!bound(w, &d, meta)))
+		return binding(w, &d, meta);
+	if (verify && unlikely(!udp4_verify(m, udp, (uint16_t)(m->data_len + sizeof(*udp)),
+	                                    meta->src, meta->dst)))
 		return DP_DROP_UDP_CHECKSUM;
 	s = &w->dp->rx[d.sid];
 	meta->in_session = d.sid;
 	meta->in_gen = s->gen;
-	if (d.sequenced && unlikely(!sequence(s, &w->dp->ctr[d.sid], d.ns)))
+	if (unlikely(d.sequenced) && !sequence(s, &w->dp->ctr[d.sid], d.ns))
 		return DP_DROP_L2TP_OLD_SEQUENCE;
 	if (unlikely(d.len == d.hdr_len))
 		return DP_DROP_L2TP_EMPTY;
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - d.len));
-	rte_pktmbuf_adj(m, d.hdr_len);
+	pkt_cut(m, d.hdr_len, (uint32_t)(d.len - d.hdr_len));
 	return DP_DROP_NONE;
+}
+
+static __rte_cold void discard(struct worker *w, struct rte_mbuf *m, enum dp_drop bad)
+{
+	/* What has passed the binding is the session's own discard. */
+	if (pkt_meta(m)->in_session != 0)
+		w->dp->ctr[pkt_meta(m)->in_session].rx_discards++;
+	dp_drop(w, m, bad);
 }
 
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	const bool verify = w->dp->conf.verify_l2tp_checksum;
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		enum dp_drop bad;
 
 		assert(v[i]->nb_segs == 1);
-		bad = l2tp_in_one(w, v[i]);
-		if (likely(bad == DP_DROP_NONE)) {
+		bad = l2tp_in_one(w, v[i], verify);
+		if (likely(bad == DP_DROP_NONE))
 			v[k++] = v[i];
-			continue;
-		}
-		/* What has passed the binding is the session's own discard. */
-		if (pkt_meta(v[i])->in_session != 0)
-			w->dp->ctr[pkt_meta(v[i])->in_session].rx_discards++;
-		dp_drop(w, v[i], bad);
+		else
+			discard(w, v[i], bad);
 	}
 	return k;
 }

@@ -12,8 +12,7 @@
 #include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
-#define IP_UDP_LEN (sizeof(struct rte_ipv4_hdr) + sizeof(struct rte_udp_hdr))
-#define L2TP_IDS   4 /* tunnel and session id */
+#define L2TP_IDS 4 /* tunnel and session id */
 
 static inline bool outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 {
@@ -34,14 +33,48 @@ bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 	return outer_route(w, m, dst);
 }
 
-/* Headers in front of what follows the PPP header (or of a PPP frame, with ppp_len 0). */
-static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+/* What changes of the UDP and L2TP headers; addresses in network order. */
+static inline void fill_l2tp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len,
+                             const struct rte_ipv4_hdr *ip)
 {
 	struct sess_tx *t = &w->dp->tx[sid];
+	uint8_t *p = (uint8_t *)(udp + 1) + 2;
+
+	udp->dgram_len = rte_cpu_to_be_16(len);
+	if (t->flags & SESS_LENGTH) {
+		put_be16(p, (uint16_t)(len - sizeof(*udp)));
+		p += 2;
+	}
+	if (t->flags & SESS_SEQ) {
+		put_be16(p + L2TP_IDS, t->ns++);
+		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
+	}
+	if (t->flags & SESS_UDP_SUM)
+		udp4_fill(udp, len, ip->src_addr, ip->dst_addr);
+}
+
+/* For ESP in transport mode: without the IPv4 header, which would be taken off again. */
+static bool encapsulate_udp(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+{
+	const struct sess_tx *t = &w->dp->tx[sid];
+	const struct rte_ipv4_hdr *ip = (const void *)t->tmpl;
+	uint16_t len = (uint16_t)(t->tmpl_len - sizeof(*ip) - t->ppp_len + ppp_len);
+	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
+
+	if (unlikely(p == NULL))
+		return false;
+	memcpy(p, ip + 1, len);
+	fill_l2tp(w, sid, (void *)p, m->data_len, ip);
+	pkt_meta(m)->flags |= PKT_AT_UDP;
+	return true;
+}
+
+static bool encapsulate_ip(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+{
+	const struct sess_tx *t = &w->dp->tx[sid];
 	uint16_t len = (uint16_t)(t->tmpl_len - t->ppp_len + ppp_len);
 	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
 	struct rte_ipv4_hdr *ip = (void *)p;
-	struct rte_udp_hdr *udp = (void *)(ip + 1);
 	uint32_t sum;
 
 	if (unlikely(p == NULL))
@@ -58,19 +91,18 @@ static bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint
 		sum = (sum & 0xffff) + (sum >> 16);
 		ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
 	}
-	udp->dgram_len = rte_cpu_to_be_16((uint16_t)(m->data_len - sizeof(*ip)));
-	p += IP_UDP_LEN + 2;
-	if (t->flags & SESS_LENGTH) {
-		put_be16(p, (uint16_t)(m->data_len - IP_UDP_LEN));
-		p += 2;
-	}
-	if (t->flags & SESS_SEQ) {
-		put_be16(p + L2TP_IDS, t->ns++);
-		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
-	}
-	if (t->flags & SESS_UDP_SUM)
-		udp4_fill(udp, (uint16_t)(m->data_len - sizeof(*ip)), ip->src_addr, ip->dst_addr);
+	fill_l2tp(w, sid, (void *)(ip + 1), (uint16_t)(m->data_len - sizeof(*ip)), ip);
 	return true;
+}
+
+/* Headers in front of what follows the PPP header (or of a PPP frame, with ppp_len 0). */
+static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+{
+	const uint32_t child = pkt_meta(m)->out_child;
+
+	return child != 0 && !w->dp->child[child].out->tunnel_mode
+	               ? encapsulate_udp(w, m, sid, ppp_len)
+	               : encapsulate_ip(w, m, sid, ppp_len);
 }
 
 /* To the peer: past the SA's other end, when there is an SA (E7), whatever the inner addresses are. */
@@ -100,7 +132,7 @@ static enum dp_drop session_check(const struct worker *w, const struct sess_tx *
 		return DP_DROP_SESS_GONE;
 	if (unlikely((t->flags & SESS_OPEN) == 0))
 		return DP_DROP_SESS_CLOSED;
-	if ((t->flags & SESS_BOUND) != 0 && unlikely(child_fired(&w->dp->child[t->child])))
+	if ((t->flags & SESS_BOUND) != 0 && unlikely(dp_child_fired(w->dp, t->child)))
 		return DP_DROP_SS_FIRED;
 	return DP_DROP_NONE;
 }
@@ -183,6 +215,26 @@ static bool own(struct worker *w, struct rte_mbuf *m)
 	return false;
 }
 
+/* What the packets of bound sessions are going to read, from child to SA. */
+static void prefetch_bound(const struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	const struct child *c[VEC_MAX];
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const struct sess_tx *t = &w->dp->tx[pkt_meta(v[i])->out_session];
+
+		if ((t->flags & SESS_BOUND) == 0)
+			continue;
+		c[k] = &w->dp->child[t->child];
+		rte_prefetch0(c[k++]);
+	}
+	for (uint16_t i = 0; i < k; i++) {
+		if (likely(c[i]->out != NULL))
+			sa_prefetch(c[i]->out);
+	}
+}
+
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	uint16_t mine = 0, k = 0, mtu;
@@ -192,6 +244,7 @@ uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		if (own(w, v[i]))
 			v[mine++] = v[i];
 	}
+	prefetch_bound(w, v, mine);
 	for (uint16_t i = 0; i < mine; i++) {
 		switch (l2tp_out_one(w, v[i], &mtu)) {
 		case OUT_READY:

@@ -30,13 +30,15 @@
  *
  * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data),
  * the ESP header or the IPv4 header (transit); after esp_in at the L2TP header; after l2tp_in at the PPP
- * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one; after
- * ip4_out at the Ethernet header again.
+ * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one (with
+ * PKT_AT_UDP behind it); after ip4_out at the Ethernet header again.
  */
 #pragma once
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_mbuf.h>
 
@@ -47,22 +49,25 @@ struct sa;
 #define PKT_NO_DF    0x04 /* encapsulate without DF whatever the session says */
 #define PKT_CONTROL  0x08 /* L2TP or PPP of control's own: no latch stops it on its way out */
 #define PKT_ENCAP    0x10 /* ESP that came in UDP */
+#define PKT_AT_UDP   0x20 /* l2tp_out to esp_out: there is no IPv4 header, which ESP would take off */
 
 enum pkt_resume { RESUME_CLASSIFY, RESUME_L2TP_OUT };
 
 struct pkt_meta {
+	/* What is read of a packet whose stages have not set it. */
 	uint64_t conn;
-	uint32_t src, dst; /* host order */
-	uint16_t sport, dport;
-	uint32_t in_gen;
+	uint32_t in_child, out_child;
 	uint16_t in_session, out_session;
+	uint32_t in_gen;
+	uint8_t flags, l2_len, resume, icmp;
 	uint16_t in_if, out_if;
+	/* What its first reader's stage has set. */
+	uint32_t src, dst; /* host order, in the order of sess_rx */
+	uint16_t sport, dport;
 	uint32_t nh;
 	uint32_t next_hop; /* host order */
 	uint16_t mtu;
-	uint8_t flags, l2_len, resume, icmp;
 	uint8_t pad[2];
-	uint32_t in_child, out_child;
 	struct sa *sa;
 };
 static_assert(sizeof(struct pkt_meta) == 64, "one line in the mbuf's private area");
@@ -70,6 +75,21 @@ static_assert(sizeof(struct pkt_meta) == 64, "one line in the mbuf's private are
 static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 {
 	return rte_mbuf_to_priv(m);
+}
+
+/* The metadata of a packet that has just come in. */
+static inline void pkt_meta_init(struct pkt_meta *meta)
+{
+	static_assert(offsetof(struct pkt_meta, src) == 32, "half of the line");
+	memset(meta, 0, offsetof(struct pkt_meta, src));
+}
+
+/* Moves the data pointer by off (either way) to len bytes, which the caller knows to be in the buffer. */
+static inline void pkt_cut(struct rte_mbuf *m, int off, uint32_t len)
+{
+	m->data_off = (uint16_t)(m->data_off + off);
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
 }
 
 static inline uint16_t get_be16(const uint8_t *p)

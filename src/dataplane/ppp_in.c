@@ -12,7 +12,7 @@
 #define PPP_IP4 0x0021 /* RFC 1332 2 */
 
 /* Length of the PPP header, 0 when it is cut short. Address and control may be there or not. */
-static uint16_t ppp_parse(const uint8_t *p, uint16_t len, uint16_t *proto)
+static inline uint16_t ppp_parse(const uint8_t *p, uint16_t len, uint16_t *proto)
 {
 	uint16_t off = len >= 2 && p[0] == 0xff && p[1] == 0x03 ? 2 : 0;
 
@@ -28,54 +28,57 @@ static uint16_t ppp_parse(const uint8_t *p, uint16_t len, uint16_t *proto)
 	return off + 2;
 }
 
-static enum dp_drop ip4_in(struct worker *w, struct rte_mbuf *m)
+static inline enum dp_drop ip4_in(struct rte_mbuf *m, uint16_t hdr_len, struct sess_rx *s)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	const struct sess_rx *s = &w->dp->rx[pkt_meta(m)->in_session];
+	const struct rte_ipv4_hdr *ip =
+	        rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, hdr_len);
 	uint16_t total;
 
 	if (unlikely((s->flags & SESS_OPEN) == 0))
 		return DP_DROP_SESS_CLOSED;
-	if (unlikely(ip4_check(ip, m->data_len, false) != DP_DROP_NONE))
+	if (unlikely(ip4_check(ip, (uint32_t)(m->data_len - hdr_len), false) != DP_DROP_NONE))
 		return DP_DROP_SUB_MALFORMED;
 	if (unlikely(s->sub_ip == 0 || rte_be_to_cpu_32(ip->src_addr) != s->sub_ip))
 		return DP_DROP_SUB_SPOOFED;
 	if (unlikely(ip4_martian_dst(rte_be_to_cpu_32(ip->dst_addr))))
 		return DP_DROP_SUB_MARTIAN;
 	total = rte_be_to_cpu_16(ip->total_length);
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
-	if (s->mss != 0)
+	pkt_cut(m, hdr_len, total);
+	if (s->mss != 0 && unlikely(ip4_tcp_syn(m)))
 		dp_mss_clamp(m, s->mss);
+	s->packets++;
+	s->bytes += total;
 	return DP_DROP_NONE;
 }
 
-/* True when the frame goes on as an IPv4 packet. */
-static bool ppp_in_one(struct worker *w, struct rte_mbuf *m)
+static __rte_noinline void not_ip4(struct worker *w, struct rte_mbuf *m)
 {
-	struct sess_ctr *c = &w->dp->ctr[pkt_meta(m)->in_session];
-	uint16_t proto,
-	        hdr_len = ppp_parse(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &proto);
-	enum dp_drop bad = DP_DROP_PPP_SHORT;
+	if (dp_punt_sender(w, DP_PUNT_PPP, pkt_meta(m)->in_session))
+		dp_punt(w, m, DP_PUNT_PPP, DP_DROP_NONE);
+	else
+		dp_drop(w, m, DP_DROP_PUNT_LIMIT);
+}
 
+/* True when the frame goes on as an IPv4 packet. */
+static inline bool ppp_in_one(struct worker *w, struct rte_mbuf *m)
+{
+	const uint16_t sid = pkt_meta(m)->in_session;
+	enum dp_drop bad = DP_DROP_PPP_SHORT;
+	uint16_t proto, hdr_len;
+
+	hdr_len = ppp_parse(rte_pktmbuf_mtod(m, const uint8_t *), m->data_len, &proto);
 	if (likely(hdr_len != 0)) {
 		if (unlikely(proto != PPP_IP4)) {
-			if (dp_punt_sender(w, DP_PUNT_PPP, pkt_meta(m)->in_session))
-				dp_punt(w, m, DP_PUNT_PPP, DP_DROP_NONE);
-			else
-				dp_drop(w, m, DP_DROP_PUNT_LIMIT);
+			not_ip4(w, m);
 			return false;
 		}
-		rte_pktmbuf_adj(m, hdr_len);
-		bad = ip4_in(w, m);
+		bad = ip4_in(m, hdr_len, &w->dp->rx[sid]);
 	}
-	if (unlikely(bad != DP_DROP_NONE)) {
-		c->rx_discards++;
-		dp_drop(w, m, bad);
-		return false;
-	}
-	c->rx_packets++;
-	c->rx_bytes += m->data_len;
-	return true;
+	if (likely(bad == DP_DROP_NONE))
+		return true;
+	w->dp->ctr[sid].rx_discards++;
+	dp_drop(w, m, bad);
+	return false;
 }
 
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)

@@ -20,6 +20,7 @@
 #include <rte_ip_frag.h>
 #include <rte_lpm.h>
 #include <rte_mbuf.h>
+#include <rte_prefetch.h>
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
@@ -121,6 +122,7 @@ enum fifo_op {
 	FIFO_SA_UPDATE,
 	FIFO_SA_USE,
 	FIFO_SA_DEL,
+	FIFO_FENCE, /* to every worker: what it has in hand leaves now */
 	FIFO_SEND_PPP, /* from here on with a packet */
 	FIFO_SEND_IP,
 	FIFO_SEND_FRAME,
@@ -145,7 +147,11 @@ struct fifo_msg {
 			struct sa_outer outer; /* UPDATE */
 		} sa;
 		uint16_t owner; /* DEL */
-		struct rte_mbuf *m;
+		struct {
+			struct rte_mbuf *m;
+			uint64_t
+			        after; /* an order to all that all must have done before; 0: none */
+		};
 	};
 };
 static_assert(sizeof(struct fifo_msg) % 4 == 0, "rte_ring takes elements of whole words");
@@ -170,6 +176,7 @@ struct esp_hold { /* worker: rw */
 /* Single writer; control reads with relaxed loads. */
 struct worker_stats {
 	uint64_t rx, tx, injected, punts, fragments_made, fragments_merged, held, handed_off;
+	uint64_t taken_over;
 	uint64_t punt[DP_PUNT_MAX], drop[DP_DROP_MAX];
 	uint64_t busy_cycles, idle_cycles, vectors;
 };
@@ -194,12 +201,13 @@ struct worker {
 	bool punted; /* in this turn */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
+	uint32_t empty; /* turns without work since the last one with */
 	uint32_t n_rxq;
 	struct rxq *rxq;
 	uint16_t
 	        n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
 	struct esp *esp_engine; /* made by the worker's own thread */
-	struct vec esp; /* classify: ESP packets whose SA is there */
+	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
@@ -209,6 +217,8 @@ struct worker {
 
 	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
 	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
+	struct fifo_msg order; /* worker: rw; the one in hand */
+	bool order_waits; /* .. until the other workers have caught up */
 	struct rte_ring **handoff_to; /* by worker */
 	struct rte_ring *punt[DP_PUNT_MAX]; /* worker to control; NEIGH and SA hold numbers */
 	struct gcra punt_limit[DP_PUNT_MAX];
@@ -273,6 +283,7 @@ struct dp {
 	struct tunnel *tunnels;
 	struct spi_slot *spi;
 	struct child *child;
+	uint8_t *fired; /* the latches of children, a bit each; control: wo, workers: ro, atomic */
 	struct rte_lpm *lpm;
 	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
 	struct nh *nh;
@@ -289,20 +300,25 @@ struct dp {
 	/* control only */
 	uint64_t seq;
 	uint64_t last_order[DP_MAX_WORKERS]; /* seq of it */
+	uint64_t fence; /* seq of the order that messages of control wait for; 0: none */
+	bool fence_owed; /* something has been latched since */
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
-	uint32_t n_routes, next_rxq_worker;
+	uint32_t n_routes;
 	uint32_t *nh_refs;
 	struct slots nh_slots, neigh_slots;
 	struct esp *esp; /* control's engine: SAs are made with it */
 	struct spi_ctl spi_ctl;
 	struct ctl_child *ctl_child;
 	uint32_t *child_free, n_child_free;
+	struct sa_mem sa_mem;
 	struct sa **sas; /* by the low bits of the id */
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
 	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
+
+	struct loads *loads; /* of workers, second by second */
 
 	/* the event */
 	int event_fd;
@@ -404,6 +420,8 @@ void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer);
 void dp_sa_order_use(struct worker *w, struct sa *sa);
 void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
+/* Says below what numbers of packets and bytes no limit is reached. */
+void dp_sa_watch(struct sa *sa);
 void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
 /* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
 void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);
@@ -417,12 +435,32 @@ bool dp_fifo_room(const struct dp *dp, int w);
 uint64_t dp_fifo_put(struct dp *dp, uint16_t w, struct fifo_msg *msg);
 uint64_t dp_fifo_put_all(struct dp *dp, struct fifo_msg *msg);
 uint32_t dp_fifo_run(struct worker *w); /* worker: takes and does orders */
+/*
+ * What control says of an end (CDN, StopCCN) leaves when no worker can forward a packet of it any more: the
+ * order to send carries the number of an order to all that stood behind the latch or the removal in each
+ * FIFO, and its worker keeps it until all have done that. No one else waits. An order waits for older ones
+ * only, so that no two workers wait for each other.
+ */
+bool dp_fifo_fence(struct dp *dp, uint64_t *after); /* false: no room */
 
 /* A ticket for dp_applied: of an order to one worker. That of an order to all is its number. */
 static inline uint64_t dp_ticket(uint16_t w, uint64_t seq)
 {
 	return (uint64_t)(w + 1) << 56 | seq;
 }
+
+/* ---- how busy workers are ---- */
+
+int dp_load_init(struct dp *dp);
+void dp_load_free(struct dp *dp);
+void dp_load_tick(struct dp *dp, uint64_t now_ms);
+
+/* Between two turns, after one without work. */
+void dp_idle(struct worker *w);
+void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
+/* What dp_idle does after so many empty turns: sleep, else pause so often. */
+uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
+uint32_t dp_idle_pauses(uint32_t empty);
 
 /* ---- SAs and SPIs: control's side ---- */
 
@@ -434,6 +472,10 @@ void dp_spi_close(struct dp *dp, uint32_t spi);
 void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it */
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
 void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
+/* A number of cache lines; NULL: none left. What was in them is undefined. */
+void *dp_sa_mem_get(struct dp *dp, uint32_t lines);
+void dp_sa_mem_put(struct dp *dp, void *p, uint32_t lines);
+void dp_sa_mem_free(struct dp *dp);
 bool dp_child_live(const struct dp *dp, uint32_t child);
 /* True when a session of that worker and connection can be in that child. */
 bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_t conn);
@@ -511,6 +553,15 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	return dp_framed_lookup(dp, ip);
 }
 
+/* Brings what dp_subs_lookup of a pool's address will read. */
+static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+
+	if (leaf != NULL)
+		rte_prefetch0(&leaf->session[ip & 0xffff]);
+}
+
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
 static inline uint16_t dp_next_ip_id(struct worker *w)
 {
@@ -518,6 +569,11 @@ static inline uint16_t dp_next_ip_id(struct worker *w)
 
 	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
 	return w->ip_id;
+}
+
+static inline bool dp_child_fired(const struct dp *dp, uint32_t child)
+{
+	return __atomic_load_n(&dp->fired[child / 8], __ATOMIC_ACQUIRE) >> (child % 8) & 1;
 }
 
 /*
@@ -528,8 +584,8 @@ static inline bool dp_latched(const struct dp *dp, const struct pkt_meta *meta)
 {
 	if (likely((meta->in_child | meta->out_child) == 0) || (meta->flags & PKT_CONTROL) != 0)
 		return false;
-	return (meta->in_child != 0 && child_fired(&dp->child[meta->in_child])) ||
-	       (meta->out_child != 0 && child_fired(&dp->child[meta->out_child]));
+	return (meta->in_child != 0 && dp_child_fired(dp, meta->in_child)) ||
+	       (meta->out_child != 0 && dp_child_fired(dp, meta->out_child));
 }
 
 /*

@@ -221,7 +221,7 @@ bool dp_arm(struct dp *dp)
 void dp_tick(struct dp *dp, uint64_t now_ms)
 {
 	/* Workers ask again for next hops themselves: they know which packets still wait. */
-	(void)now_ms;
+	dp_load_tick(dp, now_ms);
 	dp_slots_reclaim(&dp->nh_slots, dp->qsbr);
 	dp_slots_reclaim(&dp->neigh_slots, dp->qsbr);
 	dp_sa_reclaim(dp);

@@ -42,12 +42,17 @@ static struct dead *grave_take(struct dp *dp, uint16_t w, struct graves *g)
 	return d;
 }
 
+static void sa_free(struct dp *dp, struct sa *sa)
+{
+	esp_sa_wipe(sa->esp);
+	dp_sa_mem_put(dp, sa, sa->lines);
+}
+
 static void sa_bury(struct dp *dp, struct sa *sa)
 {
 	if (sa->inbound)
 		dp_spi_release(dp, esp_sa_spi(sa->esp));
-	esp_sa_free(sa->esp);
-	free(sa);
+	sa_free(dp, sa);
 }
 
 void dp_sa_reclaim(struct dp *dp)
@@ -98,6 +103,7 @@ int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child)
 	        .peer_port = c->peer.port,
 	        .worker = c->worker,
 	};
+	__atomic_store_n(&dp->fired[i / 8], dp->fired[i / 8] & ~(1u << i % 8), __ATOMIC_RELEASE);
 	dp->ctl_child[i].live = true;
 	dp->ctl_child[i].users = 0;
 	*child = i;
@@ -121,8 +127,11 @@ int dp_child_del(struct dp *dp, uint32_t child)
 
 void dp_child_latch(struct dp *dp, uint32_t child)
 {
-	if (dp_child_live(dp, child))
-		__atomic_store_n(&dp->child[child].fired, 1, __ATOMIC_RELEASE);
+	if (!dp_child_live(dp, child) || dp_child_fired(dp, child))
+		return;
+	__atomic_store_n(&dp->fired[child / 8], dp->fired[child / 8] | 1u << child % 8,
+	                 __ATOMIC_RELEASE);
+	dp->fence_owed = true; /* one for all that are latched before the next message */
 }
 
 void dp_child_use(struct dp *dp, uint32_t child, int n)
@@ -183,36 +192,61 @@ static uint64_t limit(uint64_t n)
 
 static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 {
-	struct sa *sa = aligned_alloc(_Alignof(struct sa), sizeof(*sa));
+	const struct child *c = &dp->child[s->child];
+	const struct esp_sa_conf conf = {.spi = s->spi,
+	                                 .inbound = s->inbound,
+	                                 .suite = s->suite,
+	                                 .enc_key = s->enc_key,
+	                                 .auth_key = s->auth_key,
+	                                 .enc_key_len = s->enc_key_len,
+	                                 .auth_key_len = s->auth_key_len,
+	                                 .esn = s->esn,
+	                                 .replay_window = s->replay_window};
+	size_t size = esp_sa_size(dp->esp, &conf);
+	uint32_t lines = (uint32_t)((sizeof(struct sa) + size + 63) / 64);
+	struct sa *sa;
 
-	if (sa == NULL)
+	if (size == 0) {
+		errno = EINVAL;
 		return NULL;
+	}
+	sa = dp_sa_mem_get(dp, lines);
+	if (sa == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	*sa = (struct sa){
 	        .child = s->child,
+	        .local_ip = c->local_ip,
+	        .peer_ip = c->peer_ip,
+	        .local_port = c->local_port,
+	        .peer_port = c->peer_port,
+	        .conn = c->conn,
 	        .inbound = s->inbound,
 	        .tunnel_mode = s->tunnel_mode,
+	        .lines = (uint8_t)lines,
 	        .soft_bytes = limit(s->soft_bytes),
 	        .hard_bytes = limit(s->hard_bytes),
 	        .soft_packets = limit(s->soft_packets),
 	        .hard_packets = limit(s->hard_packets),
 	        .soft_seq = s->esn ? UINT64_MAX : SEQ_SOFT,
 	        .pair = s->inbound ? 0 : s->pair,
-	        .worker = dp->child[s->child].worker,
 	};
-	sa->esp = esp_sa_new(dp->esp, &(struct esp_sa_conf){.spi = s->spi,
-	                                                    .inbound = s->inbound,
-	                                                    .suite = s->suite,
-	                                                    .enc_key = s->enc_key,
-	                                                    .auth_key = s->auth_key,
-	                                                    .enc_key_len = s->enc_key_len,
-	                                                    .auth_key_len = s->auth_key_len,
-	                                                    .esn = s->esn,
-	                                                    .replay_window = s->replay_window});
+	sa->esp = esp_sa_place(dp->esp, &conf, esp_of(sa));
 	if (sa->esp == NULL) {
-		free(sa);
+		dp_sa_mem_put(dp, sa, lines);
+		errno = ENOMEM;
 		return NULL;
 	}
+	sa->head = (uint8_t)esp_sa_head(sa->esp);
+	sa->tail_max = (uint8_t)esp_sa_tail_max(sa->esp);
+	dp_sa_watch(sa);
 	return sa;
+}
+
+static uint16_t sa_worker(const struct dp *dp, const struct sa *sa)
+{
+	return dp->child[sa->child].worker;
 }
 
 /* An inbound SPI has been handed out to the child's worker, and has no SA yet. */
@@ -233,7 +267,7 @@ static uint64_t order(struct dp *dp, enum fifo_op op, struct sa *sa)
 {
 	struct fifo_msg msg = {.op = (uint16_t)op, .sa.sa = sa};
 
-	return dp_ticket(sa->worker, dp_fifo_put(dp, sa->worker, &msg));
+	return dp_ticket(sa_worker(dp, sa), dp_fifo_put(dp, sa_worker(dp, sa), &msg));
 }
 
 int dp_sa_add(struct dp *dp, const struct dp_sa *s, dp_sa_id *id, uint64_t *ticket)
@@ -285,10 +319,10 @@ int dp_sa_update(struct dp *dp, dp_sa_id id, const struct endpoint *local,
 	rc = outer_make(&msg.sa.outer, local, peer, encap);
 	if (rc != 0)
 		return rc;
-	if (!dp_fifo_room(dp, sa->worker))
+	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
 	msg.sa.sa = sa;
-	dp_fifo_put(dp, sa->worker, &msg);
+	dp_fifo_put(dp, sa_worker(dp, sa), &msg);
 	return 0;
 }
 
@@ -298,7 +332,7 @@ int dp_sa_use(struct dp *dp, dp_sa_id id)
 
 	if (sa == NULL || sa->inbound)
 		return -ENOENT;
-	if (!dp_fifo_room(dp, sa->worker))
+	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
 	order(dp, FIFO_SA_USE, sa);
 	return 0;
@@ -312,7 +346,7 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 
 	if (sa == NULL)
 		return -ENOENT;
-	if (!dp_fifo_room(dp, sa->worker))
+	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
 	if (sa->inbound) {
 		uint32_t spi = esp_sa_spi(sa->esp);
@@ -326,7 +360,7 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 	dp->sas[i] = NULL;
 	dp->sa_free[dp->n_sa_free++] = i;
 	dp_child_use(dp, sa->child, -1);
-	grave_put(dp, sa->worker, &dp->dead_sas[sa->worker], &sa->grave);
+	grave_put(dp, sa_worker(dp, sa), &dp->dead_sas[sa_worker(dp, sa)], &sa->grave);
 	return 0;
 }
 
@@ -371,12 +405,14 @@ int dp_sa_init(struct dp *dp)
 	}
 	dp->child = rte_calloc_socket("dp_child", CHILD_MAX, sizeof(*dp->child),
 	                              RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->fired =
+	        rte_zmalloc_socket("dp_fired", CHILD_MAX / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
 	dp->child_free = calloc(CHILD_MAX, sizeof(*dp->child_free));
 	dp->sas = calloc(SA_MAX, sizeof(*dp->sas));
 	dp->sa_free = calloc(SA_MAX, sizeof(*dp->sa_free));
-	if (dp->child == NULL || dp->ctl_child == NULL || dp->child_free == NULL ||
-	    dp->sas == NULL || dp->sa_free == NULL)
+	if (dp->child == NULL || dp->fired == NULL || dp->ctl_child == NULL ||
+	    dp->child_free == NULL || dp->sas == NULL || dp->sa_free == NULL)
 		return -ENOMEM;
 	for (uint32_t i = CHILD_MAX - 1; i > 0; i--)
 		dp->child_free[dp->n_child_free++] = i;
@@ -391,24 +427,21 @@ void dp_sa_free(struct dp *dp)
 		struct dead *d = dp->dead_sas[w].first, *next;
 
 		for (; d != NULL; d = next) {
-			struct sa *sa = (struct sa *)((char *)d - offsetof(struct sa, grave));
-
 			next = d->next;
-			esp_sa_free(sa->esp);
-			free(sa);
+			sa_free(dp, (struct sa *)((char *)d - offsetof(struct sa, grave)));
 		}
 	}
 	for (uint32_t i = 0; dp->sas != NULL && i < SA_MAX; i++) {
-		if (dp->sas[i] != NULL) {
-			esp_sa_free(dp->sas[i]->esp);
-			free(dp->sas[i]);
-		}
+		if (dp->sas[i] != NULL)
+			sa_free(dp, dp->sas[i]);
 	}
+	dp_sa_mem_free(dp);
 	dp_spi_free(dp);
 	free(dp->sa_free);
 	free(dp->sas);
 	free(dp->child_free);
 	free(dp->ctl_child);
+	rte_free(dp->fired);
 	rte_free(dp->child);
 	if (dp->esp != NULL)
 		esp_free(dp->esp);

@@ -11,6 +11,7 @@
 #include "dataplane/dp.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
@@ -23,6 +24,7 @@
 #define SPI_MIN         256 /* RFC 4303 2.1 */
 
 static_assert(DP_MAX_WORKERS <= 1 << SPI_WORKER_BITS, "an SPI names its worker");
+static_assert(DP_SPI_WORKER_MASK == (1u << SPI_WORKER_BITS) - 1, "ports' flow rules know the bits");
 
 #define CHILD_MAX   131072
 #define SA_IDX_BITS 19 /* of a dp_sa_id: two directions, and as many again while keys change */
@@ -50,7 +52,6 @@ struct child {
 	uint32_t local_ip, peer_ip; /* .. inner addresses, host order */
 	uint16_t local_port, peer_port;
 	uint16_t worker;
-	uint8_t fired; /* control: wo, workers: ro, atomic; the latch */
 	struct sa *out; /* worker: rw, control: ro, atomic; outbound SA in use */
 	struct sa *ins, *outs; /* worker: rw; newest first */
 } __attribute__((aligned(64)));
@@ -77,32 +78,69 @@ struct dead { /* control: rw */
 	uint64_t seq; /* of the last order that may name it */
 };
 
+/*
+ * The SA of lib/esp stands right behind, keys and all: a packet goes from line to line. Threads: the
+ * worker's, but for what is said to be control's.
+ */
 struct sa {
-	/* the worker's */
-	struct esp_sa *esp;
-	uint32_t child;
-	uint8_t dead; /* past a hard limit */
-	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
-	uint8_t pending; /* .. and those that control's ring had no room for */
-	bool inbound, tunnel_mode; /* ro */
-	bool waiting; /* in worker.sa_events */
-	struct sa_outer outer;
-	uint64_t packets, bytes; /* counters: single writer, control reads with relaxed loads */
-	uint64_t last; /* TSC of the last packet */
-	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
-	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets, soft_seq; /* ro; UINT64_MAX */
-	uint64_t
-	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+	struct dead grave; /* control's */
+	struct esp_sa *esp; /* ro; esp_of */
 	dp_sa_id id, pair; /* ro */
 	struct sa *next; /* in its child's list */
 	struct sa *next_event;
+	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* ro; UINT64_MAX: none */
 
-	/* control's */
-	struct dead grave __attribute__((aligned(64)));
-	uint16_t worker;
+	/* The first line of every packet. Counters: single writer, control reads with relaxed loads. */
+	uint64_t packets __attribute__((aligned(64)));
+	uint64_t bytes;
+	uint64_t last; /* TSC of the last packet */
+	uint64_t watch_packets, watch_bytes; /* below both no limit is near: dp_sa_watch */
+	uint32_t child; /* ro, like all that is copied from it: */
+	uint32_t local_ip, peer_ip;
+	uint16_t local_port, peer_port;
+	uint8_t dead; /* past a hard limit */
+	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
+	uint8_t pending; /* .. and those that control's ring had no room for */
+	bool waiting : 1; /* in worker.sa_events */
+	bool inbound : 1, tunnel_mode : 1; /* ro */
+	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
+	uint8_t head, tail_max; /* ro; of lib/esp */
+
+	/* The second one: only read while packets flow. */
+	struct sa_outer outer __attribute__((aligned(64)));
+	uint64_t soft_seq; /* ro */
+	uint64_t
+	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+	uint64_t conn; /* ro; the child's */
 };
+static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 128,
+              "two lines a packet, and the SA of lib/esp behind them");
 
-static inline bool child_fired(const struct child *c)
+#define SA_LINES 64 /* of memory: less than that */
+
+static inline struct esp_sa *esp_of(const struct sa *sa)
 {
-	return __atomic_load_n(&c->fired, __ATOMIC_ACQUIRE) != 0;
+	return (struct esp_sa *)(uintptr_t)(sa + 1);
 }
+
+static inline struct sa *sa_of(const struct esp_sa *esp)
+{
+	return (struct sa *)(uintptr_t)esp - 1;
+}
+
+/* The two lines above and the first one of lib/esp. */
+static inline void sa_prefetch(const struct sa *sa)
+{
+	__builtin_prefetch(&sa->packets);
+	__builtin_prefetch(&sa->outer);
+	__builtin_prefetch(sa + 1);
+}
+
+/* Memory of SAs: sa_mem.c */
+struct sa_mem { /* control: rw */
+	struct sa_chunk *chunks;
+	uint8_t *at; /* what of the newest has not been used yet */
+	uint32_t left;
+	struct free_block *free[SA_LINES]; /* by size */
+};

@@ -3,6 +3,18 @@
 /* Security associations: the worker's side. What control orders about them, and what they tell it. */
 #include "dataplane/priv.h"
 
+/* ---- limits ---- */
+
+void dp_sa_watch(struct sa *sa)
+{
+	bool soft = (sa->said & 1u << DP_SA_SOFT) == 0;
+
+	sa->watch_packets = RTE_MIN(sa->hard_packets, soft ? sa->soft_packets : UINT64_MAX);
+	sa->watch_bytes = RTE_MIN(sa->hard_bytes, soft ? sa->soft_bytes : UINT64_MAX);
+	if (sa->dead)
+		sa->watch_packets = 0;
+}
+
 /* ---- events ---- */
 
 static bool event_put(struct worker *w, const struct sa *sa, enum dp_sa_event e)

@@ -86,6 +86,8 @@ int dp_send_udp(struct dp *dp, const struct endpoint *src, const struct endpoint
 		return -ENOENT;
 	w = child != 0 ? dp->child[child].worker
 	               : worker_of(dp, ipaddr_to_v4(&dst->addr) ^ dst->port);
+	if (!dp_fifo_fence(dp, &msg.after))
+		return -EAGAIN;
 	rc = prepare(dp, w, &msg, len > LARGE_ROOM ? len : hdr_len + len, &p);
 	if (rc != 0)
 		return rc;

@@ -254,6 +254,8 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	c->live = false;
 	c->sub_ip = 0;
 	c->del_ticket = dp_fifo_put_all(dp, &msg);
+	dp->fence = c->del_ticket;
+	dp->fence_owed = false;
 	if (ticket != NULL)
 		*ticket = c->del_ticket;
 	return 0;
@@ -286,8 +288,8 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen, struct dp
 	*out = (struct dp_session_stats){0};
 	if (READ(dp->rx[session_id].gen) != gen)
 		return 0; /* its owner has not seen it yet */
-	out->rx_packets = READ(c->rx_packets);
-	out->rx_bytes = READ(c->rx_bytes);
+	out->rx_packets = READ(dp->rx[session_id].packets);
+	out->rx_bytes = READ(dp->rx[session_id].bytes);
 	out->tx_packets = READ(c->tx_packets);
 	out->tx_bytes = READ(c->tx_bytes);
 	out->rx_discards = READ(c->rx_discards);

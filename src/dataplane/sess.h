@@ -22,18 +22,19 @@
 #define SESS_UDP_SUM   0x0040 /* tx: fill in the UDP checksum */
 #define SESS_DF        0x0080 /* tx: DF in the outer header */
 
-/* Upstream: from the peer. */
+/* Upstream: from the peer. What l2tp_in compares stands as it does in the packet's metadata. */
 struct sess_rx {
-	uint16_t flags; /* SESS_* */
-	uint16_t tunnel_id; /* ours */
-	uint32_t gen; /* control's generation; stays after the end, for the counters' readers */
 	uint32_t peer_ip, local_ip; /* outer addresses, host order */
 	uint16_t peer_port, local_port;
-	uint32_t sub_ip; /* the one source address the subscriber may use; 0: none */
+	uint16_t tunnel_id; /* ours */
+	uint16_t flags; /* SESS_* */
 	uint64_t conn; /* transport connection */
+	uint32_t gen; /* control's generation; stays after the end, for the counters' readers */
+	uint32_t sub_ip; /* the one source address the subscriber may use; 0: none */
 	uint16_t mss; /* TCP MSS at most; 0: no clamping */
 	uint16_t nr; /* Ns expected next (RFC 2661 5.4) */
-	uint8_t pad[24];
+	uint8_t pad[12];
+	uint64_t packets, bytes; /* counters, as in sess_ctr */
 };
 static_assert(sizeof(struct sess_rx) == 64, "one line a session upstream");
 
@@ -62,11 +63,11 @@ struct sess_tx {
 };
 static_assert(sizeof(struct sess_tx) == 64, "one line a session downstream");
 
-/* Written by the owner, read by control with relaxed loads. */
+/* Counters beside those of sess_rx: written by the owner, read by control with relaxed loads. */
 struct sess_ctr {
-	uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+	uint64_t tx_packets, tx_bytes;
 	uint64_t rx_discards, tx_discards;
 	uint32_t rx_out_of_sequence, rx_lost;
-	uint64_t pad;
+	uint64_t pad[3];
 };
 static_assert(sizeof(struct sess_ctr) == 64, "sessions of two workers never share a line");

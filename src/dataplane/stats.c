@@ -17,7 +17,8 @@
  * held              packets that wait now: for a next hop, for their other fragments, for their SA, or in
  *                   a ring between two workers
  *
- * A hand-off moves a packet from one worker to another, so the law holds for the sum of workers.
+ * A hand-off moves a packet from one worker (handed_off) to another (taken_over), so the law holds for the
+ * sum of workers.
  */
 #include "dataplane/priv.h"
 
@@ -36,6 +37,7 @@ static void add(struct dp_stats *out, const struct worker *w)
 	ADD(fragments_merged);
 	ADD(held);
 	ADD(handed_off);
+	ADD(taken_over);
 	ADD(busy_cycles);
 	ADD(idle_cycles);
 	ADD(vectors);

@@ -22,16 +22,31 @@ static void port_flush(struct worker *w, uint16_t port)
 	w->tx_filled &= ~(1ull << port);
 }
 
+/* The first packets of v that leave by one interface: how many. */
+static inline uint16_t run_of(struct rte_mbuf **v, uint16_t n)
+{
+	uint16_t out_if = pkt_meta(v[0])->out_if, i;
+
+	for (i = 0; i < n && pkt_meta(v[i])->out_if == out_if; i++)
+		assert(v[i]->nb_segs == 1);
+	return i;
+}
+
 uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	for (uint16_t i = 0; i < n; i++) {
-		uint16_t port = w->dp->ifs[pkt_meta(v[i])->out_if].conf.port_id;
+	while (n > 0) {
+		uint16_t k = run_of(v, n);
+		uint16_t port = w->dp->ifs[pkt_meta(v[0])->out_if].conf.port_id;
+		struct vec *b = &w->tx[port];
 
-		assert(v[i]->nb_segs == 1);
-		vec_push(&w->tx[port], v[i]);
+		k = RTE_MIN(k, (uint16_t)(VEC_MAX - b->n));
+		memcpy(b->v + b->n, v, k * sizeof(*v));
+		b->n += k;
 		w->tx_filled |= 1ull << port;
-		if (w->tx[port].n == VEC_MAX)
+		if (b->n == VEC_MAX)
 			port_flush(w, port);
+		v += k;
+		n -= k;
 	}
 	return 0;
 }

@@ -5,15 +5,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_debug.h>
 #include <rte_eal.h>
-#include <rte_pause.h>
 #include <rte_prefetch.h>
-
-#define IDLE_TURNS 64 /* empty turns before a worker sleeps */
 
 /* ---- stages in their order ---- */
 
@@ -99,7 +95,7 @@ static uint16_t rx_prepare(struct worker *w, struct rte_mbuf **v, uint16_t n, ui
 		if (i + 1 < n)
 			rte_prefetch0(pkt_meta(v[i + 1]));
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
-		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
+		pkt_meta_init(pkt_meta(m));
 		m->port = port;
 		if (unlikely(m->nb_segs != 1)) {
 			one = dp_linearize(w, m);
@@ -181,7 +177,7 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 		n += rx_queue(w, &w->rxq[i]);
 	n += dp_handoff_take(w);
 	dp_flush(w);
-	if (!rte_ring_empty(w->fifo)) {
+	if (w->order_waits || !rte_ring_empty(w->fifo)) {
 		n += dp_fifo_run(w);
 		dp_flush(w);
 	}
@@ -193,25 +189,20 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 	return n;
 }
 
-static void idle(const struct dp *dp, uint32_t empty_turns)
-{
-	if (dp->conf.idle == DP_IDLE_PAUSE)
-		rte_pause();
-	else if (dp->conf.idle == DP_IDLE_SLEEP && empty_turns > IDLE_TURNS)
-		usleep(dp->conf.idle_sleep_us);
-}
-
 int dp_worker_main(void *dp_worker_arg)
 {
 	const struct dp_worker_arg *arg = dp_worker_arg;
 	struct dp *dp = arg->dp;
 	struct worker *w = dp->workers[arg->worker];
-	uint32_t empty = 0;
 
+	dp_idle_init(dp);
 	while (!__atomic_load_n(&dp->stop, __ATOMIC_ACQUIRE)) {
-		empty = dp_worker_poll(dp, arg->worker) > 0 ? 0 : empty + 1;
-		if (empty > 0)
-			idle(dp, empty);
+		if (dp_worker_poll(dp, arg->worker) > 0) {
+			w->empty = 0;
+			continue;
+		}
+		dp_idle(w);
+		account(w, 0); /* or the next turn would have slept while it was busy */
 	}
 	if (w->online) {
 		rte_rcu_qsbr_thread_offline(dp->qsbr, w->id);

@@ -107,16 +107,18 @@ static void test_timeout(void)
 {
 	struct peer p;
 	struct pair q;
+	uint64_t start;
 
 	rig_open(NULL);
 	peer_init(&p);
 	peer_add(&p);
 	pair_make(&q, &p);
+	start = rig_ms();
 	peer_put_data(&p, &q, WORLD);
 	rig_turn();
 	rig_wait_ms(400);
 	rig_turn();
-	CU_ASSERT_EQUAL(held(), 1);
+	CU_ASSERT_TRUE(held() == 1 || rig_ms() - start >= ESP_HOLD_MS);
 	rig_wait_ms(700);
 	rig_turn();
 	CU_ASSERT_EQUAL(held(), 0);

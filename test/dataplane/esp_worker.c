@@ -3,10 +3,13 @@
 /* SAs and the latch between workers: hand-off, and real threads. */
 #include "dataplane/esp_rig.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <rte_malloc.h>
 
 #define HANDED 8
 
@@ -264,11 +267,196 @@ static void test_latch_threads(void)
 	CU_ASSERT_TRUE(total_before > 0); /* or the test has shown nothing */
 }
 
+/* ---- what control says, against what another worker has in hand ---- */
+
+/*
+ * The narrowest moment, stood still: a worker is past all its checks and gives the packet to its port. Then
+ * control ends things and speaks, and the other worker does its part as often as it likes.
+ */
+struct moment {
+	void (*then)(struct moment *m);
+	const struct peer *p;
+	uint16_t other; /* worker */
+	uint32_t calls, spoken; /* frames that the other worker has sent in it */
+};
+
+static uint16_t at_tx(uint16_t port, uint16_t queue, struct rte_mbuf *pkts[], uint16_t n, void *arg)
+{
+	struct moment *m = arg;
+
+	(void)port;
+	(void)queue;
+	(void)pkts;
+	if (m->calls++ > 0)
+		return n;
+	m->then(m);
+	for (int i = 0; i < 4; i++)
+		dp_worker_poll(rig()->dp, m->other);
+	for (uint16_t p = 0; p < RIG_PORTS; p++)
+		m->spoken += rte_ring_count(rig()->tx[p][m->other]);
+	return n;
+}
+
+/* Turns the worker whose port and queue those are, with the moment in it. */
+static void turn_with(struct moment *m, uint16_t port, uint16_t queue)
+{
+	const struct rte_eth_rxtx_callback *cb = rte_eth_add_tx_callback(port, queue, at_tx, m);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(cb);
+	dp_worker_poll(rig()->dp, queue);
+	CU_ASSERT_EQUAL(rte_eth_remove_tx_callback(port, queue, cb), 0);
+	rte_free((void *)(uintptr_t)cb);
+	CU_ASSERT_EQUAL(m->calls, 1);
+	CU_ASSERT_EQUAL(m->spoken, 0);
+	CU_ASSERT_EQUAL(rte_ring_count(rig()->tx[port][queue]), 1);
+}
+
+static const uint8_t say[] = {0xc8, 2, 0, 12, 0x22, 2, 0, 0, 0, 1, 0, 1};
+
+static void latch_and_say(struct moment *m)
+{
+	dp_child_latch(rig()->dp, m->p->child);
+	CU_ASSERT_EQUAL(dp_send_udp(rig()->dp, &m->p->c.local, &m->p->c.peer, m->p->child, say,
+	                            sizeof(say)),
+	                0);
+}
+
+/* E23: from one subscriber to another, whose worker has it, when the first one's connection fires. */
+static void test_latch_in_hand(void)
+{
+	struct dp_session other = *rig_session();
+	struct bytes inner = {0};
+	struct peer p;
+	struct pair q;
+	struct moment m = {.then = latch_and_say, .p = &p, .other = 1};
+
+	rig_open(NULL);
+	peer_init(&p);
+	up(&p, &q); /* worker 1's */
+	other.session_id = SID2;
+	other.peer_ip = SUB2;
+	other.worker = 0;
+	rig_add(&other);
+	peer_put_data(&p, &q, SUB2);
+	dp_worker_poll(rig()->dp, 0);
+	dp_worker_poll(rig()->dp, 1); /* decrypted, and in the ring back */
+	peer_put_data(&p, &q, SUB2); /* the next one is not in hand yet */
+	turn_with(&m, 0, 0);
+	rig_clear();
+	rig_turn();
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_SS_FIRED), 1);
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, 2); /* what was in hand, and the message */
+	CU_ASSERT_EQUAL(peer_opens_nr(1, &p, &q, &inner), 0xc802);
+	pair_free(&q);
+	rig_close();
+}
+
+static void delete_and_say(struct moment *m)
+{
+	struct endpoint local = {ipaddr_v4(LNS), 1701}, peer = {ipaddr_v4(LAC), 1701};
+
+	(void)m;
+	CU_ASSERT_EQUAL(dp_session_del(rig()->dp, SID, GEN, NULL), 0);
+	/* Which worker sends to a peer goes by its address and port: some of these are the other's. */
+	for (uint16_t i = 0; i < 8; i++) {
+		peer.port = (uint16_t)(1701 + i);
+		CU_ASSERT_EQUAL(dp_send_udp(rig()->dp, &local, &peer, 0, say, sizeof(say)), 0);
+	}
+}
+
+/* T24: the same without IPsec, where the message goes by another worker than the session's. */
+static void test_deleted_in_hand(void)
+{
+	struct bytes packet = {0}, body = {0}, frame = {0};
+	struct moment m = {.then = delete_and_say, .other = 0};
+	uint32_t by_other = 0;
+	struct rte_mbuf *sent;
+
+	rig_open(NULL);
+	rig_add(rig_session()); /* worker 1's */
+	ip4_make(&packet, &(struct ipspec){.src = SUB, .dst = WORLD, .payload = 40});
+	ppp_make(&body, "ff030021", &packet);
+	l2tp_make(&frame, &(struct l2tpspec){.flags = 2, .body = &body});
+	rig_put(0, 1, &frame);
+	turn_with(&m, 1, 1);
+	dp_worker_poll(rig()->dp, 0);
+	while (rte_ring_sc_dequeue(rig()->tx[0][0], (void **)&sent) == 0) {
+		by_other++;
+		rte_pktmbuf_free(sent);
+	}
+	CU_ASSERT_TRUE(by_other > 0); /* or the test has shown nothing */
+	rig_clear();
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames + by_other, 1 + 8);
+	rig_close();
+}
+
+/* Orders behind a message that waits come after it. */
+static void test_message_waits(void)
+{
+	struct dp_session s;
+	struct peer p;
+	struct pair q;
+	struct moment m = {.p = &p};
+
+	rig_open(NULL);
+	peer_init(&p);
+	up(&p, &q);
+	s = peer_session(&p);
+	latch_and_say(&m);
+	s.mtu = 1234;
+	CU_ASSERT_EQUAL(dp_session_update(rig()->dp, &s), 0);
+	for (int i = 0; i < 4; i++)
+		dp_worker_poll(rig()->dp, 1);
+	CU_ASSERT_EQUAL(rte_ring_count(rig()->tx[0][1]), 0);
+	CU_ASSERT_NOT_EQUAL(rig()->dp->tx[SID].mtu, 1234);
+	dp_worker_poll(rig()->dp, 0);
+	dp_worker_poll(rig()->dp, 1);
+	CU_ASSERT_EQUAL(rte_ring_count(rig()->tx[0][1]), 1);
+	CU_ASSERT_EQUAL(rig()->dp->tx[SID].mtu, 1234);
+	/* With nothing latched since, nothing waits. */
+	latch_and_say(&m);
+	dp_worker_poll(rig()->dp, 1);
+	CU_ASSERT_EQUAL(rte_ring_count(rig()->tx[0][1]), 2);
+	pair_free(&q);
+	rig_close();
+}
+
+/* Without room for what must stand before it in every FIFO, a message is refused. */
+static void test_fence_full(void)
+{
+	uint8_t mac[6] = {2};
+	struct peer p;
+	struct pair q;
+	struct moment m = {.p = &p};
+
+	rig_open(NULL);
+	peer_init(&p);
+	up(&p, &q);
+	while (dp_neigh_set(rig()->dp, IF_LAC, LAC, mac) == 0)
+		mac[5]++;
+	dp_worker_poll(rig()->dp, 1); /* its own FIFO has room again */
+	dp_child_latch(rig()->dp, p.child);
+	CU_ASSERT_EQUAL(dp_send_udp(rig()->dp, &p.c.local, &p.c.peer, p.child, say, sizeof(say)),
+	                -EAGAIN);
+	rig_turn();
+	latch_and_say(&m);
+	rig_clear();
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 1);
+	pair_free(&q);
+	rig_close();
+}
+
 static CU_TestInfo tests[] = {
         {"hand-off", test_handoff},
         {"SA deleted during a hand-off", test_deleted_in_ring},
         {"rekeys on threads", test_rekey_threads},
         {"latch on threads", test_latch_threads},
+        {"latched with a packet in another worker's hand", test_latch_in_hand},
+        {"deleted with a packet in another worker's hand", test_deleted_in_hand},
+        {"a message that waits", test_message_waits},
+        {"no room for a fence", test_fence_full},
         CU_TEST_INFO_NULL,
 };
 

@@ -229,6 +229,30 @@ static void test_transit(void)
 	rig_close();
 }
 
+/* RFC 1624 3: the sum that is -0 after the hop is written as a whole computation writes it. */
+static void test_hop_checksum(void)
+{
+	struct bytes frame = {0}, want = {0};
+	uint32_t id = 0;
+
+	rig_open(NULL);
+	do {
+		frame.len = 0;
+		eth_ip4(&frame, IF_LAC,
+		        &(struct ipspec){
+		                .src = LAC, .dst = WORLD, .id = (uint16_t)id, .payload = 8});
+	} while (get_be16(frame.b + 14 + 10) != 0xfeff && ++id < 65536);
+	CU_ASSERT_FATAL(id < 65536);
+	rig_put(0, 0, &frame);
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, 1);
+	put(&want, rig()->frames[0].d.b, rig()->frames[0].d.len);
+	ip4_fix(&want, 14);
+	CU_ASSERT_EQUAL(get_be16(want.b + 14 + 10), 0);
+	CU_ASSERT_EQUAL(memcmp(rig()->frames[0].d.b, want.b, want.len), 0);
+	rig_close();
+}
+
 static void icmp_punt(enum dp_icmp_error error, uint16_t mtu, uint16_t ifidx)
 {
 	const struct rig_punt *t = &rig()->punts[0];
@@ -539,6 +563,7 @@ static CU_TestInfo tests[] = {
         {"tag stripped by the port", test_stripped_tag},
         {"several buffers", test_segments},
         {"transit", test_transit},
+        {"checksum of a header that has lost a hop", test_hop_checksum},
         {"ICMP errors", test_icmp},
         {"ICMP rates", test_icmp_rates},
         {"MTU of a link", test_transit_mtu},

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_eth_ring.h>
 
@@ -284,4 +285,9 @@ void rig_law(void)
 void rig_wait_ms(uint32_t ms)
 {
 	usleep(ms * 1000);
+}
+
+uint64_t rig_ms(void)
+{
+	return rte_rdtsc() / (rte_get_tsc_hz() / 1000);
 }

@@ -92,6 +92,8 @@ uint64_t rig_drops(enum dp_drop d); /* since rig_mark */
 void rig_mark(void);
 void rig_law(void);
 void rig_wait_ms(uint32_t ms);
+/* Milliseconds since some start: a machine may stand still longer than a test waits. */
+uint64_t rig_ms(void);
 
 /* ---- packets ---- */
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #define HANDED 8
 
@@ -202,6 +203,127 @@ static void test_threads(void)
 	rig_close();
 }
 
+/* ---- load ---- */
+
+static struct dp_load load_of(int worker, uint32_t seconds)
+{
+	struct dp_load l;
+
+	dp_load_get(rig()->dp, worker, seconds, &l);
+	return l;
+}
+
+static void count(uint16_t worker, uint64_t busy, uint64_t idle, uint64_t rx)
+{
+	struct worker_stats *st = &rig()->dp->workers[worker]->st;
+
+	st->busy_cycles += busy;
+	st->idle_cycles += idle;
+	st->rx += rx;
+}
+
+/* What shows say is of the last seconds, not of the time since the start. */
+static void test_load(void)
+{
+	struct worker_stats zero = {0};
+	struct dp_load l;
+	uint64_t ms = 1000000;
+
+	rig_open(NULL);
+	for (uint16_t w = 0; w < 2; w++)
+		rig()->dp->workers[w]->st = zero;
+	CU_ASSERT_EQUAL(load_of(-1, 5).busy_permille, 0); /* no cycle has passed */
+	count(0, 900, 100, 10);
+	CU_ASSERT_EQUAL(load_of(0, 5).busy_permille, 900);
+	CU_ASSERT_EQUAL(load_of(0, DP_LOAD_MAX_S).busy_permille, 900);
+	for (int s = 0; s < 10; s++, ms += 1000)
+		dp_tick(rig()->dp, ms); /* ten seconds without anything */
+	count(0, 10, 990, 3);
+	count(1, 500, 500, 7);
+	l = load_of(0, 5);
+	CU_ASSERT_EQUAL(l.busy_permille, 10);
+	CU_ASSERT_EQUAL(l.rx, 3);
+	CU_ASSERT_EQUAL(load_of(0, DP_LOAD_MAX_S).busy_permille, 455);
+	CU_ASSERT_EQUAL(load_of(0, DP_LOAD_MAX_S).rx, 13);
+	CU_ASSERT_EQUAL(load_of(1, 5).busy_permille, 500);
+	CU_ASSERT_EQUAL(load_of(-1, 5).busy_permille, 255);
+	CU_ASSERT_EQUAL(load_of(-1, 5).rx, 10);
+	/* Ticks that come more often than once a second make no second shorter. */
+	for (int i = 0; i < 100; i++, ms += 10)
+		dp_tick(rig()->dp, ms);
+	CU_ASSERT_EQUAL(load_of(0, 5).rx, 3);
+	for (int s = 0; s < 5; s++, ms += 1000)
+		dp_tick(rig()->dp, ms);
+	CU_ASSERT_EQUAL(load_of(0, 5).rx, 0);
+	CU_ASSERT_EQUAL(load_of(0, DP_LOAD_MAX_S).rx, 13);
+	for (int s = 0; s < DP_LOAD_MAX_S; s++, ms += 1000)
+		dp_tick(rig()->dp, ms);
+	CU_ASSERT_EQUAL(load_of(-1, DP_LOAD_MAX_S).rx, 0);
+	for (uint16_t w = 0; w < 2; w++)
+		rig()->dp->workers[w]->st = zero; /* the law is of packets that were there */
+	rig_close();
+}
+
+/* ---- idling ---- */
+
+static void test_idle_steps(void)
+{
+	struct dp_conf conf = rig_conf();
+	uint32_t last = 0, us;
+
+	CU_ASSERT_EQUAL(dp_idle_pauses(0), 1);
+	CU_ASSERT_TRUE(dp_idle_pauses(40) > 1);
+	CU_ASSERT_EQUAL(dp_idle_pauses(10000), dp_idle_pauses(UINT32_MAX));
+	conf.idle = DP_IDLE_PAUSE;
+	conf.idle_sleep_us = 50;
+	rig_open(&conf);
+	CU_ASSERT_EQUAL(dp_idle_sleep_us(rig()->dp, UINT32_MAX), 0);
+	rig_close();
+	conf.idle = DP_IDLE_SLEEP;
+	rig_open(&conf);
+	CU_ASSERT_EQUAL(dp_idle_sleep_us(rig()->dp, 0), 0);
+	CU_ASSERT_EQUAL(dp_idle_sleep_us(rig()->dp, 100), 0);
+	for (uint32_t turns = 0; turns < 1000; turns++, last = us) {
+		us = dp_idle_sleep_us(rig()->dp, turns);
+		CU_ASSERT_TRUE(us >= last && us <= (last == 0 ? 1 : 2 * last) && us <= 50);
+	}
+	CU_ASSERT_EQUAL(last, 50);
+	CU_ASSERT_EQUAL(dp_idle_sleep_us(rig()->dp, UINT32_MAX), 50);
+	rig_close();
+}
+
+/* Asleep most of the time, and that is not counted as work when a packet ends it. */
+static void test_idle_sleeps(void)
+{
+	struct dp_conf conf = rig_conf();
+	struct dp_worker_arg arg;
+	struct timespec cpu;
+	struct bytes frame = {0};
+	clockid_t clock;
+	pthread_t t;
+
+	conf.idle = DP_IDLE_SLEEP;
+	conf.idle_sleep_us = 1000;
+	rig_open(&conf);
+	arg = (struct dp_worker_arg){.dp = rig()->dp, .worker = 0};
+	CU_ASSERT_EQUAL_FATAL(pthread_create(&t, NULL, run, &arg), 0);
+	eth_ip4(&frame, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB_FREE, .payload = 40});
+	for (int i = 0; i < 20; i++) {
+		rig_wait_ms(20);
+		rig_put(1, 0, &frame);
+	}
+	rig_wait_ms(20);
+	CU_ASSERT_EQUAL(pthread_getcpuclockid(t, &clock), 0);
+	CU_ASSERT_EQUAL(clock_gettime(clock, &cpu), 0);
+	dp_stop(rig()->dp);
+	CU_ASSERT_EQUAL(pthread_join(t, NULL), 0);
+	rig()->dp->stop = false;
+	CU_ASSERT_EQUAL(load_of(0, 5).rx, 20);
+	CU_ASSERT_TRUE(cpu.tv_sec == 0 && cpu.tv_nsec < 210000000); /* of 420 ms and more */
+	CU_ASSERT_TRUE(load_of(0, 5).busy_permille < 50);
+	rig_close();
+}
+
 static void test_conf(void)
 {
 	struct dp_conf conf = rig_conf();
@@ -224,6 +346,9 @@ static CU_TestInfo tests[] = {
         {"owners", test_owner_pick},
         {"tickets", test_ticket_of_all},
         {"threads", test_threads},
+        {"load", test_load},
+        {"idling by steps", test_idle_steps},
+        {"idle workers sleep", test_idle_sleeps},
         {"configuration", test_conf},
         CU_TEST_INFO_NULL,
 };

@@ -112,8 +112,10 @@ class Guest(IpsecClient):
             raise LabError(f"guest {self.name} did not boot:\n{self.log()[-2000:]}")
         return self
 
-    def _order(self, order, timeout):
+    def _order(self, op, within=10, /, **args):
+        """An order to guest/agent.py and its answer, which must come within so many seconds."""
         self.wait_boot()
+        order = {"op": op, **args}
         w = {"event": threading.Event(), "answer": None}
         with self.lock:
             self.number += 1
@@ -121,21 +123,21 @@ class Guest(IpsecClient):
             self.waiting[self.number] = w
             self.orders.write(json.dumps(order) + "\n")
             self.orders.flush()
-        w["event"].wait(timeout)
+        w["event"].wait(within)
         if w["answer"] is None:
-            raise LabError(f"guest {self.name} does not answer: {order.get('cmd', order['op'])}")
+            raise LabError(f"guest {self.name} does not answer: {args.get('cmd', op)}")
         return result(w["answer"]["rc"], w["answer"]["out"])
 
-    def run(self, cmd, timeout=30, check=False):
-        """Runs a shell command in the guest; the result is its text, with .rc."""
-        r = self._order({"op": "run", "cmd": cmd, "timeout": timeout}, timeout + 10)
-        if check and r.rc:
-            raise LabError(f"guest {self.name}: {cmd}: rc {r.rc}: {r}")
+    def _must(self, op, within=10, /, **args):
+        r = self._order(op, within, **args)
+        if r.rc:
+            raise LabError(f"guest {self.name}: {op} {args}: rc {r.rc}: {r}")
         return r
 
-    def start(self, cmd, timeout=300):
-        """Starts a shell command in the background; returns a function that waits for it."""
-        return self.background(lambda: self.run(cmd, timeout))
+    def run(self, cmd, timeout=30, env=None):
+        """Runs a program with its arguments (a list), or a shell command (text), in the guest; the
+        result is its output, with .rc. Programs are dear here: see guest/kernel.py."""
+        return self._order("run", timeout + 10, cmd=cmd, timeout=timeout, env=env)
 
     @staticmethod
     def background(fn):
@@ -160,16 +162,28 @@ class Guest(IpsecClient):
         return join
 
     def write(self, path, text, mode=0o644):
+        """mode None: into what is there, a pipe or a kernel's file."""
         # The guest's terminal holds 4096 bytes and loses what is more.
         for at in range(0, max(len(text), 1), 2000):
-            self._order({"op": "write", "path": path, "data": text[at:at + 2000], "mode": mode,
-                         "append": at > 0}, 10)
+            self._must("write", path=path, data=text[at:at + 2000], mode=mode, append=at > 0)
 
-    def wait(self, cmd, timeout):
-        """Waits in the guest until a shell command succeeds; True if it did in time."""
-        loop = f"for i in $(seq {int(timeout * 10)}); do {{ {cmd}; }} && exit 0; sleep .1; done; " \
-            "exit 1"
-        return self.run(loop, timeout * 2 + 10).rc == 0
+    def read(self, path):
+        """A file's text; nothing, and .rc 1, when it is not there."""
+        return self._order("read", path=path)
+
+    def wait(self, what, arg, timeout, pattern=None):
+        """Waits for a thing that guest/agent.py knows; True if it came in time."""
+        return self._order("wait", timeout + 20, what=what, arg=arg, timeout=timeout,
+                           pattern=pattern).rc == 0
+
+    def kill_programs(self, *names, sig="KILL", wait=5.0):
+        """Signals all of these names; True when none lives after wait seconds."""
+        return self._order("kill", wait + 10, names=names, sig=sig, timeout=wait).rc == 0
+
+    def clean(self):
+        """Back to what it was after its boot, between two cases."""
+        self.link(True)
+        self._must("clean", 20)
 
     # ---- L2TP client ----
 
@@ -190,7 +204,6 @@ class Guest(IpsecClient):
                 conf.append("challenge = yes")
             refuse = [f"refuse-{m}" for m in ("pap", "chap", "mschap", "mschap-v2", "eap")
                       if m not in methods]
-            self.run("mkdir -p /run/l2tp")
             self.write(f"/run/l2tp/ppp{i}", "\n".join(
                 [f"user {user}", f"password {password}", "noauth", "noccp", "novj", f"mtu {mtu}",
                  f"mru {mtu}", "ipcp-accept-local", "ipcp-accept-remote", "nodefaultroute", "lcp-max-terminate 1",
@@ -211,7 +224,6 @@ class Guest(IpsecClient):
             conf.append("challenge = yes")
         if hidden:
             conf.append("hidden bit = yes")
-        self.run("mkdir -p /run/l2tp")
         self.write("/run/l2tp/xl2tpd.conf", "\n".join(conf) + "\n")
         self.write("/run/l2tp/secrets", f"* * {secret}\n" if secret else "", 0o600)
         self.write("/run/l2tp/ppp", "\n".join(
@@ -223,20 +235,24 @@ class Guest(IpsecClient):
         self._xl2tpd()
 
     def _xl2tpd(self):
-        self.run("rm -f /run/l2tp/ctl; xl2tpd -D -c /run/l2tp/xl2tpd.conf -s /run/l2tp/secrets "
-                 "-p /run/l2tp/pid -C /run/l2tp/ctl > /run/l2tp/xl2tpd.log 2>&1 & "
-                 "for i in $(seq 100); do [ -p /run/l2tp/ctl ] && exit 0; sleep .05; done; exit 1",
-                 check=True)
+        run = "/run/l2tp/"
+        self._must("spawn", 20, name="xl2tpd", log=run + "xl2tpd.log", ready=run + "ctl", text="",
+                   args=["xl2tpd", "-D", "-c", run + "xl2tpd.conf", "-s", run + "secrets",
+                         "-p", run + "pid", "-C", run + "ctl"])
+
+    def _tell(self, line):
+        """An order for xl2tpd."""
+        self._must("write", path="/run/l2tp/ctl", data=line + "\n")
 
     def dial(self, i=0):
-        self.run(f"echo 'c c{i}' > /run/l2tp/ctl", check=True)
+        self._tell(f"c c{i}")
 
     def wait_up(self, i=0, timeout=20):
         """Waits until pppN has its address; True if it came."""
-        return self.wait(f"ip -4 -br addr show ppp{i} 2>/dev/null | grep -q peer", timeout)
+        return self.wait("ppp", f"ppp{i}", timeout)
 
     def wait_down(self, i=0, timeout=20):
-        return self.wait(f"[ ! -e /sys/class/net/ppp{i} ]", timeout)
+        return self.wait("no-device", f"ppp{i}", timeout)
 
     def up(self, i=0, timeout=20):
         """Dials and waits; raises with the logs when PPP does not come up. Returns its address."""
@@ -246,25 +262,32 @@ class Guest(IpsecClient):
         return self.ppp_ip(i)
 
     def ppp_ip(self, i=0):
-        m = re.search(r"inet ([\d.]+)", self.run(f"ip -4 addr show ppp{i}"))
-        return m[1] if m else None
+        return json.loads(self._must("device", dev=f"ppp{i}"))[0]
 
     def ppp_mtu(self, i=0):
-        m = re.search(r"mtu (\d+)", self.run(f"ip link show ppp{i}"))
-        return int(m[1]) if m else 0
+        return json.loads(self._must("device", dev=f"ppp{i}"))[1]
+
+    def ppp_log(self, i=0):
+        return self.read(f"/run/l2tp/pppd{i}.log")
+
+    def wait_ppp_log(self, pattern, timeout=10, i=0):
+        """Waits until pppd's log has what matches."""
+        return self.wait("text", f"/run/l2tp/pppd{i}.log", timeout, pattern)
 
     def route(self, prefix, i=0):
-        self.run(f"ip route replace {prefix} dev ppp{i}", check=True)
+        self._must("route", prefix=prefix, dev=f"ppp{i}")
 
     def hang_up(self, i=0):
         """xl2tpd closes the call and its tunnel in good order."""
-        self.run(f"echo 'd c{i}' > /run/l2tp/ctl")
+        self._tell(f"d c{i}")
 
     def l2tp_stop(self, sig="TERM"):
         """Ends xl2tpd and its pppd; with KILL nothing is said to the other side."""
-        self.run(f"pkill -{sig} xl2tpd; [ {sig} = KILL ] && pkill -KILL pppd; "
-                 "for i in $(seq 50); do pgrep 'xl2tpd|pppd' > /dev/null || exit 0; sleep .1; "
-                 "done; pkill -KILL 'xl2tpd|pppd'; exit 1")
+        self.kill_programs("xl2tpd", sig=sig, wait=0)
+        if sig == "KILL":
+            self.kill_programs("pppd", wait=0)
+        if not self.kill_programs("xl2tpd", "pppd", sig=None, wait=5):
+            self.kill_programs("xl2tpd", "pppd")
 
     def l2tp_logs(self, i=0):
         return self.run(f"tail -n 40 /run/l2tp/xl2tpd.log; tail -n 60 /run/l2tp/pppd{i}.log "
@@ -276,8 +299,7 @@ class Guest(IpsecClient):
     def start_ping(self, to, size=56, count=5, interval=0.02, df=False, device=None):
         """Pings in the background; returns a function that waits for the end."""
         return self.background(lambda: Ping(self._order(
-            {"op": "ping", "args": [to, size, count, interval, 3, device, df]},
-            count * interval * 3 + 30)))
+            "ping", count * interval * 3 + 30, args=[to, size, count, interval, 3, device, df])))
 
     # ---- the wire and the end ----
 

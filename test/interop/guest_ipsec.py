@@ -14,9 +14,10 @@ PSK = "interop-psk"
 # In this order and nothing else: what a client of each proposal of the cases needs.
 PLUGINS = "random nonce openssl aes sha1 sha2 md5 hmac kdf gmp gcm pem pkcs1 pkcs8 x509 constraints " \
     "revocation pubkey kernel-netlink socket-default vici updown"
-MODULES = "xfrm_user esp4 authenc echainiv seqiv cbc ctr gcm hmac drbg ghash_generic"
+MODULES = "xfrm_user esp4 authenc echainiv seqiv cbc ctr gcm hmac drbg ghash_generic sha512_generic " \
+    "jitterentropy_rng"
 RUN = "/run/ipsec"
-ENV = f"export STRONGSWAN_CONF={RUN}/strongswan.conf SWANCTL_DIR={RUN}; "
+ENV = {"STRONGSWAN_CONF": RUN + "/strongswan.conf", "SWANCTL_DIR": RUN}
 
 # Proposals as the issue of IPsec names them: (IKE version, IKE, ESP).
 V1_AES = {"version": 1, "ike": "aes128-sha1-modp2048", "esp": "aes128-sha1"}
@@ -72,6 +73,8 @@ def parse_xfrm(text):
 class IpsecClient:
     """A part of Guest."""
 
+    modules = False  # of the kernel are loaded
+
     # ---- configuration ----
 
     def ipsec_client(self, peer, version=2, ike=V2_GCM["ike"], esp=V2_GCM["esp"], psk=PSK,
@@ -80,8 +83,11 @@ class IpsecClient:
         """Configures and starts charon; nothing is initiated unless start is set. cert is (certificate, key, CA, all PEM)
         in place of a PSK. rekey, life and rekey_ike are seconds, 0: charon's defaults. children are
         the pairs of UDP ports (ours, the peer's), each a CHILD_SA named l2tp, l2tp1, .."""
-        # Modules at once: the kernel asks for them one by one, each with a process of its own.
-        self.run(f"mkdir -p {RUN}/x509 {RUN}/x509ca {RUN}/private; modprobe -a {MODULES}")
+        if not self.modules:
+            # At once: the kernel asks for them one by one, each with two processes of its own, and also for
+            # every algorithm that it makes of others. Then it has all and need not ask.
+            self.modules = self.run(["modprobe", "-a", *MODULES.split()]).rc == 0
+            self.write("/proc/sys/kernel/modprobe", "\n", None)
         self.write(f"{RUN}/strongswan.conf", "\n".join([
             "charon-systemd {", f"load = {PLUGINS}", "install_routes = no",
             "install_virtual_ip = no", "retransmit_timeout = 1", "retransmit_tries = 3",
@@ -116,16 +122,16 @@ class IpsecClient:
         self.ipsec_start()
 
     def ipsec_start(self):
-        r = self.run(f"{ENV} cd {RUN}; rm -f vici; /usr/sbin/charon-systemd > out 2>&1 & "
-                     f"for i in $(seq 100); do [ -S {RUN}/vici ] && break; sleep .05; done; {ENV} "
-                     f"swanctl --load-all --file {RUN}/swanctl.conf")
+        r = self._order("spawn", 20, name="charon", args=["/usr/sbin/charon-systemd"], env=ENV,
+                        log=RUN + "/out", ready=RUN + "/vici", text="")
+        r = r if r.rc else self.swanctl(f"--load-all --file {RUN}/swanctl.conf")
         if r.rc:
             raise LabError(f"guest {self.name}: {r}\n{self.ipsec_log()}")
 
     # ---- what it is told ----
 
     def swanctl(self, args, timeout=20):
-        return self.run(f"{ENV} swanctl {args}", timeout)
+        return self.run(["swanctl", *args.split()], timeout, ENV)
 
     def ipsec_dial(self, child="l2tp", timeout=8):
         """Asks for a CHILD_SA; true if it came up."""
@@ -147,24 +153,22 @@ class IpsecClient:
 
     def ipsec_kill(self, flush=True):
         """kill -9 of charon. A machine that starts anew has no SAs, either: flush."""
-        self.run("pkill -KILL charon-systemd; "
-                 + ("ip xfrm state flush; ip xfrm policy flush" if flush else ""))
+        self.kill_programs("charon-systemd")
+        if flush:
+            self._must("flush")
 
     def relay(self, to, sources=(1701,)):
         """Starts guest/relay.py: what the host sends to RELAY_PORT + i goes on from sources[i]."""
-        pairs = " ".join(f"{RELAY_PORT + i}:{s}" for i, s in enumerate(sources))
-        self.run(f"mkdir -p {RUN}; [ -f {RUN}/relay.pid ] && kill $(cat {RUN}/relay.pid); "
-                 f"rm -f {RUN}/relay; "
-                 f"python3 -S -E {RELAY} {self.ip} {to} {pairs} > {RUN}/relay 2>&1 & "
-                 f"echo $! > {RUN}/relay.pid; "
-                 f"for i in $(seq 100); do grep -qs ready {RUN}/relay && exit 0; sleep .05; done; "
-                 f"cat {RUN}/relay; exit 1", check=True)
+        self._must("stop", name="relay")
+        pairs = [f"{RELAY_PORT + i}:{s}" for i, s in enumerate(sources)]
+        self._must("spawn", 20, name="relay", log=RUN + "/relay", ready=RUN + "/relay", text="ready",
+                   args=["python3", "-S", "-E", RELAY, self.ip, to, *pairs])
 
     # ---- what it knows ----
 
     def ipsec_state(self):
         """The kernel's ESP SAs with their keys."""
-        return parse_xfrm(self.run("ip xfrm state"))
+        return parse_xfrm(self.run(["ip", "xfrm", "state"]))
 
     def ipsec_sas(self):
         """[(IKE_SA's unique id, state, [CHILD_SAs' states])] as swanctl lists them."""
@@ -178,16 +182,18 @@ class IpsecClient:
 
     def ipsec_errors(self):
         """Packets that the guest's own kernel could not send or take for want of an SA."""
-        text = self.run("cat /proc/net/xfrm_stat")
+        text = self.read("/proc/net/xfrm_stat")
         return sum(int(n) for n in re.findall(r"^Xfrm\S+\s+(\d+)", text, re.M))
 
     def ipsec_wait_gone(self, timeout=10):
         """Waits until the kernel has no ESP SA any more; true if so."""
-        return self.wait("! ip xfrm state | grep -q 'proto esp'", timeout)
+        return self.wait("no-esp", "", timeout)
 
     def ipsec_log(self, lines=60):
-        return self.run(f"tail -n {lines} {RUN}/charon.log; cat {RUN}/out")
+        log = self.read(RUN + "/charon.log").splitlines()[-lines:]
+        return "\n".join(log) + "\n" + self.read(RUN + "/out")
 
     def ipsec_marks(self, pattern):
         """How many lines of charon's log match."""
-        return int(self.run(f"grep -c -E '{pattern}' {RUN}/charon.log") or 0)
+        return sum(bool(re.search(pattern, line))
+                   for line in self.read(RUN + "/charon.log").splitlines())

@@ -32,6 +32,7 @@ class Runner:
         self.counts = {"pass": 0, "fail": 0, "skip": 0}
         self.again = None  # side by side with others: what failed, to be tried again alone
         self.times, self.captured = [], False
+        self.used = set()  # guests of this case
 
     # ---- what cases share ----
 
@@ -41,24 +42,21 @@ class Runner:
             g = None  # a case killed it
         if g is None:
             g = self.guests[i, nat] = harness.new_guest(self.lab, i, nat)
+        self.used.add((i, nat))
         g.wait_boot()
         return g
 
     def clean_guests(self):
-        for i, g in list(self.guests.items()):
-            if g.dir is None:
-                del self.guests[i]
-                continue
+        for which in self.used:
+            g = self.guests[which]
             try:
-                g.link(True)
-                g.run("pkill -KILL 'xl2tpd|pppd|iperf3'; for i in $(seq 30); do "
-                      "pgrep 'xl2tpd|pppd' > /dev/null || break; sleep .1; done; "
-                      "pkill -KILL charon-systemd; [ -f /run/ipsec/relay.pid ] && "
-                      "kill $(cat /run/ipsec/relay.pid); ip xfrm state flush; ip xfrm policy flush; "
-                      "rm -rf /run/l2tp /run/ipsec; ip route flush cache", timeout=10)
+                if g.dir is not None:
+                    g.clean()
             except Exception:
                 g.kill()
-                del self.guests[i]
+            if g.dir is None:
+                del self.guests[which]
+        self.used.clear()
 
     # ---- running ----
 

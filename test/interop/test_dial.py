@@ -31,7 +31,7 @@ def dial_chap(t):
     """CHAP with MD5; kernel mode; pings of 56, 1300 and the most bytes, both ways"""
     g = dial_and_ping(t)
     assert "10.64." in g.ppp_ip() and g.ppp_mtu() >= 1450
-    out = g.run("cat /run/l2tp/pppd0.log")
+    out = g.ppp_log()
     assert "CHAP authentication succeeded" in out, out
     hang_up_all(t, g)
 
@@ -40,7 +40,7 @@ def dial_chap(t):
 def dial_pap(t):
     """PAP"""
     g = dial_and_ping(t, methods=("pap",))
-    assert "PAP authentication succeeded" in g.run("cat /run/l2tp/pppd0.log")
+    assert "PAP authentication succeeded" in g.ppp_log()
     hang_up_all(t, g)
 
 
@@ -48,7 +48,7 @@ def dial_pap(t):
 def dial_mschapv2(t):
     """MS-CHAPv2, the client checks our response too"""
     g = dial_and_ping(t, methods=("mschap-v2",))
-    out = g.run("cat /run/l2tp/pppd0.log")
+    out = g.ppp_log()
     assert "auth chap MS-v2" in out and "CHAP authentication succeeded" in out, out
     hang_up_all(t, g)
 
@@ -82,7 +82,7 @@ def dial_wrong_password(t):
     for method in ("pap", "chap", "mschap-v2"):
         g = t.client([(USERS[0][0], "wrong")], methods=(method,))
         g.dial()
-        assert g.wait("grep -q 'authentication failed' /run/l2tp/pppd0.log", 10), g.l2tp_logs()
+        assert g.wait_ppp_log("authentication failed"), g.l2tp_logs()
         t.wait_counts(None, 0)
         g.l2tp_stop()
     dial_and_ping(t)
@@ -93,7 +93,7 @@ def dial_unknown_user(t):
     """an unknown name is refused as a wrong password is"""
     g = t.client([("nobody", "pass1")])
     g.dial()
-    assert g.wait("grep -q 'authentication failed' /run/l2tp/pppd0.log", 10), g.l2tp_logs()
+    assert g.wait_ppp_log("authentication failed"), g.l2tp_logs()
     t.wait_counts(None, 0)
 
 
@@ -154,9 +154,9 @@ def redial(t):
 def user_logs_out(t):
     """pppd ends by itself: LCP Terminate is answered, the session goes"""
     g = dial_and_ping(t)
-    g.run("pkill -TERM pppd")
+    g.kill_programs("pppd", sig="TERM", wait=0)
     assert g.wait_down()
-    assert "Connection terminated" in g.run("cat /run/l2tp/pppd0.log")
+    assert "Connection terminated" in g.ppp_log()
     t.wait_counts(None, 0)
 
 

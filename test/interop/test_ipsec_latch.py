@@ -2,6 +2,7 @@
 # Copyright (c) 2026 Sallyport contributors
 """Single-shot and standard tunnels over real IPsec; T and E numbers are those of test/LEDGER.md. The raw
 clients speak through a guest's charon and ESP, by a relay."""
+import re
 import time
 
 from daemon import settle
@@ -294,8 +295,8 @@ def wrong_guesses(t, g, n, dial_ipsec):
         if dial_ipsec:
             g.ipsec_up()
         g.dial()
-        assert g.wait(f"[ $(grep -c 'rcvd .CHAP Failure' /run/l2tp/pppd0.log) = {i} ]",
-                      15), g.l2tp_logs()
+        assert g.wait_ppp_log(rf"(?s)(rcvd .CHAP Failure.*){{{i}}}", 15), g.l2tp_logs()
+        assert len(re.findall("rcvd .CHAP Failure", g.ppp_log())) == i, g.ppp_log()
         assert g.wait_down()
         if dial_ipsec:
             assert g.ipsec_wait_gone(8), g.ipsec_log()

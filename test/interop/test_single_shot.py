@@ -73,7 +73,7 @@ def ss_real_logout(t):
     """T7: pppd logs out; the tunnel follows at once, and redial makes a new one"""
     g = t.client(host_name="lac-ss", redial=True)
     g.up()
-    g.run("pkill -TERM pppd")
+    g.kill_programs("pppd", sig="TERM", wait=0)
     assert g.wait_down()
     assert g.wait_up(timeout=30), g.l2tp_logs()
     t.pings(g, sizes=(56,))
@@ -85,8 +85,8 @@ def ss_real_wrong_password(t):
     """E25: one MS-CHAPv2 failure with R=0 ends the session and the tunnel of a real client"""
     g = t.client([(USERS[0][0], "wrong")], host_name="lac-ss", methods=("mschap-v2",))
     g.dial()
-    assert g.wait("grep -q 'CHAP Failure' /run/l2tp/pppd0.log", 10), g.l2tp_logs()
-    log = g.run("cat /run/l2tp/pppd0.log")
+    assert g.wait_ppp_log("CHAP Failure"), g.l2tp_logs()
+    log = g.ppp_log()
     assert "E=691 R=0" in log and log.count("CHAP Failure") == 1, log
     assert log.count("sent [CHAP Response") == 1, log
     t.wait_counts(0, 0)
@@ -197,7 +197,7 @@ def std_idle_real(t):
     """T9: the same with a real client that only ends its PPP"""
     g = t.client()
     g.up()
-    g.run("pkill -TERM pppd")
+    g.kill_programs("pppd", sig="TERM", wait=0)
     assert g.wait_down()
     t.wait_counts(0, 0, timeout=15)
 

@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
-"""Runs in a guest: takes orders, one JSON object a line, from stdin and answers on stdout.
+"""Runs in a guest: takes orders, one JSON object a line, from stdin and answers on stdout. What can be
+done without starting a program is done here; see kernel.py for why.
 
-{"id": n, "op": "run", "cmd": shell text, "timeout": s}  ->  {"id": n, "rc": n, "out": text}
-{"id": n, "op": "write", "path": p, "data": text, "mode": m, "append": bool}  ->  {"id": n, "rc": 0, "out": ""}
-{"id": n, "op": "ping", "args": [..]}  of ping.ping; a process for it would cost a second  ->  its text
+{"id": n, "op": OP, .. its arguments}  ->  {"id": n, "rc": n, "out": text}
 {"op": "quit"} ends the guest.
+OP is a function below; when it raises, rc is 1 and out says what.
 """
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import termios
 import threading
+import time
 import tty
 
+import kernel
 import ping
 
 lock = threading.Lock()
+spawned = {}  # name -> process
 
 
 def answer(number, rc, out):
@@ -29,36 +34,147 @@ def answer(number, rc, out):
             data = data[os.write(1, data):]
 
 
-def run(order):
-    with subprocess.Popen(["/bin/bash", "-c", order["cmd"]], stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True) as child:
+def contents(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+    except OSError:
+        return ""
+
+
+def run(cmd, timeout, env=None):
+    """cmd is shell text, or a list: a program and its arguments."""
+    args = ["/bin/bash", "-c", cmd] if isinstance(cmd, str) else cmd
+    with subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, start_new_session=True,
+                          env={**os.environ, **(env or {})}) as child:
         try:
-            out, _ = child.communicate(timeout=order["timeout"])
+            out, _ = child.communicate(timeout=timeout)
             rc = child.returncode
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             out, _ = child.communicate()
             rc = 124
-    answer(order["id"], rc, out.decode(errors="replace"))
+    return rc, out.decode(errors="replace")
 
 
-def write(order):
-    with open(order["path"], "a" if order["append"] else "w", encoding="utf-8") as f:
-        os.fchmod(f.fileno(), order["mode"])
-        f.write(order["data"])
-    answer(order["id"], 0, "")
+def spawn(name, args, log, ready, text, env=None):
+    """Starts a program that stays, and waits until the path ready is there and has text in it ("":
+    whatever it has)."""
+    if name in spawned and not kernel.until(lambda: spawned[name].poll() is not None, 2):
+        return 1, f"{name} runs already"
+    if os.path.lexists(ready):
+        os.unlink(ready)
+    with open(log, "wb") as out:
+        child = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                 start_new_session=True, env={**os.environ, **(env or {})},
+                                 cwd=os.path.dirname(log))
+    spawned[name] = child
+    threading.Thread(target=child.wait, daemon=True).start()
+    kernel.until(lambda: child.poll() is not None or
+                 (text in contents(ready) if text else os.path.exists(ready)), 10)
+    if child.poll() is None and os.path.exists(ready):
+        return 0, ""
+    return 1, contents(log)
 
 
-def pinged(order):
+def stop(name):
+    """Kills what spawn has started."""
+    child = spawned.pop(name, None)
+    if child and child.poll() is None:
+        child.kill()
+        child.wait()
+    return 0, ""
+
+
+def write(path, data, mode=None, append=False):
+    """Also into a pipe that a program opens anew after each line: then without mode."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if mode is None:
+        fds = []
+        kernel.until(lambda: fds.append(opened(path)) or fds[-1] is not None, 5, 0.02)
+        with open(fds[-1], "w", encoding="utf-8") as f:
+            f.write(data)
+        return 0, ""
+    with open(path, "a" if append else "w", encoding="utf-8") as f:
+        os.fchmod(f.fileno(), mode)
+        f.write(data)
+    return 0, ""
+
+
+def opened(pipe):
+    """None while nobody reads it."""
     try:
-        rc, out = 0, ping.ping(*order["args"])
-    except OSError as e:
-        rc, out = 1, str(e)
-    answer(order["id"], rc, out)
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return None
 
 
-ORDERS = {"run": run, "write": write, "ping": pinged}
+def read(path):
+    return int(not os.path.exists(path)), contents(path)
+
+
+def wait(what, arg, timeout, pattern=None):
+    """Waits for a thing of the guest; rc 0 when it came. After PPP's address pppd has a little more to
+    do, and so has whoever took a device or an SA away: they get a moment."""
+    ok = kernel.until({
+        "ppp": lambda: kernel.has_peer(arg),
+        "no-device": lambda: not os.path.exists("/sys/class/net/" + arg),
+        "no-esp": lambda: not kernel.has_esp(),
+        "text": lambda: re.search(pattern, contents(arg)),
+    }[what], timeout)
+    time.sleep(0.05)
+    return int(not ok), ""
+
+
+def device(dev):
+    """Its address and its MTU."""
+    return 0, json.dumps([kernel.address(dev), kernel.mtu(dev)])
+
+
+def route(prefix, dev):
+    kernel.route(prefix, dev)
+    return 0, ""
+
+
+def kill(names, sig, timeout):
+    return int(not kernel.kill(names, sig, timeout)), ""
+
+
+def flush(esp=True, routes=False):
+    if esp:
+        kernel.flush_xfrm()
+    if routes:
+        kernel.flush_routes()
+    return 0, ""
+
+
+def clean():
+    """Between two cases: nothing runs, nothing is left."""
+    for name in list(spawned):
+        stop(name)
+    if not kernel.kill(["xl2tpd", "pppd", "iperf3", "charon-systemd", "swanctl"], "KILL", 5):
+        return 1, "processes do not die"
+    for path in ("/run/l2tp", "/run/ipsec"):
+        shutil.rmtree(path, ignore_errors=True)
+    return flush(routes=True)
+
+
+def pinged(args):
+    return 0, ping.ping(*args)
+
+
+ORDERS = {f.__name__: f for f in (run, spawn, stop, write, read, wait, device, route, kill, flush,
+                                  clean)}
+ORDERS["ping"] = pinged
+
+
+def obey(number, op, order):
+    try:
+        rc, out = ORDERS[op](**order)
+    except Exception as e:
+        rc, out = 1, f"{type(e).__name__}: {e}"
+    answer(number, rc, out)
 
 
 def main():
@@ -66,9 +182,10 @@ def main():
     answer(0, 0, open("/proc/uptime", encoding="ascii").read().split()[0])
     for line in sys.stdin:
         order = json.loads(line)
-        if order["op"] == "quit":
+        number, op = order.pop("id", 0), order.pop("op")
+        if op == "quit":
             return
-        threading.Thread(target=ORDERS[order["op"]], args=(order,), daemon=True).start()
+        threading.Thread(target=obey, args=(number, op, order), daemon=True).start()
 
 
 main()

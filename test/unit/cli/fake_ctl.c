@@ -205,9 +205,24 @@ void dp_stats_get(struct dp *dp, int worker, struct dp_stats *out)
 	*out = fake.dp;
 }
 
+void dp_load_get(struct dp *dp, int worker, uint32_t seconds, struct dp_load *out)
+{
+	(void)dp;
+	(void)worker;
+	*out = fake.load;
+	if (seconds > 5)
+		out->busy_permille /= 2;
+}
+
 uint16_t dp_n_workers(const struct dp *dp)
 {
 	return 2;
+}
+
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker)
+{
+	(void)dp;
+	return 3 + worker;
 }
 
 uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker)
@@ -242,6 +257,12 @@ const char *dp_punt_name(enum dp_punt_class c)
 int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
 {
 	*out = fake.port;
+	return i ? -ENOENT : 0;
+}
+
+int ports_get_dist_info(const struct ports *p, uint32_t i, struct ports_dist_info *out)
+{
+	*out = fake.dist;
 	return i ? -ENOENT : 0;
 }
 

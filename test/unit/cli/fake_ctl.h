@@ -15,9 +15,11 @@ extern struct fake {
 	struct ctl_stats stats;
 	struct ctl_ipsec_stats ipsec;
 	struct dp_stats dp;
+	struct dp_load load; /* of the last 5 s; of a longer time half as busy */
 	const char *pool; /* the name of every pool; NULL: "big", "small" */
 	uint32_t n_pools; /* 0: 2 */
 	struct ports_info port; /* the only one */
+	struct ports_dist_info dist;
 	struct ports_twin_info twin; /* .. */
 	struct ports_kernel_info kernel;
 } fake;

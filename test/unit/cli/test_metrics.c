@@ -115,7 +115,12 @@ static void test_dataplane_counters(void)
 
 	memset(&fake, 0, sizeof(fake));
 	fill(&fake.dp, sizeof(fake.dp));
+	fake.load.busy_permille = 47;
 	scrape();
+	CU_ASSERT(has_line(PREFIX "worker_busy_ratio{worker=\"1\"} 0.047"));
+	fake.load.busy_permille = 1000;
+	scrape();
+	CU_ASSERT(has_line(PREFIX "worker_busy_ratio{worker=\"0\"} 1.000"));
 	expect_all("dp_stats", &fake.dp, sizeof(fake.dp), &fake.dp.drop[DP_DROP_NONE], 1);
 	for (unsigned int i = DP_DROP_NONE + 1; i < DP_DROP_MAX; i++) {
 		snprintf(line, sizeof(line), PREFIX "dataplane_drops_total{reason=\"%s\"} %" PRIu64,
@@ -175,6 +180,18 @@ static size_t name_len(const char *s)
 	return strspn(s, "abcdefghijklmnopqrstuvwxyz_0123456789");
 }
 
+/* A counter is whole, and so are most gauges; a ratio has three decimals. */
+static bool is_number(const char *p, bool ratio)
+{
+	size_t n = strspn(p, "0123456789");
+
+	if (n == 0)
+		return false;
+	if (ratio)
+		return p[n] == '.' && strspn(p + n + 1, "0123456789") == 3 && p[n + 4] == '\0';
+	return p[n] == '\0';
+}
+
 /* A sample of the family: name, perhaps one label, a number. False with a note about the line. */
 static bool good_sample(const char *line, const char *family)
 {
@@ -196,7 +213,7 @@ static bool good_sample(const char *line, const char *family)
 			return false;
 		p += 2;
 	}
-	return *p == ' ' && p[1] != '\0' && strspn(p + 1, "0123456789") == strlen(p + 1);
+	return *p == ' ' && is_number(p + 1, strstr(family, "_ratio") != NULL);
 }
 
 static bool seen_before(const char *line, const char *upto)

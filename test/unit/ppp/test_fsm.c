@@ -62,7 +62,7 @@ static void test_table(void)
 	for (int ev = 0; ev < FSM_EVENTS; ev++) {
 		for (int st = 0; st < FSM_STATES; st++) {
 			const char *want = rfc[ev][st];
-			char got[64], stay[4];
+			char got[64], stay[12];
 
 			snprintf(stay, sizeof(stay), "%d", st);
 			cell(fsm_row((enum fsm_state)st, (enum fsm_event)ev), got);

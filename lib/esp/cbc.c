@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * AES-CBC with an HMAC (RFC 3602, 2404, 4868), 32-bit numbers: the packets of a suite are written
+ * straight into the jobs of the multi-buffer library, one job a packet for both of its bursts. Which
+ * fields of a job a burst looks at, and that mode, direction and algorithm are those of the call, is the
+ * library's synchronous burst interface.
+ */
+#include "esp/packet.h"
+
+#define IV_LEN 16
+
+static const uint8_t zero_iv[IV_LEN];
+/* The default contents of padding (RFC 4303 2.4). */
+static const uint8_t pad_bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+void esp_cbc_init(struct esp *e)
+{
+	for (int i = 0; i < ESP_BURST_MAX; i++) {
+		e->cbc[i] = (IMB_JOB){
+		        .iv_len_in_bytes = IV_LEN,
+		        .cipher_mode = IMB_CIPHER_CBC,
+		        .chain_order = IMB_ORDER_CIPHER_HASH,
+		};
+	}
+}
+
+static IMB_KEY_SIZE_BYTES key_size(uint8_t group)
+{
+	return (IMB_KEY_SIZE_BYTES)(IMB_KEY_128_BYTES + 8 * (group - ESP_G_CBC128));
+}
+
+static IMB_HASH_ALG hash_alg(uint8_t auth)
+{
+	switch (auth) {
+	case ESP_HMAC_SHA1_96:
+		return IMB_AUTH_HMAC_SHA_1;
+	case ESP_HMAC_SHA256_128:
+		return IMB_AUTH_HMAC_SHA_256;
+	case ESP_HMAC_SHA384_192:
+		return IMB_AUTH_HMAC_SHA_384;
+	default:
+		return IMB_AUTH_HMAC_SHA_512;
+	}
+}
+
+static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt, uint32_t len,
+                               uint8_t *tag)
+{
+	j->src = pkt;
+	j->msg_len_to_hash_in_bytes = len;
+	j->auth_tag_output = tag;
+	j->auth_tag_output_len_in_bytes = sa->icv_len;
+	j->u.HMAC._hashed_auth_key_xor_ipad = sa->hmac;
+	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + ESP_HMAC_STATE;
+}
+
+/* ---- out ---- */
+
+/*
+ * The IV is a counter as the first block of the text under a zero IV, so that E(counter) is what the
+ * wire shows: unique, and nobody can foretell it (NIST SP 800-38A appendix C).
+ */
+static inline enum esp_status seal(IMB_JOB *j, struct esp_pkt *p)
+{
+	struct esp_sa *sa = p->sa;
+	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 15, inner = p->len + pad + ESP_TRAILER;
+	uint32_t ciphered = IV_LEN + inner, hashed = ESP_HDR + ciphered;
+	uint8_t *end = p->data + p->len, *pkt = p->data - IV_LEN - ESP_HDR;
+	enum esp_status bad;
+	uint64_t seq;
+
+	bad = esp_number(sa, hashed + sa->icv_len, &seq);
+	if (bad != ESP_OK)
+		return bad;
+	/* More than the padding is written, but not more than esp_sa_tail_max. */
+	memcpy(end, pad_bytes, sizeof(pad_bytes));
+	end[pad] = (uint8_t)pad;
+	end[pad + 1] = p->next_header;
+	esp_put_header(pkt, sa, seq);
+	esp_put64(pkt + ESP_HDR, sa->iv_seed + seq);
+	memset(pkt + ESP_HDR + 8, 0, 8);
+	p->data = pkt;
+	p->len = (uint16_t)(hashed + sa->icv_len);
+
+	j->enc_keys = sa->key;
+	j->dst = pkt + ESP_HDR;
+	j->cipher_start_src_offset_in_bytes = ESP_HDR;
+	j->msg_len_to_cipher_in_bytes = ciphered;
+	j->iv = zero_iv;
+	hash_fields(j, sa, pkt, hashed, pkt + hashed);
+	return ESP_OK;
+}
+
+uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
+{
+	const struct esp_sa *first = v[__builtin_ctzll(set)].sa;
+	const uint8_t group = first->group, auth = first->auth;
+	uint64_t others = 0;
+	uint32_t n = 0;
+
+	for (; set != 0; set &= set - 1) {
+		struct esp_pkt *p = &v[__builtin_ctzll(set)];
+
+		if (p->sa->group != group || p->sa->auth != auth) {
+			others |= set & -set;
+			continue;
+		}
+		esp_prefetch_keys(p->sa);
+		p->status = (uint8_t)seal(&e->cbc[n], p);
+		n += p->status == ESP_OK;
+	}
+	if (n > 0) {
+		IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+		                                key_size(group));
+		IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
+	}
+	return others;
+}
+
+/* ---- in ---- */
+
+/* What is known of a packet while its ICV is computed. */
+struct opening {
+	struct esp_pkt *p;
+	uint64_t seq;
+	uint32_t inner;
+};
+
+/* Lengths and the number: nothing is authentic yet. */
+static inline enum esp_status hash_in(IMB_JOB *j, struct opening *o, struct esp_pkt *p,
+                                      uint8_t *tag)
+{
+	const struct esp_sa *sa = p->sa;
+	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len, inner = p->len - around;
+
+	if (p->len <= around || inner % 16 != 0)
+		return ESP_SHORT;
+	if (!esp_replay_may(sa, esp_get32(p->data + 4), &o->seq))
+		return ESP_REPLAY;
+	o->p = p;
+	o->inner = inner;
+	hash_fields(j, sa, p->data, ESP_HDR + IV_LEN + inner, tag);
+	return ESP_OK;
+}
+
+/* After the ICV of all: in the order of the burst, for one packet may be there twice. */
+static inline enum esp_status admit(IMB_JOB *j, const struct opening *o, const uint8_t *tag)
+{
+	struct esp_pkt *p = o->p;
+	uint8_t *text = p->data + ESP_HDR + IV_LEN;
+
+	if (!esp_same(text + o->inner, tag, p->sa->icv_len))
+		return ESP_AUTH;
+	if (!esp_replay_in(p->sa, o->seq, &p->newest))
+		return ESP_REPLAY;
+	j->dec_keys = p->sa->key;
+	j->src = text;
+	j->dst = text;
+	j->cipher_start_src_offset_in_bytes = 0;
+	j->msg_len_to_cipher_in_bytes = o->inner;
+	j->iv = text - IV_LEN;
+	return ESP_OK;
+}
+
+uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
+{
+	const struct esp_sa *first = v[__builtin_ctzll(set)].sa;
+	const uint8_t group = first->group, auth = first->auth;
+	struct opening o[ESP_BURST_MAX];
+	uint64_t others = 0;
+	uint32_t n = 0, left = 0;
+
+	for (; set != 0; set &= set - 1) {
+		struct esp_pkt *p = &v[__builtin_ctzll(set)];
+
+		if (p->sa->group != group || p->sa->auth != auth) {
+			others |= set & -set;
+			continue;
+		}
+		esp_prefetch_keys(p->sa);
+		p->status = (uint8_t)hash_in(&e->cbc[n], &o[n], p, e->tag[n]);
+		n += p->status == ESP_OK;
+	}
+	if (n == 0)
+		return others;
+	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
+	for (uint32_t i = 0; i < n; i++) {
+		o[i].p->status = (uint8_t)admit(&e->cbc[left], &o[i], e->tag[i]);
+		if (o[i].p->status == ESP_OK)
+			o[left++] = o[i];
+	}
+	if (left == 0)
+		return others;
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, left, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
+	                                key_size(group));
+	for (uint32_t i = 0; i < left; i++) {
+		struct esp_pkt *p = o[i].p;
+
+		p->status = (uint8_t)esp_close(p, p->data + ESP_HDR + IV_LEN, o[i].inner);
+	}
+	return others;
+}

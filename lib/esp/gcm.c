@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * AES-GCM (RFC 4106). The multi-buffer library has nothing for several packets of it at a time, so a
+ * packet is done from its header to its padding before the next one is looked at.
+ */
+#include "esp/packet.h"
+
+#define IV_LEN 8
+
+/* Salt, IV as it stands in the packet, and a counter that the cipher sets itself: as two words. */
+static inline void nonce_make(uint8_t *nonce, const struct esp_sa *sa, uint64_t iv)
+{
+	uint64_t front, back = iv >> 32 | 1ull << 56;
+	uint32_t salt;
+
+	memcpy(&salt, sa->salt, sizeof(salt));
+	front = iv << 32 | salt;
+	memcpy(nonce, &front, sizeof(front));
+	memcpy(nonce + 8, &back, sizeof(back));
+}
+
+/* With 32-bit numbers the header itself is the AAD; else the high half comes between (RFC 4106 5). */
+static inline const uint8_t *aad_make(uint8_t *aad, const struct esp_sa *sa, const uint8_t *hdr,
+                                      uint64_t seq, uint64_t *len)
+{
+	*len = ESP_HDR;
+	if (!sa->esn)
+		return hdr;
+	*len = ESP_HDR + 4;
+	memcpy(aad, hdr, 4);
+	esp_put32(aad + 4, (uint32_t)(seq >> 32));
+	memcpy(aad + 8, hdr + 4, 4);
+	return aad;
+}
+
+static inline aes_gcm_enc_dec_t sealer(const IMB_MGR *m, uint8_t group)
+{
+	return group == ESP_G_GCM128   ? m->gcm128_enc
+	       : group == ESP_G_GCM192 ? m->gcm192_enc
+	                               : m->gcm256_enc;
+}
+
+static inline aes_gcm_enc_dec_t opener(const IMB_MGR *m, uint8_t group)
+{
+	return group == ESP_G_GCM128   ? m->gcm128_dec
+	       : group == ESP_G_GCM192 ? m->gcm192_dec
+	                               : m->gcm256_dec;
+}
+
+/*
+ * Padding of pad bytes, its length and the next header in one word: the text is read right after, and
+ * in larger pieces than single bytes were written in.
+ */
+static inline void trailer(uint8_t *end, uint32_t pad, uint8_t next_header)
+{
+	static const uint32_t pads[4] = {0, 0x101, 0x20201, 0x3030201};
+	uint64_t v = pads[pad] | (uint64_t)next_header << (8 * (pad + 1));
+
+	memcpy(end, &v, sizeof(v));
+}
+
+void esp_gcm_seal(struct esp *e, struct esp_pkt *p)
+{
+	struct esp_sa *sa = p->sa;
+	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 3, inner = p->len + pad + ESP_TRAILER;
+	uint32_t total = ESP_HDR + IV_LEN + inner + sa->icv_len;
+	uint8_t *text = p->data, *pkt = text - IV_LEN - ESP_HDR;
+	uint8_t nonce[16], aad[16];
+	uint64_t seq, iv, aad_len;
+	const uint8_t *a;
+
+	p->status = (uint8_t)esp_number(sa, total, &seq);
+	if (p->status != ESP_OK)
+		return;
+	iv = __builtin_bswap64(seq);
+	trailer(text + p->len, pad, p->next_header);
+	esp_put_header(pkt, sa, seq);
+	memcpy(pkt + ESP_HDR, &iv, sizeof(iv));
+	nonce_make(nonce, sa, iv);
+	a = aad_make(aad, sa, pkt, seq, &aad_len);
+	p->data = pkt;
+	p->len = (uint16_t)total;
+	sealer(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len,
+	                          text + inner, sa->icv_len);
+}
+
+bool esp_gcm_check(struct esp_pkt *p, uint64_t *seq)
+{
+	const struct esp_sa *sa = p->sa;
+	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len;
+
+	p->status = ESP_OK;
+	if (p->len <= around || (p->len - around) % 4 != 0)
+		p->status = ESP_SHORT;
+	else if (!esp_replay_may(sa, esp_get32(p->data + 4), seq))
+		p->status = ESP_REPLAY;
+	return p->status == ESP_OK;
+}
+
+static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq)
+{
+	struct esp_sa *sa = p->sa;
+	uint32_t inner = p->len - (ESP_HDR + IV_LEN + (uint32_t)sa->icv_len);
+	uint8_t *text = p->data + ESP_HDR + IV_LEN;
+	uint8_t nonce[16], aad[16], icv[16];
+	uint64_t iv, aad_len;
+	const uint8_t *a;
+
+	memcpy(&iv, p->data + ESP_HDR, sizeof(iv));
+	nonce_make(nonce, sa, iv);
+	a = aad_make(aad, sa, p->data, seq, &aad_len);
+	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len, icv,
+	                          sa->icv_len);
+	if (!esp_same(text + inner, icv, sa->icv_len)) {
+		/* It has been deciphered already: nobody shall see what of. */
+		memset(text, 0, inner);
+		return ESP_AUTH;
+	}
+	if (!esp_replay_in(sa, seq, &p->newest))
+		return ESP_REPLAY;
+	return esp_close(p, text, inner);
+}
+
+void esp_gcm_open(struct esp *e, struct esp_pkt *p, uint64_t seq)
+{
+	p->status = (uint8_t)open_packet(e, p, seq);
+}

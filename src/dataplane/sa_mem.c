@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Memory of SAs. What a packet reads of one, from its counters to its keys, lies in one piece and within
+ * a large page where the system has them: with tens of thousands of SAs the misses of the TLB would cost
+ * more than those of the cache. Control alone makes and frees; what was freed serves again.
+ */
+#include "dataplane/priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <rte_eal.h>
+#include <rte_malloc.h>
+
+#define CHUNK (2u << 20)
+
+struct sa_chunk {
+	struct sa_chunk *next;
+	void *mem;
+	bool mapped; /* not of the EAL */
+};
+
+struct free_block {
+	struct free_block *next;
+};
+
+/* Without huge pages of its own the EAL's memory is small, and of small pages. */
+static void *chunk_map(void)
+{
+	uint8_t *p =
+	        mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	before = (size_t)(-(uintptr_t)p & (CHUNK - 1));
+	if (before > 0)
+		munmap(p, before);
+	munmap(p + before + CHUNK, CHUNK - before);
+	madvise(p + before, CHUNK, MADV_HUGEPAGE); /* without it: small pages, all the same */
+	return p + before;
+}
+
+static bool chunk_add(struct dp *dp, struct sa_mem *mem)
+{
+	struct sa_chunk *c = malloc(sizeof(*c));
+
+	if (c == NULL)
+		return false;
+	*c = (struct sa_chunk){.next = mem->chunks};
+	if (rte_eal_has_hugepages())
+		c->mem = rte_malloc_socket("dp_sa", CHUNK, RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	if (c->mem == NULL) {
+		c->mem = chunk_map();
+		c->mapped = true;
+	}
+	if (c->mem == NULL) {
+		free(c);
+		return false;
+	}
+	mem->chunks = c;
+	mem->at = c->mem;
+	mem->left = CHUNK;
+	return true;
+}
+
+void *dp_sa_mem_get(struct dp *dp, uint32_t lines)
+{
+	struct sa_mem *mem = &dp->sa_mem;
+	const uint32_t size = lines * RTE_CACHE_LINE_SIZE;
+	struct free_block *b = lines < SA_LINES ? mem->free[lines] : NULL;
+	void *p;
+
+	if (lines >= SA_LINES)
+		return NULL;
+	if (b != NULL) {
+		mem->free[lines] = b->next;
+		return b;
+	}
+	if (mem->left < size && !chunk_add(dp, mem))
+		return NULL;
+	p = mem->at;
+	mem->at += size;
+	mem->left -= size;
+	return p;
+}
+
+void dp_sa_mem_put(struct dp *dp, void *p, uint32_t lines)
+{
+	struct free_block *b = p;
+
+	b->next = dp->sa_mem.free[lines];
+	dp->sa_mem.free[lines] = b;
+}
+
+void dp_sa_mem_free(struct dp *dp)
+{
+	struct sa_chunk *c = dp->sa_mem.chunks, *next;
+
+	for (; c != NULL; c = next) {
+		next = c->next;
+		if (c->mapped)
+			munmap(c->mem, CHUNK);
+		else
+			rte_free(c->mem);
+		free(c);
+	}
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * loop.{up,down}.*: the most that one worker's loop forwards, and loop.latency: what it adds.
+ *
+ * The frames of a window are made before it. Then generator and sink, which are one loop on CPU 0, put
+ * them into the worker's receive ring and take them from the other port's. Rate: as fast as the ring,
+ * which is never overrun, takes them: all that goes in comes out. Latency: one by one, evenly spaced;
+ * what finds the ring full is lost, and counted.
+ */
+#include "bench/loop.h"
+#include "bench/row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+
+#define FLOOD      512 /* packets of a window */
+#define WINDOW_US  200 /* of latency's */
+#define TAKE       32 /* packets that generator and sink move at once */
+#define TIMEOUT_MS 200
+#define STALL_US   10 /* a generator that stands still so long has disturbed its window */
+#define TICKS      64 /* of one bucket of latencies */
+#define BUCKETS    65536
+
+/* ---- the worker ---- */
+
+static void worker_run(void *dp)
+{
+	dp_worker_main(&(struct dp_worker_arg){.dp = dp, .worker = 0});
+}
+
+void worker_start(struct world *w)
+{
+	hand_go(1, worker_run, w->dp);
+}
+
+void worker_stop(struct world *w)
+{
+	dp_stop(w->dp);
+	hand_wait(1);
+	w->dp->stop = false;
+}
+
+static struct batch counters(struct world *w)
+{
+	struct dp_stats s;
+
+	dp_stats_get(w->dp, 0, &s);
+	return (struct batch){.busy = s.busy_cycles, .rx = s.rx, .vectors = s.vectors};
+}
+
+/* ---- rate ---- */
+
+struct batch loop_flood(struct world *w, enum way way, uint32_t n)
+{
+	struct rte_ring *in = loop_rx(way == UP ? 0 : 1, 0), *out = loop_tx(way == UP ? 1 : 0, 0);
+	uint64_t until, start, end = 0;
+	uint32_t sent = 0, got = 0, pick = world_random(w) % n;
+	struct rte_mbuf *v[TAKE], *sample = NULL;
+	struct batch a = counters(w), b;
+
+	start = rte_rdtsc();
+	until = start + rte_get_tsc_hz() * TIMEOUT_MS / 1000;
+	while (got < n) {
+		unsigned k = rte_ring_sc_dequeue_burst(out, (void **)v, TAKE, NULL);
+
+		if (k > 0) {
+			end = rte_rdtsc();
+			if (pick - got < k)
+				sample = v[pick - got];
+			got += k;
+		}
+		if (sent < n)
+			sent += rte_ring_sp_enqueue_burst(in, (void **)&w->m[sent],
+			                                  RTE_MIN(n - sent, (uint32_t)TAKE), NULL);
+		if (k == 0 && rte_rdtsc() > until) {
+			world_no_drops(w);
+			bench_fail("%u of %u packets did not come out.", n - got, n);
+		}
+	}
+	rte_delay_us_block(2); /* the worker's turn has ended, and is in its counters */
+	b = counters(w);
+	world_verify(w, way, sample);
+	return (struct batch){.ticks = end - start,
+	                      .busy = b.busy - a.busy,
+	                      .rx = b.rx - a.rx,
+	                      .vectors = b.vectors - a.vectors};
+}
+
+struct rate {
+	double pps; /* of the median window */
+	struct pairs_sum cycles;
+	double vector;
+};
+
+static void rate(struct world *w, enum way way, uint32_t windows, struct rate *r)
+{
+	double *ticks = calloc(windows, sizeof(*ticks));
+	uint64_t rx = 0, vectors = 0;
+	struct pairs p;
+
+	pairs_new(&p, windows);
+	for (uint32_t i = 0; i < windows + 3; i++) {
+		struct batch b;
+
+		world_fill(w, way, 0, FLOOD, -1);
+		b = loop_flood(w, way, FLOOD);
+		if (i < 3) /* caches and branches warm up */
+			continue;
+		ticks[i - 3] = (double)b.ticks / FLOOD;
+		pairs_add(&p, (double)b.busy / (double)b.rx, 0);
+		rx += b.rx;
+		vectors += b.vectors;
+	}
+	pairs_sum(&p, &r->cycles);
+	r->vector = (double)rx / (double)vectors;
+	r->pps = (double)rte_get_tsc_hz() / median(ticks, windows);
+	pairs_free(&p);
+	free(ticks);
+}
+
+/* ---- latency ---- */
+
+struct histogram {
+	uint64_t n, max;
+	uint32_t bucket[BUCKETS];
+};
+
+static void histogram_add(struct histogram *h, uint64_t ticks)
+{
+	h->n++;
+	h->max = RTE_MAX(h->max, ticks);
+	h->bucket[RTE_MIN(ticks / TICKS, (uint64_t)BUCKETS - 1)]++;
+}
+
+static double us(uint64_t ticks)
+{
+	return (double)ticks * 1e6 / (double)rte_get_tsc_hz();
+}
+
+/* The time that a share q of all does not exceed: the end of its bucket. */
+static double histogram_us(const struct histogram *h, double q)
+{
+	uint64_t rank = (uint64_t)((double)h->n * q), sum = 0;
+
+	for (uint32_t i = 0; i < BUCKETS; i++) {
+		sum += h->bucket[i];
+		if (sum > rank)
+			return RTE_MIN(us((uint64_t)(i + 1) * TICKS), us(h->max));
+	}
+	return us(h->max);
+}
+
+struct latency {
+	struct histogram quiet, all;
+	uint32_t windows, disturbed;
+	uint64_t lost, rx, vectors, busy;
+	double steal_ms;
+};
+
+struct paced {
+	uint64_t in[BATCH_MAX], out[BATCH_MAX]; /* TSC */
+	uint32_t lost;
+	uint64_t stall; /* the longest time between two looks at the rings */
+};
+
+/* One window at so many ticks a packet. out[i] is valid when nothing was lost. */
+static void paced_run(struct world *w, enum way way, uint32_t n, double gap, struct paced *r)
+{
+	struct rte_ring *in = loop_rx(way == UP ? 0 : 1, 0), *out = loop_tx(way == UP ? 1 : 0, 0);
+	struct rte_mbuf *v[TAKE], *sample = NULL;
+	uint64_t start = rte_rdtsc(), now = start, last = start, until;
+	uint32_t sent = 0, got = 0, pick = world_random(w) % n;
+
+	until = start + (uint64_t)(gap * n) + rte_get_tsc_hz() * TIMEOUT_MS / 1000;
+	r->lost = 0;
+	r->stall = 0;
+	while (got + r->lost < n) {
+		unsigned k;
+
+		now = rte_rdtsc();
+		r->stall = RTE_MAX(r->stall, now - last);
+		last = now;
+		if (sent < n && (double)(now - start) >= gap * sent) {
+			r->in[sent] = now;
+			if (rte_ring_sp_enqueue(in, w->m[sent]) != 0)
+				r->lost++;
+			sent++;
+		}
+		k = rte_ring_sc_dequeue_burst(out, (void **)v, TAKE, NULL);
+		if (k > 0)
+			now = rte_rdtsc();
+		for (unsigned i = 0; i < k; i++, got++) {
+			r->out[v[i]->hash.usr] = now;
+			if (got == pick)
+				sample = v[i];
+		}
+		if (k == 0 && now > until) {
+			world_no_drops(w);
+			bench_fail("%u of %u packets did not come out.", n - got, n);
+		}
+	}
+	if (sample != NULL)
+		world_verify(w, way, sample);
+}
+
+static void latency(struct world *w, enum way way, double gap, uint32_t n, uint32_t windows,
+                    struct latency *l)
+{
+	struct paced *r = calloc(1, sizeof(*r));
+	double steal = cpu_steal_ms();
+	struct batch a, b;
+
+	memset(l, 0, sizeof(*l));
+	for (uint32_t k = 0; k < windows + 1; k++) {
+		long switches;
+		bool quiet;
+
+		world_fill(w, way, 0, n, -1);
+		switches = hand_switches(1) + hand_switches(-1);
+		a = counters(w);
+		paced_run(w, way, n, gap, r);
+		if (k == 0)
+			continue;
+		rte_delay_us_block(2);
+		b = counters(w);
+		quiet = hand_switches(1) + hand_switches(-1) == switches && us(r->stall) < STALL_US;
+		l->windows++;
+		l->disturbed += !quiet;
+		l->lost += r->lost;
+		l->rx += b.rx - a.rx;
+		l->busy += b.busy - a.busy;
+		l->vectors += b.vectors - a.vectors;
+		for (uint32_t i = 0; i < n && r->lost == 0; i++) {
+			if (quiet)
+				histogram_add(&l->quiet, r->out[i] - r->in[i]);
+			histogram_add(&l->all, r->out[i] - r->in[i]);
+		}
+	}
+	l->steal_ms = cpu_steal_ms() - steal;
+	free(r);
+}
+
+/* ---- rows ---- */
+
+static void row_path(struct row *r, const char *name, const struct world *w)
+{
+	row_begin(r, name);
+	row_int(r, "size", w->conf.size);
+	row_int(r, "sessions", SESSIONS);
+	row_int(r, "vector", 32);
+	row_bool(r, "checksum", false);
+	row_bool(r, "ff03", true);
+	row_str(r, "pages", loop_pages());
+	row_str(r, "cpu", BENCH_CPU);
+}
+
+static void row_rate(const struct world *w, enum way way, const char *suite, const struct rate *r)
+{
+	char name[64];
+	struct row row;
+
+	snprintf(name, sizeof(name), "loop.%s.%s", way == UP ? "up" : "down", suite);
+	row_path(&row, name, w);
+	row_pairs(&row, &r->cycles, NULL);
+	row_num(&row, "pps", r->pps);
+	row_num(&row, "vector_mean", r->vector);
+	row_end(&row);
+}
+
+static void row_latency(const struct world *w, enum way way, const char *suite, int load,
+                        double pps, const struct latency *l)
+{
+	char path[64];
+	struct row row;
+
+	snprintf(path, sizeof(path), "%s.%s", way == UP ? "up" : "down", suite);
+	row_path(&row, "loop.latency", w);
+	row_str(&row, "path", path);
+	row_int(&row, "load", load);
+	row_num(&row, "pps", pps);
+	row_num(&row, "p50_us", histogram_us(&l->quiet, 0.5));
+	row_num(&row, "p99_us", histogram_us(&l->quiet, 0.99));
+	row_num(&row, "p999_us", histogram_us(&l->quiet, 0.999));
+	row_num(&row, "max_us", us(l->quiet.max));
+	row_num(&row, "all_p99_us", histogram_us(&l->all, 0.99));
+	row_int(&row, "windows", l->windows);
+	row_int(&row, "disturbed", l->disturbed);
+	row_num(&row, "steal_ms", l->steal_ms);
+	row_int(&row, "lost", (int64_t)l->lost);
+	row_num(&row, "vector_mean", (double)l->rx / (double)l->vectors);
+	row_end(&row);
+}
+
+static uint32_t window_packets(double pps)
+{
+	return RTE_MAX(64, RTE_MIN((uint32_t)(pps * WINDOW_US / 1e6), (uint32_t)BATCH_MAX));
+}
+
+static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
+{
+	struct latency *l = calloc(1, sizeof(*l));
+	struct world *w = world_new(&(struct world_conf){
+	        .n_workers = 1, .suite = s->suite, .size = size, .idle = DP_IDLE_SPIN});
+
+	worker_start(w);
+	for (enum way way = UP; way <= DOWN; way++) {
+		struct rate r;
+
+		rate(w, way, quick ? 300 : 1000, &r);
+		row_rate(w, way, s->name, &r);
+		for (int load = 50; load <= 90; load += 40) {
+			double pps = r.pps * load / 100;
+
+			latency(w, way, (double)rte_get_tsc_hz() / pps, window_packets(pps),
+			        quick ? 500 : 2000, l);
+			if (l->quiet.n == 0)
+				bench_say("no quiet window for the latency of %s", s->name);
+			else
+				row_latency(w, way, s->name, load, pps, l);
+		}
+	}
+	worker_stop(w);
+	world_no_drops(w);
+	world_free(w);
+	free(l);
+}
+
+void rows_rate(bool quick)
+{
+	static const uint16_t sizes[] = {64, 1400};
+
+	for (int s = 0; loop_suites[s].name != NULL && (!quick || s < 3); s++) {
+		for (int k = 0; k < (quick ? 1 : 2); k++)
+			path_rows(&loop_suites[s], sizes[k], quick);
+	}
+}

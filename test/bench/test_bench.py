@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+# Copyright (c) 2026 Sallyport contributors
+"""Keeps the benchmarks alive: short runs of bench_path and bench_stages, report.py on known rows.
+
+No figure is judged here: only that all packets come out right, and that rows and report say what
+they must.
+Usage: test_bench.py BENCH_PATH
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BENCH = sys.argv.pop(1)
+PATH_KEYS = {"name", "size", "sessions", "vector", "checksum", "ff03", "pages", "cpu", "arch",
+             "cycles_min", "cycles_median", "limit_cycles", "limit_min", "ratio", "ref", "windows"}
+
+
+def run(*argv, text=""):
+    return subprocess.run(argv, input=text, capture_output=True, text=True, check=False,
+                          timeout=240)
+
+
+def bench(*argv):
+    return run(BENCH, *argv)
+
+
+def report(rows, *argv):
+    text = "".join(json.dumps(r) + "\n" for r in rows)
+    return run(sys.executable, os.path.join(HERE, "report.py"), *argv, text=text)
+
+
+def path_row(name="path.up.plain", **more):
+    return {"name": name, "size": 64, "sessions": 1000, "vector": 32, "checksum": False,
+            "ff03": False, "pages": "4k", "cpu": "westmere", "arch": "AVX2", "cycles_min": 90.0,
+            "cycles_median": 95.0, "limit_cycles": 50.0, "limit_min": 48.0, "ratio": 1.9,
+            "ref": "ref.ip4", "windows": 9, "over_cycles": 45.0, "over_min": 42.0, **more}
+
+
+class Path(unittest.TestCase):
+    def rows(self, *argv):
+        r = bench("--windows", "3", *argv)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        rows = [json.loads(line) for line in r.stdout.splitlines()]
+        self.assertTrue(rows)
+        for row in rows:
+            self.assertGreater(row["cycles_min"], 0, row)
+            self.assertLessEqual(row["cycles_min"], row["cycles_median"], row)
+            self.assertEqual(row["windows"], 3, row)
+        return rows
+
+    def test_quick(self):
+        rows = self.rows("--quick", "--size", "64")
+        for suite, ref in (("plain", "ref.ip4"), ("gcm128", "crypto.gcm128"),
+                           ("cbc128_sha1", "crypto.cbc128_sha1")):
+            self.assertEqual({r["direction"] for r in rows if r["name"] == ref}, {"up", "down"})
+            for way in ("up", "down"):
+                mine = [r for r in rows if r["name"] == f"path.{way}.{suite}"]
+                self.assertEqual(len(mine), 1)
+                self.assertLessEqual(PATH_KEYS, mine[0].keys())
+                self.assertEqual((mine[0]["ref"], mine[0]["size"]), (ref, 64))
+                bare = [r for r in rows if r["name"] == ref and r["direction"] == way]
+                self.assertEqual(bare[0]["cycles_min"], mine[0]["limit_min"])
+        said = report(rows)
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertIn("C1 cycles_min", said.stdout)
+        self.assertIn("C2 over_min", said.stdout)
+
+    def test_suites(self):
+        """The other ciphers and lengths, an odd vector, one SA whose window moves all the time."""
+        rows = self.rows("--only", "path.*.???256*", "--size", "1399", "--vector", "7",
+                         "--sessions", "1")
+        self.assertEqual({r["name"] for r in rows},
+                         {f"path.{d}.{s}" for d in ("up", "down")
+                          for s in ("gcm256", "cbc256_sha256")})
+
+    def test_flags(self):
+        rows = self.rows("--only", "path.*.plain", "--size", "65", "--vector", "64",
+                         "--sessions", "3")
+        self.assertEqual({(r["checksum"], r["ff03"]) for r in rows},
+                         {(False, False), (True, False), (False, True), (True, True)})
+
+    def test_refusals(self):
+        for argv in (["--only", "path.sideways"], ["--vector", "65"], ["--size", "x"], ["--what"]):
+            r = bench(*argv)
+            self.assertNotEqual(r.returncode, 0)
+            self.assertEqual(r.stdout, "")
+            self.assertTrue(r.stderr)
+
+    def test_stages(self):
+        r = bench("--stages", "--windows", "3", "--quick", "--size", "64",
+                  "--only", "path.down.gcm128")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        for what in ("dp_classify", "dp_l2tp_out", "dp_esp_out", "esp_encrypt", "crypto.gcm128"):
+            self.assertIn(what, r.stdout)
+
+
+class Report(unittest.TestCase):
+    def marks(self, rows):
+        """The goals beside rows, as text."""
+        r = report(rows)
+        self.assertEqual(r.returncode, 0, r.stderr)
+        return r.stdout
+
+    def test_path_goals(self):
+        for row, want in (
+                (path_row(), ["C1 cycles_min 90 <= 100: met", "C1 ratio 1.9 <= 2: met"]),
+                (path_row(cycles_min=101.5, ratio=2.1),
+                 ["C1 cycles_min 101.5 <= 100: missed", "C1 ratio 2.1 <= 2: missed"]),
+                (path_row(sessions=64000, cycles_min=139.0), ["cycles_min 139 <= 140: met"]),
+                (path_row(sessions=64000, checksum=True, cycles_min=181.0), ["181 <= 180: missed"]),
+                (path_row("path.up.gcm128", over_min=119.0), ["C2 over_min 119 <= 120: met"]),
+                (path_row("path.down.cbc256_sha256", sessions=64000, over_min=251.0),
+                 ["C2 over_min 251 <= 250: missed"]),
+                (path_row("path.down.gcm128", size=1400, ratio=1.149),
+                 ["C2 ratio 1.15 <= 1.15: met"]),
+                (path_row("path.down.cbc128_sha1", size=1400, ratio=1.09),
+                 ["C2 ratio 1.09 <= 1.08: missed"])):
+            said = self.marks([row])
+            for text in want:
+                self.assertIn(text, said)
+
+    def test_no_goal(self):
+        for row in (path_row(size=512), path_row(sessions=1), path_row(vector=8)):
+            self.assertNotIn("C1", self.marks([row]))
+
+    def test_other_goals(self):
+        def one(name, **more):
+            return {"name": name, **more}
+
+        for rows, want in (
+                ([one("loop.handoff.ring", cycles_min=45.1)], "C3 cycles_min 45.1 <= 45: missed"),
+                ([one("loop.handoff.whole", added_min=149.0)], "C3 added_min 149 <= 150: met"),
+                ([one("loop.latency", load=50, p99_us=25.5)], "C5 p99_us 25.5 <= 25 us: missed"),
+                ([one("control.setup_rate", value=4999, unit="1/s")], "4999 >= 5000 1/s: missed"),
+                ([one("control.time_to_64k", value=19.5, unit="s", sessions=64000,
+                      kind="single-shot-ipsec")], "C4 seconds 19.5 <= 20 s: met"),
+                ([one("control.bytes_per_session", value=4097, unit="bytes")], "missed"),
+                ([one("control.stall_ms", value=4.5, unit="ms")], "C4 stall 4.5 <= 5 ms: met"),
+                ([one("peer.l2tpns.pps", value=100, unit="1/s", direction="up", size=64,
+                      sessions=1),
+                  one("peer.sallyport.pps", value=99, unit="1/s", direction="up", size=64,
+                      sessions=1)], "C6 pps against l2tpns 99 >= 100 1/s: missed"),
+                ([one("peer.l2tpns.cpu_ns", value=100, unit="ns", direction="up"),
+                  one("peer.sallyport.cpu_ns", value=99, unit="ns", direction="up")],
+                 "C6 cpu_ns against l2tpns 99 <= 100 ns: met")):
+            self.assertIn(want, self.marks(rows))
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as d:
+            rows = [path_row(), {"name": "control.setup_rate", "value": 6000, "unit": "1/s"}]
+            r = report(rows, "--json", d + "/j", "--results", d + "/r.md",
+                       "--command", "the command")
+            self.assertEqual(r.returncode, 0, r.stderr)
+            with open(d + "/j", encoding="utf-8") as f:
+                said = json.load(f)
+            self.assertEqual(said["rows"], rows)
+            self.assertLessEqual({"cpu", "tsc_mhz", "cores", "kernel", "hypervisor", "hugepages",
+                                  "dpdk", "ipsec_mb", "ipsec_mb_arch", "compiler", "march"},
+                                 said["machine"].keys())
+            self.assertNotIn(os.uname().nodename, json.dumps(said["machine"]).split())
+            with open(d + "/r.md", encoding="utf-8") as f:
+                text = f.read()
+            for what in ("the command", "| C1 |", "| path.up.plain | 64 |", "6000 1/s"):
+                self.assertIn(what, text)
+
+    def test_refusals(self):
+        self.assertNotEqual(report([]).returncode, 0)
+        for line in ("{", "[]", '{"nom": 1}', "bench_path: hello"):
+            r = run(sys.executable, os.path.join(HERE, "report.py"), text=line + "\n")
+            self.assertNotEqual(r.returncode, 0)
+            self.assertIn("line 1 is not a row", r.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
