@@ -42,15 +42,21 @@ class Gen:
                            text=True)
 
     def ask(self, *words):
-        self.proc.stdin.write(" ".join(map(str, words)) + "\n")
-        self.proc.stdin.flush()
-        line = self.proc.stdout.readline()
+        try:
+            self.proc.stdin.write(" ".join(map(str, words)) + "\n")
+            self.proc.stdin.flush()
+            line = self.proc.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         if not line:
             raise LabError(f"the generator failed at '{' '.join(map(str, words))}'")
         return json.loads(line)
 
     def close(self):
-        self.proc.stdin.close()
+        try:
+            self.proc.stdin.close()
+        except BrokenPipeError:
+            pass
         self.proc.stdout.close()
         try:
             self.proc.wait(5)
@@ -191,9 +197,11 @@ def measure(net, lns, args, cpus):
     except LabError as e:
         raise LabError(f"{e}\n{lns.log()}") from e
     finally:
-        if gen:
-            gen.close()
-        lns.stop()
+        try:
+            if gen:
+                gen.close()
+        finally:
+            lns.stop()
 
 
 def parse():
