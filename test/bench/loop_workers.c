@@ -24,6 +24,7 @@
 
 #define EACH    1000 /* packets of a worker's ring */
 #define WAIT_US 500
+#define TRIES   20000 /* of that; then the packets are lost */
 
 struct turn {
 	struct world *w;
@@ -111,7 +112,7 @@ static struct both both_run(struct world *w, enum way way, const struct plan *p)
 	}
 	for (uint16_t i = 0; i < p->n_workers; i++)
 		hand_go(1 - i, turn_run, &t[i]);
-	for (int tries = 0; out_count(way) < r.n && tries < 200; tries++)
+	for (int tries = 0; out_count(way) < r.n && tries < TRIES; tries++)
 		usleep(WAIT_US);
 	dp_stop(w->dp);
 	for (uint16_t i = 0; i < p->n_workers; i++)
