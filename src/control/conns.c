@@ -84,6 +84,11 @@ struct conn *conn_make(struct ctl *c)
 	return k;
 }
 
+uint16_t ctl_pick_worker(struct ctl *c)
+{
+	return dp_owner_pick(c->dp, c->ipsec->load);
+}
+
 uint64_t ctl_conn_open(struct ctl *c)
 {
 	struct conn *k = conn_make(c);
@@ -92,7 +97,7 @@ uint64_t ctl_conn_open(struct ctl *c)
 
 	if (k == NULL)
 		return 0;
-	k->worker = dp_owner_pick(c->dp);
+	k->worker = ctl_pick_worker(c);
 	c->ipsec->load[k->worker]++;
 	ch = child_new(c, k, &any);
 	if (ch == NULL) {

@@ -160,6 +160,8 @@ extern const struct l2tp_ops ctl_l2tp_ops;
 int conns_init(struct conns *t);
 void conns_fini(struct conns *t); /* with their children and SAs, without a word */
 struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
+/* The worker for something new: a session outside of IPsec, or an IKE_SA and what comes of it. */
+uint16_t ctl_pick_worker(struct ctl *c);
 /* Fires the latch, in the data plane too. True when this call fired it. */
 bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r);
 /* Gives the disconnect signal if it is due; frees a connection that nobody refers to. */

@@ -118,7 +118,11 @@ struct ipsec {
 	struct child_tailq leaving; /* SAs or sessions of them are still to be ordered away */
 	struct child_tailq left; /* .. no more */
 	struct conn_tailq ending; /* for conns_settle */
-	uint32_t load[DP_MAX_WORKERS]; /* IKE_SAs and connections */
+	/*
+	 * IKE_SAs and connections. With the session that each is for it makes three of an SA's session: it
+	 * costs its worker some three times as much as one outside of IPsec.
+	 */
+	uint32_t load[DP_MAX_WORKERS];
 	struct log_limit limit_refused;
 	struct ctl_ipsec_stats st;
 };
@@ -151,7 +155,6 @@ void ike_on_down(struct ctl *c, uint32_t id);
 void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id);
 void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m);
 void ike_on_child_rekey(struct ctl *c, const struct sslink_child_rekey *m);
-uint16_t ipsec_pick_worker(struct ctl *c);
 
 /* sync.c */
 /* Another charon: the ids that were known mean nothing to it. */

@@ -110,7 +110,7 @@ static void set_path(struct session *s, const struct l2tp_tunnel_info *info, uin
 static bool take_owner(struct session *s, const struct tunnel *tn)
 {
 	if (tn->conn->kind == CONN_UDP) {
-		s->dps.worker = dp_owner_pick(s->ctl->dp);
+		s->dps.worker = ctl_pick_worker(s->ctl);
 		return true;
 	}
 	s->child = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);

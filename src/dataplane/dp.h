@@ -280,8 +280,12 @@ struct dp_session {
 	uint32_t peer_ip; /* the subscriber's address, host order; 0: none yet */
 };
 
-/* The worker with the least sessions. */
-uint16_t dp_owner_pick(struct dp *dp);
+/*
+ * The worker for something new: of those that are not much busier than the least busy one (see
+ * dataplane/load.c) the one with the least sessions and, by worker, whatever more control has given it
+ * (NULL: nothing).
+ */
+uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more);
 /*
  * -EEXIST: the id is live. -EBUSY: its removal is not applied yet. -EINVAL: id or generation 0, no such
  * worker, a child of another worker or connection. -EAFNOSUPPORT: not IPv4. A subscriber's address that another session has moves to this one.
