@@ -187,13 +187,13 @@ def log(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def setup_rate(b, kind, tunnels, sessions, ipsec, *args):
+def setup_rate(b, name, kind, tunnels, sessions, ipsec, *args):
     crowd, said, used = b.dial(tunnels, sessions, ipsec, *args)
     n = tunnels * sessions
-    row("control.setup_rate", round(n / said["seconds"]), "1/s", kind=kind, tunnels=tunnels,
+    row(name, round(n / said["seconds"]), "1/s", kind=kind, tunnels=tunnels,
         sessions=n, control_us=round(used[0] / n * 1e6, 1),
         control_pct=round(100 * used[0] / said["seconds"]), worker_us=round(used[1] / n * 1e6, 1),
-        retransmissions=said["retransmissions"])
+        control_capacity=round(n / used[0]), retransmissions=said["retransmissions"])
     b.daemon.console("clear l2tp tunnel all")
     crowd.ask("wait")
     crowd.end()
@@ -246,13 +246,14 @@ def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
     longest_turn(b)
     crowd, said, used = b.dial(tunnels, sessions, ipsec, *args)
     n, grown = tunnels * sessions, b.rss() - empty
-    row("control.stall_ms", longest_turn(b), "ms", kind=kind, during="set-up", sessions=n)
+    row("control.setup_turn_ms", longest_turn(b), "ms", kind=kind, sessions=n)
     row("control.time_to_64k", round(said["seconds"], 2), "s", kind=kind, tunnels=tunnels,
         sessions=n, rate=round(n / said["seconds"]), control_us=round(used[0] / n * 1e6, 1),
         control_pct=round(100 * used[0] / said["seconds"]), worker_us=round(used[1] / n * 1e6, 1),
         hellos=said["hellos"], retransmissions=said["retransmissions"], hello_interval=HELLO_S)
-    row("control.bytes_per_session", round(grown / n), "bytes", kind=kind, tunnels=tunnels,
-        sessions=n, measured="resident")
+    if n == 64000:  # with few, what all sessions share counts for too much
+        row("control.bytes_per_session", round(grown / n), "bytes", kind=kind, tunnels=tunnels,
+            sessions=n, measured="resident")
     again = number(b.daemon.console("show l2tp detail"), "Retransmissions")
     cpu = b.threads.read()
     rest = crowd.ask("rest 1" if OPTS.quick else "rest 10")
@@ -322,9 +323,11 @@ def main():
         with Bench() as b:
             b.warm_up()
             k = 1 if OPTS.quick else 8
-            setup_rate(b, "plain", 200 * k, 10, False, "-W", 1000)
-            setup_rate(b, "plain", 500 * k, 1, False, "-W", 400)
-            setup_rate(b, "single-shot-ipsec", 1000 * k, 1, True, "-W", 400)
+            rate = "control.setup_rate"
+            setup_rate(b, rate, "plain-10", 200 * k, 10, False, "-W", 1000)
+            setup_rate(b, rate, "single-shot-ipsec", 1000 * k, 1, True, "-W", 400)
+            # In clear a tunnel for each session meets the limit of forged requests: 2,000 a second.
+            setup_rate(b, "control.limited_rate", "plain-1", 500 * k, 1, False, "-W", 400)
     if OPTS.only in (None, "plain"):
         with Bench() as b:
             b.warm_up()
