@@ -18,7 +18,7 @@
 #define TICK_US      10000
 #define SOON_US      1000 /* a worker has done by then what it was ordered */
 #define NS_A_S       1000000000ull
-#define PUNTS_A_TURN 128
+#define PUNTS_A_TURN 64
 #define STOP_MS      5000
 #define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
 /* How long charon gets to tell the peers, and how long its last packet may need through a twin. */

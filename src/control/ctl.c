@@ -8,7 +8,7 @@
 
 #define ID_QUARANTINE_MS 31000 /* DESIGN section 5; RFC 2661 5.7's full cycle */
 #define FIRMWARE         0x0100
-#define TIMERS_A_TURN    128 /* so that punts get their turn in a storm */
+#define TIMERS_A_TURN    64 /* so that punts get their turn in a storm */
 
 static void eng_send(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
 {

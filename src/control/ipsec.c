@@ -10,7 +10,7 @@
 #define ANSWER_BURST    5
 
 /* SAs looked after in one turn of the event loop, and beside one message of charon's. */
-#define SAS_A_TURN    256
+#define SAS_A_TURN    128
 #define SAS_A_MESSAGE 8
 
 static void poll_some(struct ctl *c, uint32_t sas);

@@ -254,6 +254,10 @@ static void test_clear(void)
 	run("clear l2tp session all");
 	CU_ASSERT_EQUAL(fake.cleared, 2 + 2 * 65535);
 	fake.n_tunnels = 0;
+	run("show control");
+	CU_ASSERT(has("  Longest turn since it was cleared, us"));
+	run("clear control turns");
+	CU_ASSERT_EQUAL(fake.turns_cleared, 1);
 	run("clear l2tp tunnel 7");
 	CU_ASSERT(has("% No L2TP tunnel 7\r\n"));
 	run("clear l2tp tunnel");
