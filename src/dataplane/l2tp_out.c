@@ -206,6 +206,8 @@ static bool own(struct worker *w, struct rte_mbuf *m)
 
 	if (likely(owner == w->id)) {
 		rte_prefetch0(&w->dp->tx[sid]);
+		/* Where the headers go, no one has been lately. */
+		rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
 		return true;
 	}
 	if (owner == SESS_NO_OWNER)
@@ -233,8 +235,10 @@ static inline void child_ahead(const struct worker *w, struct rte_mbuf *m)
 {
 	const struct child *c = bound_to(w, m);
 
-	if (c != NULL)
-		rte_prefetch0(c);
+	if (c == NULL)
+		return;
+	rte_prefetch0(c);
+	rte_prefetch0(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len)); /* for the trailer */
 }
 
 static inline void sa_ahead(const struct worker *w, struct rte_mbuf *m)
