@@ -125,25 +125,20 @@ static void open_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 /* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
 void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 {
-	uint64_t seq[ESP_BURST_MAX], cbc = 0, others = 0;
-	uint16_t gcm[ESP_BURST_MAX], n_gcm = 0;
+	uint64_t cbc = 0, others = 0;
+	uint8_t gcm[ESP_BURST_MAX] = {0};
+	uint16_t n_gcm = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		v[i].newest = false;
-		if (esp_is_gcm(v[i].sa)) {
-			gcm[n_gcm] = i;
-			n_gcm += esp_gcm_check(&v[i], &seq[i]);
-		} else if (esp_is_cbc(v[i].sa)) {
+		if (esp_is_gcm(v[i].sa))
+			gcm[n_gcm++] = (uint8_t)i;
+		else if (esp_is_cbc(v[i].sa))
 			cbc |= 1ull << i;
-		} else {
+		else
 			others |= 1ull << i;
-		}
 	}
-	for (uint16_t k = 0; k < n_gcm; k++) {
-		if (k + ESP_KEYS_AHEAD < n_gcm)
-			esp_prefetch_keys(v[gcm[k + ESP_KEYS_AHEAD]].sa);
-		esp_gcm_open(e, &v[gcm[k]], seq[gcm[k]]);
-	}
+	esp_gcm_open(e, v, gcm, n_gcm);
 	while (cbc != 0)
 		cbc = esp_cbc_open(e, v, cbc);
 	if (others != 0)

@@ -117,19 +117,19 @@ static void seal_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 {
 	uint64_t cbc = 0, others = 0;
+	uint8_t gcm[ESP_BURST_MAX] = {0};
+	uint16_t n_gcm = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		v[i].newest = false;
-		if (esp_is_gcm(v[i].sa)) {
-			if (i + ESP_KEYS_AHEAD < n)
-				esp_prefetch_keys(v[i + ESP_KEYS_AHEAD].sa);
-			esp_gcm_seal(e, &v[i]);
-		} else if (esp_is_cbc(v[i].sa)) {
+		if (esp_is_gcm(v[i].sa))
+			gcm[n_gcm++] = (uint8_t)i;
+		else if (esp_is_cbc(v[i].sa))
 			cbc |= 1ull << i;
-		} else {
+		else
 			others |= 1ull << i;
-		}
 	}
+	esp_gcm_seal(e, v, gcm, n_gcm);
 	while (cbc != 0)
 		cbc = esp_cbc_seal(e, v, cbc);
 	if (others != 0)

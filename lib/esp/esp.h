@@ -102,8 +102,13 @@ static inline uint64_t esp_sa_seq(const struct esp_sa *sa)
 
 /* What an outbound packet grows by: in front (SPI, sequence number, IV) .. */
 uint16_t esp_sa_head(const struct esp_sa *sa);
-/* .. and at most behind (padding, trailer, ICV, and room that the high half of an ESN needs). */
+/*
+ * .. and at most behind: padding up to one byte less than esp_sa_block, two bytes of trailer, and the ICV, in
+ * whose room the high half of an ESN has its place.
+ */
 uint16_t esp_sa_tail_max(const struct esp_sa *sa);
+/* What payload and two bytes of trailer are padded to a multiple of. A power of two. */
+uint8_t esp_sa_block(const struct esp_sa *sa);
 
 enum esp_status {
 	ESP_OK,

@@ -112,17 +112,12 @@ const struct esp_auth_def *esp_auth_def(enum esp_auth a);
 
 /*
  * The fast ways, which most traffic takes: GCM packet by packet, AES-CBC with a hash and 32-bit
- * numbers as jobs that serve cipher and hash alike. Statuses and packets as esp_encrypt and esp_decrypt
- * give them. A set has bits of packets of v that esp_is_cbc; those of the first one's suite are done,
- * the others' bits are returned.
+ * numbers as jobs that serve cipher and hash alike. They give statuses and packets as esp_encrypt and
+ * esp_decrypt do. Of GCM: packets order[0] to order[n - 1] of v. Of CBC: those whose bits are in set; the
+ * ones of the first one's suite are done, the others' bits are returned.
  */
-void esp_gcm_seal(struct esp *e, struct esp_pkt *p);
-/*
- * Lengths and the number, which is given to esp_gcm_open when this is true: of all packets before the
- * first one is opened, for what an ESN's low half means is said by the window before the burst.
- */
-bool esp_gcm_check(struct esp_pkt *p, uint64_t *seq);
-void esp_gcm_open(struct esp *e, struct esp_pkt *p, uint64_t seq);
+void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n);
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n);
 void esp_cbc_init(struct esp *e);
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set);
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set);

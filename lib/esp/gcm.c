@@ -60,7 +60,7 @@ static inline void trailer(uint8_t *end, uint32_t pad, uint8_t next_header)
 	memcpy(end, &v, sizeof(v));
 }
 
-void esp_gcm_seal(struct esp *e, struct esp_pkt *p)
+static inline void seal(struct esp *e, struct esp_pkt *p)
 {
 	struct esp_sa *sa = p->sa;
 	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 3, inner = p->len + pad + ESP_TRAILER;
@@ -85,17 +85,25 @@ void esp_gcm_seal(struct esp *e, struct esp_pkt *p)
 	                          text + inner, sa->icv_len);
 }
 
-bool esp_gcm_check(struct esp_pkt *p, uint64_t *seq)
+void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
+{
+	for (uint16_t k = 0; k < n; k++) {
+		if (k + ESP_KEYS_AHEAD < n)
+			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
+		seal(e, &v[order[k]]);
+	}
+}
+
+/* Lengths and the number. */
+static inline enum esp_status check(const struct esp_pkt *p, uint64_t *seq)
 {
 	const struct esp_sa *sa = p->sa;
 	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len;
 
-	p->status = ESP_OK;
+	*seq = 0;
 	if (p->len <= around || (p->len - around) % 4 != 0)
-		p->status = ESP_SHORT;
-	else if (!esp_replay_may(sa, esp_get32(p->data + 4), seq))
-		p->status = ESP_REPLAY;
-	return p->status == ESP_OK;
+		return ESP_SHORT;
+	return esp_replay_may(sa, esp_get32(p->data + 4), seq) ? ESP_OK : ESP_REPLAY;
 }
 
 static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq)
@@ -122,7 +130,23 @@ static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint
 	return esp_close(p, text, inner);
 }
 
-void esp_gcm_open(struct esp *e, struct esp_pkt *p, uint64_t seq)
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
 {
-	p->status = (uint8_t)open_packet(e, p, seq);
+	uint64_t seq[ESP_BURST_MAX];
+
+	/* All before the first is opened: what an ESN's low half means, the window before the burst says. */
+	for (uint16_t k = 0; k < n; k++) {
+		struct esp_pkt *p = &v[order[k]];
+
+		p->status = (uint8_t)check(p, &seq[k]);
+		esp_prefetch_window(p->sa, seq[k]);
+	}
+	for (uint16_t k = 0; k < n; k++) {
+		struct esp_pkt *p = &v[order[k]];
+
+		if (k + ESP_KEYS_AHEAD < n)
+			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
+		if (p->status == ESP_OK)
+			p->status = (uint8_t)open_packet(e, p, seq[k]);
+	}
 }

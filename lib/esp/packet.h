@@ -16,6 +16,12 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 		__builtin_prefetch(p);
 }
 
+/* The word of the window that a number is in. */
+static inline void esp_prefetch_window(const struct esp_sa *sa, uint64_t seq)
+{
+	__builtin_prefetch(sa->room + ((uint32_t)seq % ESP_WINDOW_MAX & (sa->window - 1u)) / 8);
+}
+
 /* ---- in ---- */
 
 /* Takes as long wherever the first difference is. */

@@ -294,3 +294,8 @@ uint16_t esp_sa_tail_max(const struct esp_sa *sa)
 {
 	return (uint16_t)(sa->block - 1 + ESP_TRAILER + sa->icv_len);
 }
+
+uint8_t esp_sa_block(const struct esp_sa *sa)
+{
+	return sa->block;
+}

@@ -197,8 +197,7 @@ static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m,
 		return NULL;
 	}
 	rte_prefetch0(slot);
-	rte_pktmbuf_adj(m, off);
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - len));
+	pkt_cut(m, off, len);
 	pkt_meta(m)->sa = NULL;
 	vec_push(&w->esp, m);
 	return NULL;
@@ -465,10 +464,47 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	return USUAL_DONE;
 }
 
+/*
+ * The SA of an ESP packet some packets back, whose SPI's slot is here by now: esp_in will look it up, and
+ * find what it reads of it, while here is other work to be done.
+ */
+#define SA_AHEAD 4
+static inline void sa_ahead(const struct worker *w, struct rte_mbuf *m)
+{
+	uint32_t spi = get_be32(rte_pktmbuf_mtod(m, const uint8_t *));
+	const struct sa *sa = w->dp->spi[spi_slot(spi)].sa;
+
+	if (likely(sa != NULL))
+		sa_prefetch(sa);
+}
+
+/* The same for an ESP packet, as usual up to its SPI: it is among w->esp then. */
+static inline bool usual_esp(struct worker *w, struct rte_mbuf *m, const struct usual *u)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint32_t total = get_be16(p + AT_LENGTH), spi = get_be32(p + AT_UDP);
+	struct pkt_meta *meta = pkt_meta(m);
+
+	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
+	if (unlikely(total < AT_UDP - AT_IP + ESP_HDR_LEN || total + AT_IP > m->data_len ||
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || spi_worker(spi) != w->id ||
+	             u->local == 0 || ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+		return false;
+	meta->src = get_be32(p + AT_SRC);
+	meta->dst = u->local;
+	meta->sa = NULL;
+	pkt_cut(m, AT_UDP, total - (AT_UDP - AT_IP));
+	vec_push(&w->esp, m);
+	if (w->esp.n > SA_AHEAD)
+		sa_ahead(w, w->esp.v[w->esp.n - 1 - SA_AHEAD]);
+	return true;
+}
+
 static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m, struct usual *u)
 {
+	const xmm_t not_udp = _mm_set_epi64x(0, (int64_t)(IPPROTO_UDP ^ IPPROTO_ESP) << 56);
 	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
-	xmm_t link, rest;
+	xmm_t link, ip, udp, rest;
 
 	if (unlikely(m->data_len < USUAL_LEN || m->port != u->port ||
 	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0))
@@ -478,15 +514,20 @@ static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m
 		return frame(w, m, u);
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
-	rest = _mm_or_si128(
-	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 1), u->want[1]), usual_mask.x[1]),
-	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]));
+	ip = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 1), u->want[1]), usual_mask.x[1]);
+	udp = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]);
+	rest = _mm_or_si128(ip, udp);
 	if (_mm_testz_si128(rest, rest)) {
 		enum usual_verdict verdict = usual_data(w, m, u);
 
 		if (likely(verdict == USUAL_DONE))
 			return m;
 		if (verdict == USUAL_ELSEWHERE)
+			return NULL;
+	} else {
+		/* With ESP for UDP, and of the third word the end of our address. */
+		rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
+		if (_mm_testz_si128(rest, rest) && likely(usual_esp(w, m, u)))
 			return NULL;
 	}
 	return ip4(w, m, ETH_LEN, u);

@@ -61,6 +61,34 @@ static inline bool account(struct worker *w, struct sa *sa, uint16_t len)
 	return true;
 }
 
+/*
+ * The outer header of what will be len bytes of ESP, in front of where it will begin; the packet becomes
+ * what leaves. All of it before encryption, while the SA's lines are at hand.
+ */
+static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa, uint8_t *esp,
+                        uint16_t len)
+{
+	uint8_t *front = esp - sa->outer.tmpl_len;
+	struct rte_ipv4_hdr *ip = (void *)front;
+	uint32_t sum;
+
+	len = (uint16_t)(len + sa->outer.tmpl_len);
+	m->data_off = (uint16_t)(front - (uint8_t *)m->buf_addr);
+	m->data_len = len;
+	m->pkt_len = len;
+	memcpy(ip, sa->outer.tmpl, sizeof(*ip));
+	if (sa->outer.encap) {
+		memcpy(ip + 1, sa->outer.tmpl + sizeof(*ip), sizeof(struct rte_udp_hdr));
+		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
+		        rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip)));
+	}
+	ip->total_length = rte_cpu_to_be_16(len);
+	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
+	sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
+	sum = (sum & 0xffff) + (sum >> 16);
+	ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
+}
+
 /* Ready for encryption, or why not. */
 static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct sa *sa,
                                    struct esp_pkt *p)
@@ -84,48 +112,8 @@ static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct 
 	                      .data = rte_pktmbuf_mtod(m, uint8_t *),
 	                      .len = m->data_len,
 	                      .next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP};
+	wrap(w, m, sa, p->data - sa->head, sa_sealed_len(sa, p->len));
 	return DP_DROP_NONE;
-}
-
-/* The outer header in front of an encrypted packet. */
-static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa,
-                        const struct esp_pkt *p)
-{
-	const uint16_t len = (uint16_t)(p->len + sa->outer.tmpl_len);
-	uint8_t *front = p->data - sa->outer.tmpl_len;
-	struct rte_ipv4_hdr *ip = (void *)front;
-	uint32_t sum;
-
-	m->data_off = (uint16_t)(front - (uint8_t *)m->buf_addr);
-	m->data_len = len;
-	m->pkt_len = len;
-	memcpy(ip, sa->outer.tmpl, sizeof(*ip));
-	if (sa->outer.encap) {
-		memcpy(ip + 1, sa->outer.tmpl + sizeof(*ip), sizeof(struct rte_udp_hdr));
-		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
-		        rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip)));
-	}
-	ip->total_length = rte_cpu_to_be_16(len);
-	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
-	sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
-	sum = (sum & 0xffff) + (sum >> 16);
-	ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
-}
-
-/* False when the packet was dropped. */
-static inline bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
-{
-	struct sa *sa = sa_by_esp(p->sa);
-
-	if (unlikely(p->status != ESP_OK)) {
-		expire(w, sa); /* no sequence number is left */
-		out_drop(w, m, DP_DROP_ESP_EXPIRED);
-		return false;
-	}
-	if (unlikely(esp_sa_seq(p->sa) >= sa->soft_seq))
-		dp_sa_event_once(w, sa, DP_SA_SOFT);
-	wrap(w, m, sa, p);
-	return true;
 }
 
 static bool protect_one(struct worker *w, struct rte_mbuf *m, struct esp_pkt *p)
@@ -136,6 +124,34 @@ static bool protect_one(struct worker *w, struct rte_mbuf *m, struct esp_pkt *p)
 		return true;
 	out_drop(w, m, bad);
 	return false;
+}
+
+/* False when the packet was dropped. */
+static bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
+{
+	struct sa *sa = sa_by_esp(p->sa);
+
+	if (unlikely(p->status != ESP_OK)) {
+		expire(w, sa); /* no sequence number is left */
+		out_drop(w, m, DP_DROP_ESP_EXPIRED);
+		return false;
+	}
+	if (unlikely(esp_sa_seq(p->sa) >= sa->soft_seq))
+		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	return true;
+}
+
+/*
+ * Encrypted as they should be, and no number near the end: then there is nothing to be done after it.
+ * The lines that lib/esp has just written are looked at, no others.
+ */
+static bool nothing_left(const struct esp_pkt *p, uint16_t n)
+{
+	bool all = true;
+
+	for (uint16_t i = 0; i < n; i++)
+		all &= p[i].status == ESP_OK && esp_sa_seq(p[i].sa) < SA_SEQ_SOFT;
+	return all;
 }
 
 uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
@@ -158,6 +174,8 @@ uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	if (n_esp == 0)
 		return k;
 	esp_encrypt(w->esp_engine, p, n_esp);
+	if (likely(nothing_left(p, n_esp)))
+		return k;
 	for (uint16_t i = 0; i < k; i++) {
 		if (pkt_meta(v[i])->out_child == 0 || after(w, v[i], &p[at++]))
 			v[left++] = v[i];

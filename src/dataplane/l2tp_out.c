@@ -206,6 +206,8 @@ static bool own(struct worker *w, struct rte_mbuf *m)
 
 	if (likely(owner == w->id)) {
 		rte_prefetch0(&w->dp->tx[sid]);
+		/* Where the headers go, no one has been lately. */
+		rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
 		return true;
 	}
 	if (owner == SESS_NO_OWNER)
@@ -215,24 +217,36 @@ static bool own(struct worker *w, struct rte_mbuf *m)
 	return false;
 }
 
-/* What the packets of bound sessions are going to read, from child to SA. */
-static void prefetch_bound(const struct worker *w, struct rte_mbuf **v, uint16_t n)
+/*
+ * What the packets of bound sessions are going to read, from session to child and from child to SA: some
+ * packets ahead, so that memory works while the ones before are made.
+ */
+#define CHILD_AHEAD 8
+#define SA_AHEAD    4
+
+static inline const struct child *bound_to(const struct worker *w, struct rte_mbuf *m)
 {
-	const struct child *c[VEC_MAX];
-	uint16_t k = 0;
+	const struct sess_tx *t = &w->dp->tx[pkt_meta(m)->out_session];
 
-	for (uint16_t i = 0; i < n; i++) {
-		const struct sess_tx *t = &w->dp->tx[pkt_meta(v[i])->out_session];
+	return (t->flags & SESS_BOUND) != 0 ? &w->dp->child[t->child] : NULL;
+}
 
-		if ((t->flags & SESS_BOUND) == 0)
-			continue;
-		c[k] = &w->dp->child[t->child];
-		rte_prefetch0(c[k++]);
-	}
-	for (uint16_t i = 0; i < k; i++) {
-		if (likely(c[i]->out != NULL))
-			sa_prefetch(c[i]->out);
-	}
+static inline void child_ahead(const struct worker *w, struct rte_mbuf *m)
+{
+	const struct child *c = bound_to(w, m);
+
+	if (c == NULL)
+		return;
+	rte_prefetch0(c);
+	rte_prefetch0(rte_pktmbuf_mtod_offset(m, uint8_t *, m->data_len)); /* for the trailer */
+}
+
+static inline void sa_ahead(const struct worker *w, struct rte_mbuf *m)
+{
+	const struct child *c = bound_to(w, m);
+
+	if (c != NULL && c->out != NULL)
+		sa_prefetch(c->out);
 }
 
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
@@ -244,8 +258,15 @@ uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		if (own(w, v[i]))
 			v[mine++] = v[i];
 	}
-	prefetch_bound(w, v, mine);
+	for (uint16_t i = 0; i < RTE_MIN(mine, CHILD_AHEAD); i++)
+		child_ahead(w, v[i]);
+	for (uint16_t i = 0; i < RTE_MIN(mine, SA_AHEAD); i++)
+		sa_ahead(w, v[i]);
 	for (uint16_t i = 0; i < mine; i++) {
+		if (i + CHILD_AHEAD < mine)
+			child_ahead(w, v[i + CHILD_AHEAD]);
+		if (i + SA_AHEAD < mine)
+			sa_ahead(w, v[i + SA_AHEAD]);
 		switch (l2tp_out_one(w, v[i], &mtu)) {
 		case OUT_READY:
 			v[k++] = v[i];

@@ -9,11 +9,6 @@
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 
-/*
- * Where the soft limit of a 32-bit sequence number stands: at 10 Mpps the rest lasts for 27 seconds,
- * time enough for a rekey and its retransmissions.
- */
-#define SEQ_SOFT (UINT64_C(0x100000000) - UINT64_C(0x10000000))
 #define NAT_PORT 4500 /* RFC 3948 */
 
 /* ---- what has been freed and may still be seen by a worker ---- */
@@ -229,7 +224,7 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 	        .hard_bytes = limit(s->hard_bytes),
 	        .soft_packets = limit(s->soft_packets),
 	        .hard_packets = limit(s->hard_packets),
-	        .soft_seq = s->esn ? UINT64_MAX : SEQ_SOFT,
+	        .soft_seq = s->esn ? UINT64_MAX : SA_SEQ_SOFT,
 	        .pair = s->inbound ? 0 : s->pair,
 	};
 	sa->esp = esp_sa_place(dp->esp, &conf, esp_of(sa));
@@ -240,6 +235,7 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 	}
 	sa->head = (uint8_t)esp_sa_head(sa->esp);
 	sa->tail_max = (uint8_t)esp_sa_tail_max(sa->esp);
+	sa->block = esp_sa_block(sa->esp);
 	dp_sa_watch(sa);
 	return sa;
 }

@@ -96,16 +96,17 @@ struct sa {
 	uint64_t bytes;
 	uint64_t last; /* TSC of the last packet */
 	uint64_t watch_packets, watch_bytes; /* below both no limit is near: dp_sa_watch */
-	uint32_t child; /* ro, like all that is copied from it: */
-	uint32_t local_ip, peer_ip;
-	uint16_t local_port, peer_port;
+	/* ro, copied from the child, as src .. dport of an inbound packet's metadata */
+	uint32_t peer_ip, local_ip;
+	uint16_t peer_port, local_port;
+	uint32_t child; /* ro */
 	uint8_t dead; /* past a hard limit */
 	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
 	uint8_t pending; /* .. and those that control's ring had no room for */
 	bool waiting : 1; /* in worker.sa_events */
 	bool inbound : 1, tunnel_mode : 1; /* ro */
 	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
-	uint8_t head, tail_max; /* ro; of lib/esp */
+	uint8_t head, tail_max, block; /* ro; of lib/esp */
 
 	/* The second one: only read while packets flow. */
 	struct sa_outer outer __attribute__((aligned(64)));
@@ -118,6 +119,11 @@ static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 128,
               "two lines a packet, and the SA of lib/esp behind them");
 
 #define SA_LINES 64 /* of memory: less than that */
+/*
+ * Where the soft limit of a 32-bit sequence number stands: at 10 Mpps the rest lasts for 27 seconds,
+ * time enough for a rekey and its retransmissions.
+ */
+#define SA_SEQ_SOFT (UINT64_C(0x100000000) - UINT64_C(0x10000000))
 
 static inline struct esp_sa *esp_of(const struct sa *sa)
 {
@@ -127,6 +133,14 @@ static inline struct esp_sa *esp_of(const struct sa *sa)
 static inline struct sa *sa_by_esp(const struct esp_sa *esp)
 {
 	return (struct sa *)(uintptr_t)esp - 1;
+}
+
+/* What esp_encrypt makes of len bytes: see esp_sa_block. */
+static inline uint16_t sa_sealed_len(const struct sa *sa, uint16_t len)
+{
+	uint16_t icv = (uint16_t)(sa->tail_max - (sa->block - 1 + 2));
+
+	return (uint16_t)(sa->head + ((len + 2 + sa->block - 1) & ~(sa->block - 1)) + icv);
 }
 
 /* The two lines above and the first one of lib/esp. */
