@@ -78,14 +78,17 @@ static uint32_t take_from(struct worker *w, struct rte_ring *r)
 	for (uint16_t i = 0; i < n; i++) {
 		const struct pkt_meta *meta = pkt_meta(v[i]);
 
-		if (meta->resume == RESUME_CLASSIFY)
+		if (meta->resume == RESUME_CLASSIFY) {
 			v[n_in++] = v[i];
-		else if (unlikely(!dp_still_live(w->dp, meta)))
+		} else if (unlikely(!dp_still_live(w->dp, meta))) {
 			dp_drop(w, v[i], DP_DROP_SESS_GONE);
-		else if (unlikely(dp_latched(w->dp, meta)))
+		} else if (unlikely(dp_latched(w->dp, meta))) {
 			dp_drop(w, v[i], DP_DROP_SS_FIRED);
-		else
+		} else {
+			rte_prefetch0(&w->dp->tx[meta->out_session]);
+			rte_prefetch0(&w->dp->ctr[meta->out_session]);
 			down[n_down++] = v[i];
+		}
 	}
 	if (n_in > 0)
 		dp_input(w, v, n_in);
