@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SIZE_LEAST    28
-#define SIZE_LARGEST  1400 /* with the longest headers it is still no more than a link takes */
-#define WINDOWS_FULL  600
-#define WINDOWS_QUICK 400
+#define SIZE_LEAST   28
+#define SIZE_LARGEST 1400 /* with the longest headers it is still no more than a link takes */
+#define WINDOWS_EACH 400 /* of a row */
 
 /* What there is a choice of; 0 ends a list. */
 struct choice {
@@ -205,7 +204,7 @@ void plan_read(struct plan *p, int argc, char **argv)
 	merge(c.vectors, asked.vectors);
 	merge(c.sessions, asked.sessions);
 	if (p->windows == 0)
-		p->windows = asked.quick ? WINDOWS_QUICK : WINDOWS_FULL;
+		p->windows = WINDOWS_EACH;
 	c.checksum = asked.checksum;
 	c.ff03 = asked.ff03;
 	plan_make(p, &c);
