@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef void (*call_action)(struct l2tp_call *c, const struct l2tp_call_in *in);
 
@@ -296,7 +297,9 @@ void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, voi
 	struct l2tp_tunnel *t = c->t;
 
 	assert(conf->local_id != 0 && t->l->calls[conf->local_id] == NULL);
-	c->conf = *conf;
+	c->conf.local_id = conf->local_id;
+	c->conf.sequencing = conf->sequencing;
+	c->conf.has_bearer = conf->has_bearer;
 	c->user = user;
 	t->l->calls[conf->local_id] = c;
 	t->l->n_calls++;
@@ -320,6 +323,12 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
 }
 
+/* NULL for an empty one, and when there is no memory: the AVP is not sent then. */
+static char *dup_number(const char *number, size_t size)
+{
+	return number[0] != '\0' ? strndup(number, size - 1) : NULL;
+}
+
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
                                  void *user, uint64_t now_ms)
 {
@@ -332,6 +341,8 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 	if (c != NULL) {
 		c->serial = conf->serial;
 		c->bearer_type = conf->bearer_type;
+		c->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
+		c->called = dup_number(conf->called_number, sizeof(conf->called_number));
 		l2tp_call_start(c, conf, user);
 		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
 		if (t->state == L2TP_TS_ESTABLISHED)

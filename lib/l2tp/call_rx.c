@@ -18,10 +18,11 @@ static void copy_string(char *to, size_t size, const struct l2tp_bytes *from)
 
 static char *dup_string(const struct l2tp_bytes *from)
 {
-	char *s = malloc(128);
+	size_t size = from->len < 127 ? from->len + 1u : 128;
+	char *s = malloc(size);
 
 	if (s != NULL)
-		copy_string(s, 128, from);
+		copy_string(s, size, from);
 	return s;
 }
 
@@ -33,9 +34,9 @@ void l2tp_call_learn_request(struct l2tp_call *c, const struct l2tp_msg *icrq)
 	c->bearer_type = icrq->bearer_type;
 	c->physical_channel = icrq->physical_channel;
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER))
-		copy_string(c->calling, sizeof(c->calling), &icrq->calling_number);
+		c->calling = dup_string(&icrq->calling_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER))
-		copy_string(c->called, sizeof(c->called), &icrq->called_number);
+		c->called = dup_string(&icrq->called_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
 		c->sub_address = dup_string(&icrq->sub_address);
 }

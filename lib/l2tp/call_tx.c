@@ -5,28 +5,23 @@
 
 #include <string.h>
 
-static void build_number(struct l2tp_build *b, enum l2tp_avp_type type, const char *number,
-                         size_t size)
+static void build_number(struct l2tp_build *b, enum l2tp_avp_type type, const char *number)
 {
-	size_t n = strnlen(number, size);
-
-	if (n > 0)
-		l2tp_build_bytes(b, type, number, n);
+	if (number != NULL)
+		l2tp_build_bytes(b, type, number, strlen(number));
 }
 
 void l2tp_send_icrq(struct l2tp_call *c)
 {
-	const struct l2tp_call_conf *conf = &c->conf;
 	struct l2tp_build b;
 
 	l2tp_build_start(c->t, &b, L2TP_ICRQ, 0, true);
-	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, conf->local_id);
-	l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, conf->serial);
-	if (conf->has_bearer)
-		l2tp_build_u32(&b, L2TP_AVP_BEARER_TYPE, conf->bearer_type);
-	build_number(&b, L2TP_AVP_CALLED_NUMBER, conf->called_number, sizeof(conf->called_number));
-	build_number(&b, L2TP_AVP_CALLING_NUMBER, conf->calling_number,
-	             sizeof(conf->calling_number));
+	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->conf.local_id);
+	l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, c->serial);
+	if (c->conf.has_bearer)
+		l2tp_build_u32(&b, L2TP_AVP_BEARER_TYPE, c->bearer_type);
+	build_number(&b, L2TP_AVP_CALLED_NUMBER, c->called);
+	build_number(&b, L2TP_AVP_CALLING_NUMBER, c->calling);
 	l2tp_send_built(c->t, &b, false);
 }
 

@@ -125,15 +125,17 @@ struct l2tp_call {
 	struct l2tp_tunnel *t;
 	enum l2tp_call_state state;
 	void *user;
-	struct l2tp_call_conf conf;
+	struct {
+		uint16_t local_id;
+		bool sequencing, has_bearer;
+	} conf; /* as l2tp_call_conf */
 	uint16_t peer_id;
 	bool lns;
 	bool replied; /* LAC: the ICRP is here */
 	bool sequencing_required;
 	bool in_peer_list;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
-	char calling[128], called[128];
-	char *sub_address, *private_group; /* NULL: not told */
+	char *calling, *called, *sub_address, *private_group; /* NULL: not told */
 	struct timer establish;
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;

@@ -105,10 +105,8 @@ void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 	        .created_ms = c->created_ms,
 	        .established_ms = c->established_ms,
 	};
-	copy(out->calling_number, sizeof(out->calling_number),
-	     c->lns ? c->calling : c->conf.calling_number);
-	copy(out->called_number, sizeof(out->called_number),
-	     c->lns ? c->called : c->conf.called_number);
+	copy(out->calling_number, sizeof(out->calling_number), c->calling);
+	copy(out->called_number, sizeof(out->called_number), c->called);
 	copy(out->sub_address, sizeof(out->sub_address), c->sub_address);
 	copy(out->private_group, sizeof(out->private_group), c->private_group);
 }
@@ -123,4 +121,9 @@ void l2tp_count(const struct l2tp *l, uint32_t *tunnels, uint32_t *calls, uint32
 	*tunnels = l->n_tunnels;
 	*calls = l->n_calls;
 	*lingering = l->n_linger;
+}
+
+struct l2tp_call *l2tp_tunnel_first_call(const struct l2tp_tunnel *t)
+{
+	return TAILQ_FIRST(&t->calls);
 }

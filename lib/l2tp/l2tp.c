@@ -26,6 +26,8 @@ static void free_tunnel(struct l2tp_tunnel *t)
 
 static void free_call(struct l2tp_call *c)
 {
+	free(c->calling);
+	free(c->called);
 	free(c->sub_address);
 	free(c->private_group);
 	free(c);

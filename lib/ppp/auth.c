@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define AUTH_LIMIT_DFL_MS 30000 /* ten requests three seconds apart (RFC 1661 4.6) */
@@ -110,17 +111,28 @@ void auth_stop(struct ppp *p)
 	a->response_len = 0;
 }
 
+void auth_keep_answer(struct auth *a, const char *text, size_t len)
+{
+	len = len < AUTH_ANSWER_MAX ? len : AUTH_ANSWER_MAX;
+	free(a->answer);
+	a->answer = len > 0 ? malloc(len) : NULL;
+	a->answer_len = a->answer != NULL ? (uint8_t)len : 0;
+	if (a->answer != NULL)
+		memcpy(a->answer, text, len);
+}
+
 void auth_answer_again(struct ppp *p, uint8_t id)
 {
 	struct auth *a = &p->auth;
-	uint8_t body[1 + sizeof(a->answer)];
+	uint8_t body[1 + AUTH_ANSWER_MAX];
 
 	if (a->method != PPP_AUTH_PAP) {
 		ppp_tx(p, PPP_CHAP, a->answer_code, id, a->answer, a->answer_len);
 		return;
 	}
 	body[0] = a->answer_len;
-	memcpy(body + 1, a->answer, a->answer_len);
+	if (a->answer_len > 0)
+		memcpy(body + 1, a->answer, a->answer_len);
 	ppp_tx(p, PPP_PAP, a->answer_code, id, body, 1 + (size_t)a->answer_len);
 }
 
@@ -142,7 +154,7 @@ static void ask_owner(struct ppp *p, const struct cred *c)
 	struct auth *a = &p->auth;
 	struct ppp_auth_request req = {
 	        .method = a->method,
-	        .user = p->user,
+	        .user = ppp_user(p),
 	        .chap_id = c->id,
 	        .proxy = c->proxy,
 	};
@@ -157,7 +169,7 @@ static void ask_owner(struct ppp *p, const struct cred *c)
 		req.response_len = c->secret_len;
 	}
 	log_debug(p->log, "ppp event=auth-try method=%s user=%s proxy=%d",
-	          ppp_auth_method_name(a->method), p->user, c->proxy);
+	          ppp_auth_method_name(a->method), ppp_user(p), c->proxy);
 	a->owed = true;
 	p->ops->auth(p->ctx, &req);
 }
@@ -172,15 +184,14 @@ static void judge(struct ppp *p, const struct cred *c)
 	a->have_cred = true;
 	ppp_timer_stop(p, &a->resend);
 	auth_limit(p);
-	if (c->name_len >= sizeof(p->user) || memchr(c->name, '\0', c->name_len) != NULL) {
-		/* A name that two readers would read differently is nobody's. */
+	/* A name that two readers would read differently is nobody's. */
+	if (c->name_len >= PPP_NAME_MAX || memchr(c->name, '\0', c->name_len) != NULL ||
+	    !ppp_set_user(p, c->name, c->name_len)) {
 		static const struct ppp_auth_reply no = {.accept = false};
 
 		auth_verdict(p, &no);
 		return;
 	}
-	memcpy(p->user, c->name, c->name_len);
-	p->user[c->name_len] = '\0';
 	ask_owner(p, c);
 }
 
@@ -255,7 +266,7 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 		return;
 	/* Without the authenticator response the peer has to refuse us (RFC 2759 5). */
 	if (a->method == PPP_AUTH_MSCHAPV2 && ok && !is_hex40(reply->mschapv2_success)) {
-		log_error(p->log, "ppp event=auth-reply-without-response user=%s", p->user);
+		log_error(p->log, "ppp event=auth-reply-without-response user=%s", ppp_user(p));
 		ok = false;
 	}
 	if (ok) {
@@ -265,7 +276,7 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 		retry = may_retry(p);
 		a->state = retry ? AUTH_WAIT : AUTH_FAILED;
 	}
-	log_info(p->log, "ppp event=auth user=%s method=%s result=%s", p->user,
+	log_info(p->log, "ppp event=auth user=%s method=%s result=%s", ppp_user(p),
 	         ppp_auth_method_name(a->method),
 	         ok      ? "accept"
 	         : retry ? "retry"

@@ -45,16 +45,16 @@ static void hex(const uint8_t *p, size_t n, char *out)
 static void mschapv2_failure(struct ppp *p, const struct ppp_auth_reply *r, bool retry)
 {
 	struct auth *a = &p->auth;
-	char c[2 * CHAP_CHALLENGE_LEN + 1];
+	char c[2 * CHAP_CHALLENGE_LEN + 1], text[AUTH_ANSWER_MAX];
 	int n;
 
 	a->challenge_len = CHAP_CHALLENGE_LEN;
 	ppp_random(p, a->challenge, CHAP_CHALLENGE_LEN);
 	hex(a->challenge, CHAP_CHALLENGE_LEN, c);
-	n = snprintf(a->answer, sizeof(a->answer), "E=%u R=%d C=%s V=3 M=%.*s",
+	n = snprintf(text, sizeof(text), "E=%u R=%d C=%s V=3 M=%.*s",
 	             r->mschapv2_error != 0 ? r->mschapv2_error : MSCHAP_ERROR_AUTH, retry, c,
 	             (int)sizeof(r->message) - 1, r->message);
-	a->answer_len = (uint8_t)n;
+	auth_keep_answer(a, text, (size_t)n);
 	if (retry) {
 		a->retry = true;
 		a->id = a->answer_id;
@@ -64,17 +64,19 @@ static void mschapv2_failure(struct ppp *p, const struct ppp_auth_reply *r, bool
 void chap_answer(struct ppp *p, const struct ppp_auth_reply *r, bool ok, bool retry)
 {
 	struct auth *a = &p->auth;
-	int max = (int)sizeof(r->message) - 1;
+	int max = (int)sizeof(r->message) - 1, n;
+	char text[AUTH_ANSWER_MAX];
 
 	a->answer_code = ok ? CHAP_SUCCESS : CHAP_FAILURE;
-	if (a->method == PPP_AUTH_MSCHAPV2 && !ok)
+	if (a->method == PPP_AUTH_MSCHAPV2 && !ok) {
 		mschapv2_failure(p, r, retry);
-	else if (a->method == PPP_AUTH_MSCHAPV2)
-		a->answer_len = (uint8_t)snprintf(a->answer, sizeof(a->answer), "S=%.40s M=%.*s",
-		                                  r->mschapv2_success, max, r->message);
-	else
-		a->answer_len =
-		        (uint8_t)snprintf(a->answer, sizeof(a->answer), "%.*s", max, r->message);
+	} else {
+		n = a->method == PPP_AUTH_MSCHAPV2
+		            ? snprintf(text, sizeof(text), "S=%.40s M=%.*s", r->mschapv2_success,
+		                       max, r->message)
+		            : snprintf(text, sizeof(text), "%.*s", max, r->message);
+		auth_keep_answer(a, text, (size_t)n);
+	}
 	auth_answer_again(p, a->answer_id);
 }
 

@@ -83,7 +83,7 @@ static void rx_challenge(struct ppp *p, const struct ppp_pkt *pkt)
 			ppp_end(p, PPP_R_PROTOCOL_ERROR);
 			return;
 		}
-		memcpy(p->user, p->conf.user, sizeof(p->user));
+		ppp_set_user(p, p->conf.user, strlen(p->conf.user));
 	}
 	chap_peer_resend(p);
 }

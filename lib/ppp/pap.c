@@ -16,8 +16,7 @@ void pap_answer(struct ppp *p, bool ok, const char *message)
 	struct auth *a = &p->auth;
 
 	a->answer_code = ok ? PAP_ACK : PAP_NAK;
-	a->answer_len = (uint8_t)strnlen(message, sizeof(a->answer));
-	memcpy(a->answer, message, a->answer_len);
+	auth_keep_answer(a, message, strlen(message));
 	auth_answer_again(p, a->answer_id);
 }
 
@@ -49,7 +48,7 @@ void pap_send_request(struct ppp *p)
 	body[1 + nu] = (uint8_t)np;
 	memcpy(body + 2 + nu, p->conf.password, np);
 	a->sends++;
-	memcpy(p->user, p->conf.user, sizeof(p->user));
+	ppp_set_user(p, p->conf.user, nu);
 	ppp_tx(p, PPP_PAP, PAP_REQ, ++a->id, body, 2 + nu + np);
 	OPENSSL_cleanse(body, sizeof(body));
 	ppp_timer(p, &a->resend, p->conf.restart_ms);

@@ -11,6 +11,7 @@
 
 #include <openssl/crypto.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,54 @@ static void ncp_limit(struct timer *t, void *arg, uint64_t now_ms)
 	ppp_leave(p);
 }
 
+static bool keep_conf(struct ppp_kept *k, const struct ppp_conf *c)
+{
+	*k = (struct ppp_kept){
+	        .role = c->role,
+	        .mru = c->mru,
+	        .mtu = c->mtu,
+	        .auth_methods = c->auth_methods,
+	        .want_acfc = c->want_acfc,
+	        .want_pfc = c->want_pfc,
+	        .single_shot = c->single_shot,
+	        .auth_tries = c->auth_tries,
+	        .max_configure = c->max_configure,
+	        .max_terminate = c->max_terminate,
+	        .max_failure = c->max_failure,
+	        .echo_failures = c->echo_failures,
+	        .restart_ms = c->restart_ms,
+	        .auth_timeout_ms = c->auth_timeout_ms,
+	        .ncp_timeout_ms = c->ncp_timeout_ms,
+	        .echo_ms = c->echo_ms,
+	        .local_ip = c->local_ip,
+	        .dns = {c->dns[0], c->dns[1]},
+	        .nbns = {c->nbns[0], c->nbns[1]},
+	        .local_name = strndup(c->local_name, PPP_NAME_MAX - 1),
+	};
+	if (k->role == PPP_PEER) {
+		k->user = strndup(c->user, PPP_NAME_MAX - 1);
+		k->password = strndup(c->password, PPP_NAME_MAX - 1);
+	}
+	return k->local_name != NULL &&
+	       (k->role != PPP_PEER || (k->user != NULL && k->password != NULL));
+}
+
+const char *ppp_user(const struct ppp *p)
+{
+	return p->user != NULL ? p->user : "";
+}
+
+bool ppp_set_user(struct ppp *p, const void *name, size_t len)
+{
+	char *copy = strndup(len > 0 ? name : "", len);
+
+	if (copy == NULL)
+		return false;
+	free(p->user);
+	p->user = copy;
+	return true;
+}
+
 struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void *ctx,
                     struct timerq *timers, struct log *log)
 {
@@ -34,10 +83,10 @@ struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void
 
 	if (p == NULL)
 		return NULL;
-	p->conf = *conf;
-	p->conf.local_name[PPP_NAME_MAX - 1] = '\0';
-	p->conf.user[PPP_NAME_MAX - 1] = '\0';
-	p->conf.password[PPP_NAME_MAX - 1] = '\0';
+	if (!keep_conf(&p->conf, conf)) {
+		ppp_free(p);
+		return NULL;
+	}
 	if (p->conf.mru < LCP_MRU_MIN)
 		p->conf.mru = LCP_MRU_MIN;
 	if (p->conf.echo_failures == 0)
@@ -101,6 +150,13 @@ void ppp_free(struct ppp *p)
 		return;
 	stop_timers(p);
 	rxq_drop(p);
+	if (p->conf.password != NULL)
+		OPENSSL_cleanse(p->conf.password, strlen(p->conf.password));
+	free(p->conf.password);
+	free(p->conf.local_name);
+	free(p->conf.user);
+	free(p->user);
+	free(p->auth.answer);
 	OPENSSL_cleanse(p, sizeof(*p));
 	free(p);
 }
@@ -227,7 +283,7 @@ void ppp_leave(struct ppp *p)
 	p->told = true;
 	ppp_set_phase(p, PPP_PH_DEAD);
 	log_info(p->log, "ppp event=dead reason=%s user=%s", ppp_reason_name(p->reason),
-	         p->user[0] != '\0' ? p->user : "-");
+	         ppp_user(p)[0] != '\0' ? ppp_user(p) : "-");
 	p->ops->dead(p->ctx, p->reason);
 }
 
@@ -445,7 +501,7 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 	        .echo_tx = p->echo_tx,
 	        .echo_rx = p->echo_rx,
 	};
-	memcpy(out->user, p->user, sizeof(out->user));
+	snprintf(out->user, sizeof(out->user), "%s", ppp_user(p));
 	if (p->ipcp.fsm.state == FSM_OPENED) {
 		out->local_ip = p->ipcp.ask_ip ? p->ipcp.local_ip : 0;
 		out->peer_ip = p->ipcp.peer_ip;

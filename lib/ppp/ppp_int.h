@@ -26,6 +26,7 @@
 #define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
 #define CRED_DIGEST_LEN 32 /* SHA-256 */
+#define AUTH_ANSWER_MAX 255 /* Msg-Length of PAP is one byte (RFC 1334 2.2.2) */
 
 /* What one side announced; our own wishes and the peer's. */
 struct lcp_side {
@@ -79,7 +80,7 @@ struct auth {
 	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
 	uint8_t salt[16];
 	uint8_t answer_code, answer_len;
-	char answer[255]; /* what we told the peer; repeats get it again */
+	char *answer; /* what we told the peer; repeats get it again. NULL: nothing */
 	uint8_t response[MSCHAPV2_RESP_LEN], response_len; /* PPP_PEER: sent for challenge */
 	struct timer resend, limit;
 };
@@ -101,8 +102,20 @@ struct rx_item {
 	uint8_t frame[];
 };
 
+/* A ppp_conf, with names of the length that they have: there are tens of thousands of links. */
+struct ppp_kept {
+	enum ppp_role role;
+	uint16_t mru, mtu;
+	uint32_t auth_methods;
+	bool want_acfc, want_pfc, single_shot;
+	uint8_t auth_tries, max_configure, max_terminate, max_failure, echo_failures;
+	uint32_t restart_ms, auth_timeout_ms, ncp_timeout_ms, echo_ms;
+	uint32_t local_ip, dns[2], nbns[2];
+	char *local_name, *user, *password;
+};
+
 struct ppp {
-	struct ppp_conf conf;
+	struct ppp_kept conf;
 	const struct ppp_ops *ops;
 	void *ctx;
 	struct timerq *timers;
@@ -125,7 +138,7 @@ struct ppp {
 	struct lcp lcp;
 	struct auth auth;
 	struct ipcp ipcp;
-	char user[PPP_NAME_MAX];
+	char *user; /* NULL: none was tried */
 	uint64_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
 };
 
@@ -146,6 +159,10 @@ void ppp_timer_stop(struct ppp *p, struct timer *t);
 bool ppp_enter(struct ppp *p, uint64_t now_ms);
 void ppp_leave(struct ppp *p);
 void ppp_random(struct ppp *p, void *buf, size_t len);
+
+/* The name that was tried last; "" before that. False: no memory, it is as it was. */
+const char *ppp_user(const struct ppp *p);
+bool ppp_set_user(struct ppp *p, const void *name, size_t len);
 
 /* ---- lcp.c ---- */
 void lcp_init(struct ppp *p);
@@ -183,6 +200,8 @@ struct cred {
 void auth_offer(struct ppp *p, const struct cred *c, bool id_ok);
 uint16_t auth_proto(enum ppp_auth_method m);
 void auth_answer_again(struct ppp *p, uint8_t id);
+/* Keeps the text of the answer; at most AUTH_ANSWER_MAX bytes, none when there is no memory. */
+void auth_keep_answer(struct auth *a, const char *text, size_t len);
 
 void pap_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void pap_answer(struct ppp *p, bool ok, const char *message);

@@ -23,7 +23,7 @@ struct dest {
 	LIST_ENTRY(dest) link;
 };
 LIST_HEAD(dest_list, dest);
-#define DEST_BUCKETS 4096
+#define DEST_BUCKETS 65536
 
 TAILQ_HEAD(session_tailq, session);
 TAILQ_HEAD(tunnel_tailq, tunnel);
@@ -94,7 +94,7 @@ struct session {
 	struct ctl *ctl;
 };
 
-#define CONN_BUCKETS 16384
+#define CONN_BUCKETS 131072
 #define CONN_SLOTS   131072 /* tunnels and records, and as many on their way */
 
 struct conns {
@@ -160,6 +160,8 @@ extern const struct l2tp_ops ctl_l2tp_ops;
 int conns_init(struct conns *t);
 void conns_fini(struct conns *t); /* with their children and SAs, without a word */
 struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
+/* The worker for something new: a session outside of IPsec, or an IKE_SA and what comes of it. */
+uint16_t ctl_pick_worker(struct ctl *c);
 /* Fires the latch, in the data plane too. True when this call fired it. */
 bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r);
 /* Gives the disconnect signal if it is due; frees a connection that nobody refers to. */
@@ -227,7 +229,8 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 void session_reply(void *ctx, struct l2tp_call *call);
 /* The engine's object of a live session, else NULL. */
 struct l2tp_call *session_engine(const struct session *s);
-void session_poll_closing(struct ctl *c);
+/* True when it has left some that could go on at once. */
+bool session_poll_closing(struct ctl *c);
 bool session_change_child(struct session *s);
 void session_record_free(struct session *s);
 /* Frees a session without ceremony; for ctl_free. */

@@ -16,16 +16,6 @@ struct ike *ike_find(const struct ctl *c, uint32_t id)
 	return NULL;
 }
 
-uint16_t ipsec_pick_worker(struct ctl *c)
-{
-	uint16_t n = dp_n_workers(c->dp), best = 0;
-
-	for (uint16_t w = 1; w < n; w++)
-		if (c->ipsec->load[w] < c->ipsec->load[best])
-			best = w;
-	return best;
-}
-
 static void end_due(struct timer *t, void *arg, uint64_t now_ms)
 {
 	struct ike *e = arg;
@@ -103,7 +93,7 @@ struct ike *ike_get(struct ctl *c, const struct sslink_ike *info)
 	struct ike *e = ike_find(c, info->id);
 
 	if (e == NULL)
-		e = ike_new(c, info->id, ipsec_pick_worker(c));
+		e = ike_new(c, info->id, ctl_pick_worker(c));
 	if (e != NULL)
 		learn(e, info);
 	return e;
@@ -358,7 +348,7 @@ void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 	if (m->new_id == 0 || m->old_id == m->new_id)
 		return;
 	if (e == NULL)
-		e = ike_new(c, m->new_id, old != NULL ? old->worker : ipsec_pick_worker(c));
+		e = ike_new(c, m->new_id, old != NULL ? old->worker : ctl_pick_worker(c));
 	if (e == NULL)
 		return;
 	e->up = true;

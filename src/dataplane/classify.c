@@ -153,10 +153,10 @@ static inline struct rte_mbuf *data(struct worker *w, struct rte_mbuf *m, uint16
 	if (unlikely(len < ids + 4))
 		return drop(w, m, DP_DROP_L2TP_SHORT);
 	sid = get_be16(p + ids + 2);
-	rte_prefetch0(&w->dp->rx[sid]);
 	owner = dp_owner(w->dp, sid);
 	if (unlikely(owner != w->id && owner != SESS_NO_OWNER))
 		return data_elsewhere(w, m, owner);
+	rte_prefetch0(&w->dp->rx[sid]); /* another worker's would be taken from it as it counts */
 	pkt_cut(m, off, len);
 	return m;
 }
@@ -424,26 +424,35 @@ static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *
 	return ip4(w, m, meta->l2_len, u);
 }
 
+enum usual_verdict { USUAL_NOT, USUAL_DONE, USUAL_ELSEWHERE };
+
 /*
- * A frame that is as usual in all that struct usual compares. True when nothing else is wrong with it
- * either and its session is this worker's: then it is done. If not, ip4 finds out what there is.
+ * A frame that is as usual in all that struct usual compares. Done when nothing else is wrong with it
+ * either and its session is this worker's; when another's, it has gone there. If not, ip4 finds out
+ * what there is.
  */
-static inline bool usual_data(struct worker *w, struct rte_mbuf *m, const struct usual *u)
+static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m,
+                                            const struct usual *u)
 {
 	/* src, dst, sport and dport, from their place in the headers into host order */
 	const xmm_t order = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, -1, -1, -1, -1);
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
 	const uint16_t sid = get_be16(p + AT_SID);
+	const uint8_t owner = dp_owner(w->dp, sid);
 	struct pkt_meta *meta = pkt_meta(m);
 
-	rte_prefetch0(&w->dp->rx[sid]);
+	if (likely(owner == w->id))
+		rte_prefetch0(&w->dp->rx[sid]);
 	if (unlikely(total != ulen + (AT_UDP - AT_IP) || total < USUAL_LEN - AT_IP ||
 	             total + AT_IP > m->data_len ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
-	             dp_owner(w->dp, sid) != w->id || u->local == 0 ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
-		return false;
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || owner == SESS_NO_OWNER ||
+	             u->local == 0 || ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+		return USUAL_NOT;
+	if (unlikely(owner != w->id)) {
+		dp_handoff(w, m, owner, RESUME_CLASSIFY);
+		return USUAL_ELSEWHERE;
+	}
 	static_assert(offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, src) + 10 &&
 	                      offsetof(struct pkt_meta, nh) == offsetof(struct pkt_meta, src) + 12,
 	              "the rest of 16 bytes is nh, which has no value yet");
@@ -452,7 +461,7 @@ static inline bool usual_data(struct worker *w, struct rte_mbuf *m, const struct
 	        _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)(p + AT_SRC)),
 	                         order));
 	pkt_cut(m, AT_L2TP, total - (AT_L2TP - AT_IP));
-	return true;
+	return USUAL_DONE;
 }
 
 /*
@@ -509,8 +518,12 @@ static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m
 	udp = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]);
 	rest = _mm_or_si128(ip, udp);
 	if (_mm_testz_si128(rest, rest)) {
-		if (likely(usual_data(w, m, u)))
+		enum usual_verdict verdict = usual_data(w, m, u);
+
+		if (likely(verdict == USUAL_DONE))
 			return m;
+		if (verdict == USUAL_ELSEWHERE)
+			return NULL;
 	} else {
 		/* With ESP for UDP, and of the third word the end of our address. */
 		rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));

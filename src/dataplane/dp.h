@@ -95,6 +95,7 @@ struct dp_conf {
 	uint16_t hold_packets; /* a next hop, a worker: 0..64 */
 	uint32_t punt_rate[DP_PUNT_MAX]; /* packets a second and worker; 0: default */
 	uint32_t new_tunnel_source_rate; /* SCCRQ a second and source; 0: default */
+	uint32_t new_tunnel_sa_rate; /* .. and worker, of those that come in an SA; 0: default */
 	uint32_t reassembly_entries; /* outer datagrams in reassembly; 0: default */
 	bool verify_l2tp_checksum;
 	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle; /* see dataplane/idle.c */
@@ -130,8 +131,15 @@ struct dp_if_conf {
 
 /* Returns the interface's index, or -errno. Only before workers run. */
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf);
-/* A started port has n_rxq and n_txq (at least one for each worker). Only before workers run. */
+/*
+ * A started port has n_rxq and n_txq (at least one for each worker). With a receive queue for each worker
+ * queue q is worker q's; else they go to those that have the fewest queues. Only before workers run.
+ */
 int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq);
+/* The worker that polls a receive queue; -ENOENT. */
+int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue);
+/* How many receive queues a worker polls. */
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker);
 
 enum dp_route_kind {
 	DP_RT_LOCAL, /* one of our addresses: L2TP here, the rest to the twin */
@@ -199,6 +207,7 @@ int dp_spi_take(struct dp *dp, uint32_t spi);
 /* Gives back one that no SA was made for; held packets are dropped. dp_sa_del gives back its own. */
 void dp_spi_put(struct dp *dp, uint32_t spi);
 /* The worker that an SPI belongs to: its low bits. May be no worker of this data plane. */
+#define DP_SPI_WORKER_MASK 0x3fu
 uint16_t dp_spi_worker(uint32_t spi);
 
 struct dp_sa {
@@ -271,8 +280,12 @@ struct dp_session {
 	uint32_t peer_ip; /* the subscriber's address, host order; 0: none yet */
 };
 
-/* The worker with the least sessions. */
-uint16_t dp_owner_pick(struct dp *dp);
+/*
+ * The worker for something new: of those that are not much busier than the least busy one (see
+ * dataplane/load.c) the one with the least sessions and, by worker, whatever more control has given it
+ * (NULL: nothing).
+ */
+uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more);
 /*
  * -EEXIST: the id is live. -EBUSY: its removal is not applied yet. -EINVAL: id or generation 0, no such
  * worker, a child of another worker or connection. -EAFNOSUPPORT: not IPv4. A subscriber's address that another session has moves to this one.

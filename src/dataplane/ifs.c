@@ -66,6 +66,18 @@ int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 	return (int)dp->n_ifs++;
 }
 
+/* The worker with the fewest queues; of those that have equally many the first. */
+static struct worker *least_queues(const struct dp *dp)
+{
+	struct worker *best = dp->workers[0];
+
+	for (uint16_t i = 1; i < dp->conf.n_workers; i++) {
+		if (dp->workers[i]->n_rxq < best->n_rxq)
+			best = dp->workers[i];
+	}
+	return best;
+}
+
 int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq)
 {
 	struct worker *w;
@@ -85,8 +97,26 @@ int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq)
 	p->n_rxq = n_rxq;
 	p->n_txq = n_txq;
 	for (uint16_t q = 0; q < n_rxq; q++) {
-		w = dp->workers[dp->next_rxq_worker++ % dp->conf.n_workers];
+		/* What a rule of the port sends to a worker finds it at the queue of its number. */
+		w = n_rxq == dp->conf.n_workers ? dp->workers[q] : least_queues(dp);
 		w->rxq[w->n_rxq++] = (struct rxq){.port = port_id, .queue = q};
 	}
 	return 0;
+}
+
+int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue)
+{
+	for (uint16_t i = 0; i < dp->conf.n_workers; i++) {
+		const struct worker *w = dp->workers[i];
+
+		for (uint32_t j = 0; j < w->n_rxq; j++)
+			if (w->rxq[j].port == port_id && w->rxq[j].queue == queue)
+				return i;
+	}
+	return -ENOENT;
+}
+
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker)
+{
+	return worker < dp->conf.n_workers ? dp->workers[worker]->n_rxq : 0;
 }

@@ -55,8 +55,11 @@ static inline bool lookup_one(struct worker *w, struct rte_mbuf *m)
 	if (meta->out_session != 0) {
 		if (hop(w, m, ip)) {
 			meta->flags &= (uint8_t)~PKT_ROUTED;
-			rte_prefetch0(&w->dp->tx[meta->out_session]);
-			rte_prefetch0(&w->dp->ctr[meta->out_session]);
+			/* Another worker's would be taken from it as it counts. */
+			if (likely(dp_owner(w->dp, meta->out_session) == w->id)) {
+				rte_prefetch0(&w->dp->tx[meta->out_session]);
+				rte_prefetch0(&w->dp->ctr[meta->out_session]);
+			}
 			vec_push(&w->down, m);
 		}
 		return false;

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* How busy workers are: control keeps a sample of their counters for each second of the last minute. */
+/*
+ * How busy workers are, and which of them gets what is new.
+ *
+ * Control keeps a sample of the workers' counters for each second of the last minute.
+ *
+ * New sessions and connections go by number, since what they will carry no one knows: to the worker that has
+ * the fewest. But one fat tunnel may fill a worker: one that was much busier than the least busy in the last
+ * seconds gets nothing more until it is near the others again. Between those two marks all stays as it is,
+ * so that nothing swings when the load of two workers is about that far apart. Nothing that is there moves.
+ */
 #include "dataplane/priv.h"
 
 #include <errno.h>
@@ -9,6 +18,12 @@
 
 #define SAMPLE_MS 1000
 #define SAMPLES   (DP_LOAD_MAX_S + 1)
+
+/* Permille of busy cycles, over so many seconds. */
+#define BUSY_S    5
+#define BUSY_FULL 500 /* below it no one is left out */
+#define BUSY_LEAD 250 /* .. and from so far ahead of the least busy on one is .. */
+#define BUSY_NEAR 100 /* .. until it is as near as that */
 
 #define READ(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 
@@ -19,6 +34,7 @@ struct sample {
 struct loads {
 	uint64_t next_ms; /* when the next one is due; 0: none was taken */
 	uint32_t newest, n; /* index of a ring, and how many are in it */
+	bool full[DP_MAX_WORKERS]; /* gets nothing new */
 	struct sample s[]; /* n_workers of each second */
 };
 
@@ -53,6 +69,24 @@ void dp_load_free(struct dp *dp)
 	free(dp->loads);
 }
 
+static void find_full(struct dp *dp)
+{
+	uint32_t busy[DP_MAX_WORKERS], least = UINT32_MAX;
+	struct dp_load l;
+
+	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+		dp_load_get(dp, w, BUSY_S, &l);
+		busy[w] = l.busy_permille;
+		least = RTE_MIN(least, busy[w]);
+	}
+	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+		if (busy[w] >= BUSY_FULL && busy[w] >= least + BUSY_LEAD)
+			dp->loads->full[w] = true;
+		else if (busy[w] <= least + BUSY_NEAR)
+			dp->loads->full[w] = false;
+	}
+}
+
 void dp_load_tick(struct dp *dp, uint64_t now_ms)
 {
 	struct loads *l = dp->loads;
@@ -65,6 +99,23 @@ void dp_load_tick(struct dp *dp, uint64_t now_ms)
 		l->n++;
 	for (uint16_t w = 0; w < dp->conf.n_workers; w++)
 		*at(dp, l->newest, w) = now_of(dp->workers[w]);
+	find_full(dp);
+}
+
+/* The least busy worker is never full, so there is one. */
+uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more)
+{
+	uint32_t n, least = UINT32_MAX;
+	uint16_t best = 0;
+
+	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+		n = dp->n_sessions[w] + (more != NULL ? more[w] : 0);
+		if (dp->loads->full[w] || n >= least)
+			continue;
+		least = n;
+		best = w;
+	}
+	return best;
 }
 
 static void add(struct dp *dp, uint16_t w, uint32_t oldest, struct sample *sum)

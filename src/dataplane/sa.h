@@ -24,6 +24,7 @@
 #define SPI_MIN         256 /* RFC 4303 2.1 */
 
 static_assert(DP_MAX_WORKERS <= 1 << SPI_WORKER_BITS, "an SPI names its worker");
+static_assert(DP_SPI_WORKER_MASK == (1u << SPI_WORKER_BITS) - 1, "ports' flow rules know the bits");
 
 #define CHILD_MAX   131072
 #define SA_IDX_BITS 19 /* of a dp_sa_id: two directions, and as many again while keys change */

@@ -144,17 +144,6 @@ static int session_check(const struct dp *dp, const struct dp_session *s)
 
 /* ---- sessions ---- */
 
-uint16_t dp_owner_pick(struct dp *dp)
-{
-	uint16_t best = 0;
-
-	for (uint16_t i = 1; i < dp->conf.n_workers; i++) {
-		if (dp->n_sessions[i] < dp->n_sessions[best])
-			best = i;
-	}
-	return best;
-}
-
 int dp_session_add(struct dp *dp, const struct dp_session *s)
 {
 	struct ctl_session *c = &dp->ctl[s->session_id];

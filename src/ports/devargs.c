@@ -12,6 +12,11 @@
 #include <string.h>
 
 #define CPU_MAX 1024 /* as many as EAL's own bit set holds */
+/*
+ * The least memory for a ring of a packet socket. It is memory of the kernel, not a NIC's: at 300,000
+ * packets a second 1,024 frames are full in 3 ms, which is no long time for a thread among others.
+ */
+#define PACKET_RING_BYTES (8u << 20)
 
 bool devargs_is_pci(const char *device)
 {
@@ -108,7 +113,7 @@ static uint32_t packet_frame_size(uint16_t mtu)
 int devargs_complete(const struct cfg_port *port, uint16_t n_workers, char *out, size_t size)
 {
 	char text[32];
-	uint32_t frame;
+	uint32_t frame, n = port->rx_descriptors;
 	int ret;
 
 	if ((size_t)snprintf(out, size, "%s", port->device) >= size)
@@ -123,13 +128,15 @@ int devargs_complete(const struct cfg_port *port, uint16_t n_workers, char *out,
 	frame = packet_frame_size(port->mtu);
 	if (devargs_get(port->device, "framesz", text, sizeof(text)))
 		frame = (uint32_t)strtoul(text, NULL, 10);
+	if (frame != 0 && n < PACKET_RING_BYTES / frame)
+		n = PACKET_RING_BYTES / frame;
 	ret = append_default(port, "qpairs", n_workers, out, size);
 	if (ret == 0)
 		ret = append_default(port, "framesz", frame, out, size);
 	if (ret == 0)
 		ret = append_default(port, "blocksz", frame < 4096 ? 4096 : frame, out, size);
 	if (ret == 0)
-		ret = append_default(port, "framecnt", port->rx_descriptors, out, size);
+		ret = append_default(port, "framecnt", n, out, size);
 	return ret;
 }
 

@@ -3,6 +3,7 @@
 /* What shows and metrics read of ports and twins. */
 #include "ports/priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,26 @@ int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
 	out->tx_packets = st.opackets;
 	out->tx_bytes = st.obytes;
 	out->tx_errors = st.oerrors;
+	return 0;
+}
+
+static_assert(PORTS_DIST_ROWS == DIST_TRAFFIC_MAX, "a row for each kind of traffic");
+
+int ports_get_dist_info(const struct ports *p, uint32_t i, struct ports_dist_info *out)
+{
+	const struct port *port;
+
+	if (i >= ports_count(p))
+		return -ENOENT;
+	port = &p->port[i];
+	*out = (struct ports_dist_info){.n_rxq = port->n_rxq, .n_rules = port->steer.n_rules};
+	snprintf(out->name, sizeof(out->name), "%s", port->cfg->name);
+	snprintf(out->driver, sizeof(out->driver), "%s", port->driver);
+	for (enum dist_traffic t = 0; t < DIST_TRAFFIC_MAX; t++) {
+		out->row[t].traffic = dist_traffic_name(t);
+		out->row[t].how = dist_how_name(t, port->plan.how[t]);
+		out->row[t].why = port->plan.why[t];
+	}
 	return 0;
 }
 

@@ -10,10 +10,11 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_flow.h>
 #include <rte_mbuf.h>
 
-/* What spreads packets over queues: addresses, and ports and SPI where the device looks at them. */
-#define WANTED_RSS (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP)
+/* What spreads packets over queues: addresses, and ports, SPI, session id where the device looks at them. */
+#define WANTED_RSS (RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP | RTE_ETH_RSS_L2TPV2)
 
 static int fail(struct ports *p, const struct port *port, const char *what, int ret)
 {
@@ -35,6 +36,21 @@ static int check_buffer(struct ports *p, const struct port *port, struct rte_mem
 	return -EMSGSIZE;
 }
 
+static void note_caps(struct port *port, uint16_t n_workers, const struct rte_eth_dev_info *info)
+{
+	uint64_t rss = info->flow_type_rss_offloads;
+
+	port->caps = (struct dist_caps){
+	        .n_workers = n_workers,
+	        .n_rxq = port->n_rxq,
+	        .max_rxq = info->max_rx_queues,
+	        .hash_ip = (rss & RTE_ETH_RSS_IP) != 0,
+	        .hash_udp = (rss & RTE_ETH_RSS_UDP) != 0,
+	        .hash_esp = (rss & RTE_ETH_RSS_ESP) != 0,
+	        .hash_l2tp = (rss & RTE_ETH_RSS_L2TPV2) != 0,
+	};
+}
+
 static int configure(struct ports *p, struct port *port, const struct rte_eth_dev_info *info)
 {
 	uint16_t n_workers = dp_n_workers(p->dp);
@@ -54,6 +70,7 @@ static int configure(struct ports *p, struct port *port, const struct rte_eth_de
 		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
 		conf.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & WANTED_RSS;
 	}
+	note_caps(port, n_workers, info);
 	ret = rte_eth_dev_configure(port->port_id, port->n_rxq, port->n_txq, &conf);
 	if (ret != 0)
 		return fail(p, port, "cannot be configured", ret);
@@ -189,9 +206,32 @@ int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool)
 	return 0;
 }
 
+void port_distribute(struct ports *p, struct port *port)
+{
+	static const struct steer_ops rte = {rte_flow_validate, rte_flow_create, rte_flow_destroy};
+	struct steer *s = &port->steer;
+
+	*s = (struct steer){.ops = &rte, .port_id = port->port_id, .n_queues = port->n_rxq};
+	for (uint16_t q = 0; q < port->n_rxq; q++) {
+		int w = dp_queue_worker(p->dp, port->port_id, q);
+
+		s->worker[q] = w < 0 ? q : (uint16_t)w;
+	}
+	steer_set(s, &port->caps);
+	dist_choose(&port->caps, &port->plan);
+	for (enum dist_traffic t = 0; t < DIST_TRAFFIC_MAX && port->caps.n_workers > 1; t++) {
+		const char *why = port->plan.why[t];
+
+		log_info(p->log, "port %s: %s: %s%s%s%s", port->cfg->name, dist_traffic_name(t),
+		         dist_how_name(t, port->plan.how[t]), why[0] != '\0' ? " (" : "", why,
+		         why[0] != '\0' ? ")" : "");
+	}
+}
+
 void port_close(struct ports *p, struct port *port)
 {
 	if (port->configured) {
+		steer_clear(&port->steer);
 		(void)rte_eth_dev_stop(port->port_id);
 		(void)rte_eth_dev_close(port->port_id);
 	}

@@ -99,6 +99,7 @@ static int add_port(struct ports *p, struct port *port, struct rte_mempool *rx_p
 		ret = dp_port_add(p->dp, port->port_id, port->n_rxq, port->n_txq);
 	if (ret != 0)
 		return ret;
+	port_distribute(p, port);
 	ret = add_interface(p, port, NULL);
 	for (uint32_t i = 0; i < port->cfg->n_subifs && ret == 0; i++)
 		ret = add_interface(p, port, &port->cfg->subifs[i]);

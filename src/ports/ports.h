@@ -106,7 +106,20 @@ struct ports_kernel_info {
 	uint64_t resolves; /* next hops the kernel was asked for */
 };
 
+/* How a port spreads packets over workers: a row for each kind of traffic. */
+#define PORTS_DIST_ROWS 4
+struct ports_dist_info {
+	char name[16], driver[32];
+	uint16_t n_rxq, n_rules; /* rules: of flows, in the device */
+	struct {
+		const char *traffic, *how;
+		const char *why; /* .. and nothing better; empty: there is nothing better */
+	} row[PORTS_DIST_ROWS];
+};
+
 uint32_t ports_count(const struct ports *p);
+/* -ENOENT. The texts live as long as the port. */
+int ports_get_dist_info(const struct ports *p, uint32_t i, struct ports_dist_info *out);
 int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out);
 uint32_t ports_twin_count(const struct ports *p);
 int ports_get_twin_info(const struct ports *p, uint32_t i, struct ports_twin_info *out);

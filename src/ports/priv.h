@@ -3,9 +3,11 @@
 /* What the files of src/ports share. */
 #pragma once
 
+#include "ports/dist.h"
 #include "ports/netdev.h"
 #include "ports/nl.h"
 #include "ports/ports.h"
+#include "ports/steer.h"
 
 #include <net/if.h>
 
@@ -22,6 +24,9 @@ struct port {
 	int socket;
 	uint8_t mac[6];
 	bool made, configured, link_up;
+	struct dist_caps caps;
+	struct dist_plan plan;
+	struct steer steer;
 };
 
 struct twin {
@@ -57,6 +62,8 @@ struct ports {
 /* Finds the device, sets up its queues and starts it. 0 or -errno, logged. */
 int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool);
 void port_close(struct ports *p, struct port *port);
+/* The data plane has the port: what spreads its packets over workers is chosen, and logged. */
+void port_distribute(struct ports *p, struct port *port);
 /* Reads the link; logs a change. Returns true when it changed. */
 bool port_link_poll(struct ports *p, struct port *port);
 

@@ -66,11 +66,12 @@ static void measure(struct bench *b, const struct plan *p, const struct spec *s)
 
 	pairs_new(&pairs, p->windows);
 	bench_begin(b, s);
-	for (uint32_t i = 0; i < p->windows; i++) {
-		double path, ref;
+	while (pairs.n < pairs.max) {
+		double path[WINDOWS], ref[WINDOWS];
 
-		bench_window(b, s, &path, &ref);
-		pairs_add(&pairs, path, ref);
+		bench_batch(b, s, path, ref);
+		for (int i = 0; i < WINDOWS; i++)
+			pairs_add(&pairs, path[i], ref[i]);
 	}
 	pairs_sum(&pairs, &sum);
 	print(b, p, s, &sum);

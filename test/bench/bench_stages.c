@@ -51,8 +51,8 @@ struct clock {
 	bool on;
 	uint64_t empty;
 	uint64_t since; /* when the place at work began, or began again */
-	uint64_t ticks[PLACES];
-	int depth, at[DEPTH_MAX]; /* places that call each other; the last one is at work */
+	uint64_t ticks[WINDOWS][PLACES];
+	int window, depth, at[DEPTH_MAX]; /* places that call each other; the last one is at work */
 };
 
 /* The linker's wrappers have no argument to find it by. */
@@ -67,7 +67,7 @@ static void book(struct clock *c)
 {
 	uint64_t t = ticks() - c->since;
 
-	c->ticks[c->at[c->depth]] += t > c->empty ? t - c->empty : 0;
+	c->ticks[c->window][c->at[c->depth]] += t > c->empty ? t - c->empty : 0;
 }
 
 static void enter(struct clock *c, int place)
@@ -135,7 +135,7 @@ X(esp_encrypt)
 
 /* ---- the table ---- */
 
-static void timed(bool on)
+static void timed(int window, bool on)
 {
 	struct clock *c = the_clock();
 
@@ -144,6 +144,7 @@ static void timed(bool on)
 		c->on = false;
 		return;
 	}
+	c->window = window;
 	c->depth = 0;
 	c->at[0] = OUTSIDE;
 	c->on = true;
@@ -152,7 +153,7 @@ static void timed(bool on)
 
 /* Of each place the windows' ticks a packet; and those of the bare reference. */
 struct table {
-	uint32_t n;
+	uint32_t n, max;
 	double *of[PLACES], *ref;
 };
 
@@ -165,16 +166,19 @@ static double *column(uint32_t n)
 	return v;
 }
 
-static void window(struct bench *b, const struct spec *s, struct table *t)
+static void batch(struct bench *b, const struct spec *s, struct table *t)
 {
+	const double each = b->path.n / 2 / WINDOWS;
+	double path[WINDOWS], ref[WINDOWS];
 	struct clock *c = the_clock();
-	double path;
 
 	memset(c->ticks, 0, sizeof(c->ticks));
-	bench_window(b, s, &path, &t->ref[t->n]);
-	for (int i = 0; i < PLACES; i++)
-		t->of[i][t->n] = (double)c->ticks[i] / (b->path.n - b->path.n / 2);
-	t->n++;
+	bench_batch(b, s, path, ref);
+	for (int k = 0; k < WINDOWS && t->n < t->max; k++, t->n++) {
+		for (int i = 0; i < PLACES; i++)
+			t->of[i][t->n] = (double)c->ticks[k][i] / each;
+		t->ref[t->n] = ref[k];
+	}
 }
 
 static void line(const char *name, double min, double middle, double whole)
@@ -212,13 +216,13 @@ static void print(const struct bench *b, const struct spec *s, struct table *t)
 
 static void measure(struct bench *b, const struct plan *p, const struct spec *s)
 {
-	struct table t = {.ref = column(p->windows)};
+	struct table t = {.max = p->windows, .ref = column(p->windows)};
 
 	for (int i = 0; i < PLACES; i++)
 		t.of[i] = column(p->windows);
 	bench_begin(b, s);
-	for (uint32_t i = 0; i < p->windows; i++)
-		window(b, s, &t);
+	while (t.n < t.max)
+		batch(b, s, &t);
 	print(b, s, &t);
 	for (int i = 0; i < PLACES; i++)
 		free(t.of[i]);

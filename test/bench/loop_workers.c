@@ -24,6 +24,7 @@
 
 #define EACH    1000 /* packets of a worker's ring */
 #define WAIT_US 500
+#define TRIES   20000 /* of that; then the packets are lost */
 
 struct turn {
 	struct world *w;
@@ -111,7 +112,7 @@ static struct both both_run(struct world *w, enum way way, const struct plan *p)
 	}
 	for (uint16_t i = 0; i < p->n_workers; i++)
 		hand_go(1 - i, turn_run, &t[i]);
-	for (int tries = 0; out_count(way) < r.n && tries < 200; tries++)
+	for (int tries = 0; out_count(way) < r.n && tries < TRIES; tries++)
 		usleep(WAIT_US);
 	dp_stop(w->dp);
 	for (uint16_t i = 0; i < p->n_workers; i++)
@@ -229,6 +230,47 @@ static void ring_take(void *arg)
 	}
 }
 
+/* ---- how far the CPUs are from each other ---- */
+
+#define BOUNCES 1000
+
+struct bounce {
+	uint32_t *word; /* atomic */
+	uint32_t first; /* what this side waits for: even, or odd, numbers */
+	uint64_t ticks;
+};
+
+static void bounce_run(void *arg)
+{
+	struct bounce *b = arg;
+	uint64_t start = rte_rdtsc();
+
+	for (uint32_t i = b->first; i < 2 * BOUNCES; i += 2) {
+		while (__atomic_load_n(b->word, __ATOMIC_ACQUIRE) != i)
+			rte_pause();
+		__atomic_store_n(b->word, i + 1, __ATOMIC_RELEASE);
+	}
+	b->ticks = rte_rdtsc() - start;
+}
+
+/* Ticks in which a word goes there and back, least of a few: virtual CPUs move about the sockets. */
+static double round_trip(void)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < 20; i++) {
+		uint32_t word = 0;
+		struct bounce a = {&word, 0, 0}, b = {&word, 1, 0};
+
+		hand_go(0, bounce_run, &a);
+		hand_go(1, bounce_run, &b);
+		hand_wait(0);
+		hand_wait(1);
+		least = RTE_MIN(least, RTE_MIN(a.ticks, b.ticks));
+	}
+	return (double)least / BOUNCES;
+}
+
 static void ring_row(bool quick)
 {
 	struct world *w = world_new(&(struct world_conf){.n_workers = 2, .size = 64});
@@ -257,6 +299,7 @@ static void ring_row(bool quick)
 	row_int(&row, "vector", 32);
 	row_num(&row, "take_min", sum.ref_min);
 	row_num(&row, "take_median", sum.ref_median);
+	row_num(&row, "round_trip_ticks", round_trip());
 	row_str(&row, "pages", loop_pages());
 	row_pairs(&row, &sum, NULL);
 	row_end(&row);

@@ -16,8 +16,8 @@
 #include <x86intrin.h>
 
 #define SUBS_MAX   64000
-#define TIMED_MAX  1024 /* packets of a window that are timed; as many come before */
-#define BATCH_MAX  (2 * TIMED_MAX)
+#define BATCH_MAX  2048 /* packets: half of them warm up, the other half is timed .. */
+#define WINDOWS    4 /* .. in so many windows */
 #define FRAME_MAX  1600
 #define KEY_BYTES  80 /* of one direction: the cipher's with its salt, then at AUTH_KEY the hash's */
 #define AUTH_KEY   40
@@ -69,7 +69,7 @@ struct world {
 
 /* The packets of one window: those of the path, or those of its reference. */
 struct batch {
-	uint32_t n; /* half of them is timed */
+	uint32_t n; /* half of them in windows */
 	uint16_t len; /* of each frame; of what the bare crypto is given down: of each ESP packet */
 	struct rte_mbuf *m[BATCH_MAX];
 };
@@ -153,8 +153,14 @@ void frame_verify(struct world *w, const struct spec *s, const struct rte_mbuf *
 
 /* ---- path_ref.c ---- */
 
+#define HOP_WORLD 1 /* next hops in the reference's routes */
+#define HOP_LAC   2
+
 /* Forwards frames out of a port as a router that does nothing else. */
 void ref_ip4(struct world *w, struct rte_mbuf **v, uint16_t n);
+
+/* Ends the program when m is not as a router leaves it. */
+void ref_ip4_verify(const struct spec *s, const struct rte_mbuf *m);
 
 /* Bare calls into the multi-buffer library for the packets of a batch. */
 struct ref_crypto;
@@ -202,16 +208,17 @@ struct bench {
 	uint32_t *order, at; /* subscribers in random order, the next one */
 	uint32_t who[BATCH_MAX];
 	uint32_t serial;
-	bool counted; /* the second half */
-	void (*timed)(bool on); /* a counted vector of the path begins, ends; NULL: no one asks */
+	int window; /* at work; -1: none of those that count */
+	/* A vector of the path begins or ends in a window; NULL: no one asks. */
+	void (*timed)(int window, bool on);
 };
 
 void bench_new(struct bench *b); /* the EAL too */
 void bench_free(struct bench *b);
 /* Before the windows of a row. */
 void bench_begin(struct bench *b, const struct spec *s);
-/* One window: ticks a packet of the path and of its reference. All has been verified. */
-void bench_window(struct bench *b, const struct spec *s, double *path, double *ref);
+/* A batch: ticks a packet in each window of the path and of its reference. All has been verified. */
+void bench_batch(struct bench *b, const struct spec *s, double path[WINDOWS], double ref[WINDOWS]);
 
 /* Measures one row, all of its windows. */
 typedef void (*measure_fn)(struct bench *b, const struct plan *p, const struct spec *s);

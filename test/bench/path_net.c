@@ -349,8 +349,9 @@ static struct rte_lpm *lpm_new(void)
 	struct rte_lpm_config c = {.max_rules = 64, .number_tbl8s = 16};
 	struct rte_lpm *lpm = rte_lpm_create("bench_ip4", SOCKET_ID_ANY, &c);
 
-	if (lpm == NULL || rte_lpm_add(lpm, sub_ip(0) - 1, 16, 1) != 0 ||
-	    rte_lpm_add(lpm, LNS_IP, 32, 2) != 0 || rte_lpm_add(lpm, LNS_IP & ~0xffu, 24, 1) != 0)
+	if (lpm == NULL || rte_lpm_add(lpm, sub_ip(0) - 1, 16, HOP_LAC) != 0 ||
+	    rte_lpm_add(lpm, LNS_IP & ~0xffu, 24, HOP_LAC) != 0 ||
+	    rte_lpm_add(lpm, LNS_IP, 32, HOP_WORLD) != 0)
 		fail("No memory for the reference's routes.");
 	return lpm;
 }

@@ -8,21 +8,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SIZE_LEAST    28
-#define SIZE_LARGEST  1400 /* with the longest headers it is still no more than a link takes */
-#define WINDOWS       150
-#define WINDOWS_QUICK 100
+#define SIZE_LEAST   28
+#define SIZE_LARGEST 1400 /* with the longest headers it is still no more than a link takes */
+#define WINDOWS_EACH 400 /* of a row */
 
 /* What there is a choice of; 0 ends a list. */
 struct choice {
 	bool quick;
+	int checksum, ff03; /* -1: both */
 	uint32_t sizes[4], vectors[4], sessions[4];
 };
 
-static const struct choice full = {
-        .sizes = {64, 512, 1400}, .vectors = {8, 32, 64}, .sessions = {1, 1000, SUBS_MAX}};
-static const struct choice quick = {
-        .quick = true, .sizes = {64, 1400}, .vectors = {32}, .sessions = {1000}};
+static const struct choice full = {.checksum = -1,
+                                   .ff03 = -1,
+                                   .sizes = {64, 512, 1400},
+                                   .vectors = {8, 32, 64},
+                                   .sessions = {1, 1000, SUBS_MAX}};
+static const struct choice quick = {.quick = true,
+                                    .checksum = -1,
+                                    .ff03 = -1,
+                                    .sizes = {64, 1400},
+                                    .vectors = {32},
+                                    .sessions = {1000}};
 
 void path_name(const struct spec *s, char name[ROW_NAME])
 {
@@ -61,6 +68,9 @@ static bool worth(const struct choice *c, const struct spec *s)
 	if (s->suite != PLAIN && (s->checksum || s->ff03)) /* an SA's ICV covers the data */
 		return false;
 	if (c->quick && (s->suite == GCM256 || s->suite == CBC256_SHA256 || s->checksum || s->ff03))
+		return false;
+	if ((c->checksum >= 0 && s->checksum != c->checksum) ||
+	    (c->ff03 >= 0 && s->ff03 != c->ff03))
 		return false;
 	if (s->ff03 && s->size != c->sizes[0])
 		return false;
@@ -114,9 +124,9 @@ static void plan_make(struct plan *p, const struct choice *c)
 static void help(void)
 {
 	fprintf(stderr,
-	        "usage: bench_path [--quick] [--only PATTERN] [--size N] [--sessions N] [--vector "
-	        "N]\n"
-	        "                  [--windows N] [--stages]\n"
+	        "usage: bench_path [--quick] [--only PATTERN] [--size N] [--sessions N]\n"
+	        "                  [--vector N] [--checksum 0|1] [--ff03 0|1] [--windows N]\n"
+	        "                  [--stages]\n"
 	        "Rows as JSON lines. PATTERN is a shell pattern of their names, like 'path.up.*'.\n"
 	        "--stages prints a table of the ticks that each stage takes instead.\n");
 	exit(2);
@@ -132,13 +142,15 @@ static uint32_t number(const char *text, uint32_t min, uint32_t max)
 	return (uint32_t)n;
 }
 
-static void one(uint32_t list[4], uint32_t n)
+/* What was asked for takes the place of the whole list. */
+static void merge(uint32_t list[4], const uint32_t asked[4])
 {
-	list[0] = n;
-	list[1] = 0;
+	if (asked[0] != 0)
+		memcpy(list, asked, 4 * sizeof(*list));
 }
 
-void plan_read(struct plan *p, int argc, char **argv)
+/* Fills in what was asked for, and only that. */
+static void options_read(struct plan *p, struct choice *c, int argc, char **argv)
 {
 	static const struct option options[] = {
 	        {"quick", no_argument, NULL, 'q'},
@@ -146,36 +158,54 @@ void plan_read(struct plan *p, int argc, char **argv)
 	        {"size", required_argument, NULL, 'z'},
 	        {"sessions", required_argument, NULL, 'n'},
 	        {"vector", required_argument, NULL, 'v'},
+	        {"checksum", required_argument, NULL, 'c'},
+	        {"ff03", required_argument, NULL, 'f'},
 	        {"windows", required_argument, NULL, 'w'},
 	        {"stages", no_argument, NULL, 's'},
+	        {"help", no_argument, NULL, 'h'},
 	        {NULL, 0, NULL, 0},
 	};
-	struct choice c = full;
 	int o;
 
-	memset(p, 0, sizeof(*p));
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], "--quick") == 0)
-			c = quick;
-	}
-	p->windows = c.quick ? WINDOWS_QUICK : WINDOWS;
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (o == 'o')
+		if (o == 'q')
+			c->quick = true;
+		else if (o == 'o')
 			p->only = optarg;
 		else if (o == 'z')
-			one(c.sizes, number(optarg, SIZE_LEAST, SIZE_LARGEST));
+			c->sizes[0] = number(optarg, SIZE_LEAST, SIZE_LARGEST);
 		else if (o == 'n')
-			one(c.sessions, number(optarg, 1, SUBS_MAX));
+			c->sessions[0] = number(optarg, 1, SUBS_MAX);
 		else if (o == 'v')
-			one(c.vectors, number(optarg, 1, VEC_MAX));
+			c->vectors[0] = number(optarg, 1, VEC_MAX);
+		else if (o == 'c')
+			c->checksum = (int)number(optarg, 0, 1);
+		else if (o == 'f')
+			c->ff03 = (int)number(optarg, 0, 1);
 		else if (o == 'w')
 			p->windows = number(optarg, 1, 1000000);
 		else if (o == 's')
 			p->stages = true;
-		else if (o != 'q')
+		else
 			help();
 	}
 	if (optind != argc)
 		help();
+}
+
+void plan_read(struct plan *p, int argc, char **argv)
+{
+	struct choice asked = {.checksum = -1, .ff03 = -1}, c;
+
+	memset(p, 0, sizeof(*p));
+	options_read(p, &asked, argc, argv);
+	c = asked.quick ? quick : full;
+	merge(c.sizes, asked.sizes);
+	merge(c.vectors, asked.vectors);
+	merge(c.sessions, asked.sessions);
+	if (p->windows == 0)
+		p->windows = WINDOWS_EACH;
+	c.checksum = asked.checksum;
+	c.ff03 = asked.ff03;
 	plan_make(p, &c);
 }

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * bench_path: one window of the path and one of its reference.
+ * bench_path: windows of the path and of its reference.
  *
- * A window is the second half of a batch of some hundreds of packets, vector by vector. Before each
- * vector, untimed, comes what a driver and the worker's rx do: they write the mbuf and its metadata and
- * prefetch the frame's first line, so these are hot. The frames, a batch being larger than the
- * second-level cache, are where a NIC leaves them: in the third level, or in the end of the second.
+ * A batch is some hundreds of packets, and a window some vectors of it. Before each vector, untimed,
+ * comes what a driver and the worker's rx do: they write the mbuf and its metadata and prefetch the
+ * frame's first line, so these are hot. The frames, a batch being larger than the second-level cache,
+ * are where a NIC leaves them: in the third level, or in the end of the second.
  *
- * Making a batch fills the caches with other things. So the first half is run like the second but not
+ * Making a batch fills the caches with other things. So its first half is run like the second but not
  * counted: after it sessions, SAs, keys and branch predictors are as warm or as cold as in a worker
- * that runs all the time. Subscribers come in a random order that has each of them once, so with many
- * of them a packet finds nothing of its own in a cache, with one all.
+ * that runs all the time. The second half is cut into windows. Subscribers come in a random order that
+ * has each of them once, so with many of them a packet finds nothing of its own in a cache, with one
+ * all.
  *
  * The reference follows at once, with buffers and keys of its own: neither warms the other's.
  */
@@ -53,14 +54,14 @@ static uint64_t path_vector(struct bench *b, const struct spec *s, uint32_t at, 
 	memcpy(v, b->path.m + at, n * sizeof(*v));
 	receive(v, n, b->path.len, s->dir == UP ? LAC_PORT : WORLD_PORT);
 	w->now = rte_rdtsc();
-	if (b->timed != NULL && b->counted)
-		b->timed(true);
+	if (b->timed != NULL && b->window >= 0)
+		b->timed(b->window, true);
 	t = ticks();
 	dp_input(w, v, n);
 	dp_flush(w);
 	t = ticks() - t - b->empty;
-	if (b->timed != NULL && b->counted)
-		b->timed(false);
+	if (b->timed != NULL && b->window >= 0)
+		b->timed(b->window, false);
 	return t;
 }
 
@@ -121,25 +122,48 @@ static void sent_check(const struct bench *b, uint16_t port, const struct batch 
 		fail("Packets left in another order.");
 }
 
-void bench_window(struct bench *b, const struct spec *s, double *path, double *ref)
+/* Runs the whole batch: ticks a packet of each window in its second half. */
+static void batch_run(struct bench *b, const struct spec *s, vector_fn vector,
+                      double ticks[WINDOWS])
 {
-	uint32_t n = b->path.n, mid = n / 2, i = mid + (uint32_t)rte_rand_max(n - mid);
+	uint32_t mid = b->path.n / 2, each = b->path.n / 2 / WINDOWS;
 
+	b->window = -1;
+	run(b, s, vector, 0, mid);
+	for (b->window = 0; b->window < WINDOWS; b->window++) {
+		uint32_t at = mid + (uint32_t)b->window * each;
+
+		ticks[b->window] = (double)run(b, s, vector, at, at + each) / each;
+	}
+}
+
+/* One packet of each window. */
+static void verify(struct bench *b, const struct spec *s)
+{
+	uint32_t mid = b->path.n / 2, each = b->path.n / 2 / WINDOWS;
+
+	for (uint32_t k = 0; k < WINDOWS; k++) {
+		uint32_t i = mid + k * each + (uint32_t)rte_rand_max(each);
+
+		frame_verify(b->w, s, b->path.m[i], b->who[i], b->serial + i);
+		if (s->suite == PLAIN)
+			ref_ip4_verify(s, b->ref.m[i]);
+		else
+			ref_crypto_verify(b->w, s, b->ref.m[i], b->path.m[i], b->who[i]);
+	}
+}
+
+void bench_batch(struct bench *b, const struct spec *s, double path[WINDOWS], double ref[WINDOWS])
+{
 	make(b, s);
 	b->w->ports[LAC_PORT].n = b->w->ports[WORLD_PORT].n = 0;
-	run(b, s, path_vector, 0, mid);
-	b->counted = true;
-	*path = (double)run(b, s, path_vector, mid, n) / (n - mid);
-	b->counted = false;
+	batch_run(b, s, path_vector, path);
 	sent_check(b, s->dir == UP ? WORLD_PORT : LAC_PORT, &b->path);
 	b->w->ports[LAC_PORT].n = 0;
-	run(b, s, ref_vector, 0, mid);
-	*ref = (double)run(b, s, ref_vector, mid, n) / (n - mid);
+	batch_run(b, s, ref_vector, ref);
 	if (s->suite == PLAIN)
 		sent_check(b, LAC_PORT, &b->ref);
-	else
-		ref_crypto_verify(b->w, s, b->ref.m[i], b->path.m[i], b->who[i]);
-	frame_verify(b->w, s, b->path.m[i], b->who[i], b->serial + i);
+	verify(b, s);
 	world_settle(b->w);
 }
 

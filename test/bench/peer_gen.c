@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * The generator of the peer benchmark: dials sessions to an LNS as a LAC with its clients (PAP), then
+ * The generator of the peer benchmark: dials sessions to an LNS as a LAC and its clients (PAP), then
  * sends data through them as raw frames on both sides of the LNS. Driven by lines on stdin, answers
  * each by one line of JSON on stdout:
  *
- *   dial N                          {"up": N}        N sessions more in one more tunnel
+ *   dial N                          {"up": N}        once: N sessions in a tunnel
  *   verify up|down SIZE N           {"right": N}     a packet through each of N sessions, compared
  *                                                    byte for byte with what went in
  *   run up|down SIZE N RATE MS      {"sent": .., "ns": ..}   RATE 0: as fast as they go
@@ -30,12 +30,14 @@
 #define MAX_SESSION 1000
 #define DIAL_MS     20000
 #define SETTLE_MS   300
+#define HANG_UP_MS  1000
 #define ETH_LEN     14
 #define DOWN_TRAIN  8 /* packets to one subscriber before the next one's turn */
 
 struct gen {
 	struct wire wan, core; /* toward the LNS from the LAC, and from the hosts behind */
 	struct lac *lac;
+	struct lac_tunnel *tunnel;
 	struct timerq timers;
 	struct log log;
 	int fd, host_fd; /* the LAC's, and a host's behind the LNS */
@@ -139,7 +141,6 @@ static bool turn(struct gen *g, int fd, int ms)
 static int dial(struct gen *g, uint32_t n)
 {
 	uint64_t end = clock_ms() + DIAL_MS;
-	uint32_t want = g->n_session + n;
 	struct l2tp_path path;
 	struct lac_dial d = {
 	        .host_name = "bench",
@@ -150,19 +151,31 @@ static int dial(struct gen *g, uint32_t n)
 	        .hello_ms = 60000,
 	};
 
-	if (want > MAX_SESSION)
+	if (n > MAX_SESSION || g->tunnel != NULL)
 		return -1;
 	path_of(g, &path);
-	if (lac_dial(g->lac, &path, &d, clock_ms()) == NULL)
+	g->tunnel = lac_dial(g->lac, &path, &d, clock_ms());
+	if (g->tunnel == NULL)
 		return -1;
-	while (g->n_session < want && !g->lost && clock_ms() < end)
+	while (g->n_session < n && !g->lost && clock_ms() < end)
 		turn(g, -1, 1);
 	/* The LNS opens a session when our last Configure-Ack has come, which is still on its way. */
 	end = clock_ms() + SETTLE_MS;
 	while (clock_ms() < end)
 		turn(g, -1, 1);
 	printf("{\"up\": %u}\n", g->n_session);
-	return g->n_session == want && !g->lost ? 0 : -1;
+	return g->n_session == n && !g->lost ? 0 : -1;
+}
+
+/* In good order, so that the LNS ends at once when it is told to. */
+static void hang_up(struct gen *g)
+{
+	uint64_t end = clock_ms() + HANG_UP_MS;
+
+	if (g->tunnel != NULL && !g->lost)
+		lac_close(g->tunnel, clock_ms());
+	while (lac_tunnels(g->lac) > 0 && clock_ms() < end)
+		turn(g, -1, 1);
 }
 
 /* The inner packet of a session, as its sender makes it. */
@@ -380,6 +393,7 @@ int main(int argc, char **argv)
 		return 1;
 	setvbuf(stdin, NULL, _IONBF, 0);
 	ret = loop(g);
+	hang_up(g);
 	lac_free(g->lac);
 	free(g);
 	return ret;

@@ -47,7 +47,7 @@ def esp_goals(r):
         return
     bound = {1000: 120, 64000: 250}.get(r["sessions"])
     if bound is not None:
-        yield Goal("C2", "over_min", r["over_min"], bound)
+        yield Goal("C2", "over", r["over_cycles"], bound)
     bound = {"gcm128": 1.15, "cbc128_sha1": 1.08}.get(r["name"].split(".")[2])
     if r["size"] == 1400 and r["sessions"] == 1000 and bound is not None:
         yield Goal("C2", "ratio", r["ratio"], bound)

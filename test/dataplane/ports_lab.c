@@ -77,6 +77,12 @@ int dp_port_add(struct dp *dp, uint16_t port_id, uint16_t n_rxq, uint16_t n_txq)
 	return 0;
 }
 
+int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue)
+{
+	(void)port_id;
+	return queue % dp->n_workers;
+}
+
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 {
 	if (dp->n_ifs == DP_MAX_IFS)
@@ -211,10 +217,15 @@ static void info(struct lab *lab)
 	struct ports_info i;
 	struct ports_twin_info t;
 	struct ports_kernel_info k;
+	struct ports_dist_info d;
 
 	if (ports_get_info(lab->dp.ports, 0, &i) == 0)
 		printf("info %s %s driver %s link %s queues %u rx %lu tx %lu\n", i.name, i.device,
 		       i.driver, i.link_up ? "up" : "down", i.n_rxq, i.rx_packets, i.tx_packets);
+	for (uint32_t n = 0; ports_get_dist_info(lab->dp.ports, 0, &d) == 0 && n < PORTS_DIST_ROWS;
+	     n++)
+		printf("spread %s: %s: %s (%s), %u rules\n", d.name, d.row[n].traffic, d.row[n].how,
+		       d.row[n].why, d.n_rules);
 	for (uint32_t n = 0; ports_get_twin_info(lab->dp.ports, n, &t) == 0; n++)
 		printf("twin %s port %s vlan %u %s to %lu from %lu\n", t.name, t.port, t.vlan,
 		       t.up ? "up" : "down", t.to_kernel, t.from_kernel);

@@ -116,6 +116,72 @@ static void test_del_in_handoff(void)
 	rig_close();
 }
 
+/* Until worker w's timer has run. */
+static void timer_run(uint16_t w)
+{
+	rig()->dp->workers[w]->timer_at = 0;
+	dp_worker_poll(rig()->dp, w);
+}
+
+/* A ring that is empty is looked at no more from the second timer on, and again when it is filled. */
+static void test_handoff_rests(void)
+{
+	const struct worker *owner;
+	struct bytes up = {0};
+
+	rig_open(NULL);
+	rig_add(rig_session());
+	owner = rig()->dp->workers[1];
+	up_frame(&up, SID, SUB, WORLD);
+	CU_ASSERT_EQUAL(owner->handoff_due, 0);
+	for (int round = 0; round < 3; round++) {
+		rig_put(0, 0, &up);
+		dp_worker_poll(rig()->dp, 0);
+		CU_ASSERT_EQUAL(owner->handoff_due, 1);
+		timer_run(1); /* it has just been emptied */
+		CU_ASSERT_EQUAL(owner->handoff_due, 0);
+		CU_ASSERT_EQUAL(owner->handoff_lingers, 1);
+		timer_run(1);
+		CU_ASSERT_EQUAL(owner->handoff_due, 0);
+		CU_ASSERT_EQUAL(owner->handoff_lingers, 0);
+		rig_turn();
+		CU_ASSERT_EQUAL(rig()->n_frames, (uint32_t)round + 1);
+	}
+	CU_ASSERT_EQUAL(rig()->dp->workers[0]->handoff_due, 0);
+	rig_close();
+}
+
+/* Its filler has seen the bit set just before the owner's timer cleared it. */
+static void test_handoff_race(void)
+{
+	struct worker *owner;
+	struct bytes up = {0};
+	int n = 0;
+
+	rig_open(NULL);
+	rig_add(rig_session());
+	owner = rig()->dp->workers[1];
+	up_frame(&up, SID, SUB, WORLD);
+	for (int i = 0; i < 3 * VEC_MAX; i++)
+		rig_put(0, 0, &up);
+	while (dp_worker_poll(rig()->dp, 0) > 0)
+		;
+	owner->handoff_due = 0;
+	owner->handoff_lingers = 1;
+	CU_ASSERT_NOT_EQUAL(dp_worker_poll(rig()->dp, 1), 0);
+	/* More than a worker takes until the next timer: it does not forget the rest. */
+	timer_run(1);
+	CU_ASSERT_EQUAL(owner->handoff_due, 1);
+	timer_run(1);
+	CU_ASSERT_EQUAL(owner->handoff_due, 1);
+	while (dp_worker_poll(rig()->dp, 1) > 0)
+		n++;
+	CU_ASSERT_TRUE(n > 0);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 3 * VEC_MAX);
+	rig_close();
+}
+
 static void test_owner_pick(void)
 {
 	struct dp_session s = *rig_session();
@@ -124,12 +190,15 @@ static void test_owner_pick(void)
 	for (uint16_t i = 0; i < 10; i++) {
 		s.session_id = (uint16_t)(SID + i);
 		s.peer_ip = 0;
-		s.worker = dp_owner_pick(rig()->dp);
+		s.worker = dp_owner_pick(rig()->dp, NULL);
 		rig_add(&s);
 	}
 	CU_ASSERT_EQUAL(dp_worker_sessions(rig()->dp, 0), 5);
 	CU_ASSERT_EQUAL(dp_worker_sessions(rig()->dp, 1), 5);
 	CU_ASSERT_EQUAL(dp_n_workers(rig()->dp), 2);
+	/* What control has given them counts, too. */
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, (const uint32_t[]){1, 0}), 1);
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, (const uint32_t[]){1, 2}), 0);
 	rig_close();
 }
 
@@ -203,6 +272,32 @@ static void test_threads(void)
 	rig_close();
 }
 
+/* Ports with as many queues as workers, with fewer and with more. */
+static void test_queues(void)
+{
+	struct dp_conf conf = rig_conf();
+	struct dp *dp;
+
+	conf.n_workers = 4;
+	dp = dp_new(&conf, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dp);
+	CU_ASSERT_EQUAL(dp_port_add(dp, 5, 1, 4), 0);
+	CU_ASSERT_EQUAL(dp_queue_worker(dp, 5, 0), 0);
+	CU_ASSERT_EQUAL(dp_port_add(dp, 6, 4, 4), 0); /* whatever they have already */
+	for (uint16_t q = 0; q < 4; q++)
+		CU_ASSERT_EQUAL(dp_queue_worker(dp, 6, q), q);
+	CU_ASSERT_EQUAL(dp_port_add(dp, 7, 2, 4), 0); /* to those that have one only */
+	CU_ASSERT_EQUAL(dp_queue_worker(dp, 7, 0), 1);
+	CU_ASSERT_EQUAL(dp_queue_worker(dp, 7, 1), 2);
+	CU_ASSERT_EQUAL(dp_queue_worker(dp, 7, 2), -ENOENT);
+	CU_ASSERT_EQUAL(dp_queue_worker(dp, 8, 0), -ENOENT);
+	CU_ASSERT_EQUAL(dp_port_add(dp, 8, 9, 4), 0);
+	for (uint16_t w = 0; w < 4; w++)
+		CU_ASSERT_EQUAL(dp_worker_queues(dp, w), 4);
+	CU_ASSERT_EQUAL(dp_worker_queues(dp, 4), 0);
+	dp_free(dp);
+}
+
 /* ---- load ---- */
 
 static struct dp_load load_of(int worker, uint32_t seconds)
@@ -261,6 +356,46 @@ static void test_load(void)
 	CU_ASSERT_EQUAL(load_of(-1, DP_LOAD_MAX_S).rx, 0);
 	for (uint16_t w = 0; w < 2; w++)
 		rig()->dp->workers[w]->st = zero; /* the law is of packets that were there */
+	rig_close();
+}
+
+/* Six seconds of that share of busy cycles. */
+static void seconds(uint64_t *ms, uint64_t busy0, uint64_t busy1)
+{
+	for (int s = 0; s < 6; s++, *ms += 1000) {
+		count(0, busy0, 1000 - busy0, 0);
+		count(1, busy1, 1000 - busy1, 0);
+		dp_tick(rig()->dp, *ms);
+	}
+}
+
+/* One fat tunnel: its worker gets nothing new, until it is near the other one again. */
+static void test_owner_busy(void)
+{
+	static const uint32_t more_on_1[] = {0, 100}, more_on_0[] = {100, 0};
+	struct worker_stats zero = {0};
+	uint64_t ms = 1000000;
+
+	rig_open(NULL);
+	for (uint16_t w = 0; w < 2; w++)
+		rig()->dp->workers[w]->st = zero;
+	seconds(&ms, 450, 10); /* far apart, but there is room everywhere */
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 0);
+	seconds(&ms, 10, 10);
+	seconds(&ms, 900, 700); /* full, but so are all */
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 0);
+	seconds(&ms, 900, 300);
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 1);
+	seconds(&ms, 600, 400); /* between the marks: as before */
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 1);
+	seconds(&ms, 450, 400);
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 0);
+	seconds(&ms, 600, 400); /* .. and so it is from this side */
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_1), 0);
+	seconds(&ms, 100, 1000);
+	CU_ASSERT_EQUAL(dp_owner_pick(rig()->dp, more_on_0), 0);
+	for (uint16_t w = 0; w < 2; w++)
+		rig()->dp->workers[w]->st = zero;
 	rig_close();
 }
 
@@ -342,11 +477,15 @@ static void test_conf(void)
 static CU_TestInfo tests[] = {
         {"hand-off", test_handoff},
         {"hand-off ring full", test_handoff_full},
+        {"hand-off ring at rest", test_handoff_rests},
+        {"hand-off ring filled as it is left", test_handoff_race},
         {"session ends during a hand-off", test_del_in_handoff},
         {"owners", test_owner_pick},
         {"tickets", test_ticket_of_all},
         {"threads", test_threads},
         {"load", test_load},
+        {"owners, one of them busy", test_owner_busy},
+        {"receive queues", test_queues},
         {"idling by steps", test_idle_steps},
         {"idle workers sleep", test_idle_sleeps},
         {"configuration", test_conf},

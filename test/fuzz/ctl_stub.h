@@ -97,9 +97,9 @@ uint16_t dp_n_workers(const struct dp *dp)
 	return STUB_WORKERS;
 }
 
-uint16_t dp_owner_pick(struct dp *dp)
+uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more)
 {
-	return 0;
+	return more[0] <= more[1] ? 0 : 1;
 }
 
 bool dp_applied(struct dp *dp, uint64_t ticket)

@@ -61,6 +61,10 @@ class Charon:
             os.kill(supervisor, signal.SIGCONT)  # a case may have failed between kill and back
         self._script("stop", check=False)
 
+    def pid(self):
+        """charon's own."""
+        return self._pid("charon.pid")
+
     def _pid(self, file):
         """The process of a pid file, if it lives."""
         try:

@@ -38,7 +38,7 @@ void guess_password(void *ctx, uint32_t n, char *buf, size_t size)
 {
 	const struct guess_opts *o = &((struct guess *)ctx)->o;
 
-	if (n + 1 == o->guesses && o->password != NULL)
+	if ((o->honest || n + 1 == o->guesses) && o->password != NULL)
 		snprintf(buf, size, "%s", o->password);
 	else
 		snprintf(buf, size, "guess-%u", n);
@@ -188,7 +188,8 @@ static int usage(void)
 	        "last guess)]\n"
 	        "  [-a pap|chap|mschapv2] [-W CONNECTIONS AT A TIME] [-K CHILDREN (CHILD0, CHILD1, "
 	        "..)]\n"
-	        "  [-s CALLS A TUNNEL] [-b UNANSWERED AT ONCE] [-T SECONDS] [-d]\n");
+	        "  [-s CALLS A TUNNEL] [-b UNANSWERED AT ONCE] [-T SECONDS] [-O (honest: all "
+	        "right)] [-d]\n");
 	return 2;
 }
 
@@ -214,7 +215,7 @@ static int parse(struct guess *g, int argc, char **argv, bool *serial)
 	        .timeout_s = 120,
 	        .auth = PPP_AUTH_CHAP_MD5,
 	};
-	while ((opt = getopt(argc, argv, "v:k:l:r:c:C:m:n:H:S:u:w:a:W:K:s:b:T:d")) != -1) {
+	while ((opt = getopt(argc, argv, "v:k:l:r:c:C:m:n:H:S:u:w:a:W:K:s:b:T:dO")) != -1) {
 		switch (opt) {
 		case 'v':
 			o->vici = optarg;
@@ -271,6 +272,9 @@ static int parse(struct guess *g, int argc, char **argv, bool *serial)
 			break;
 		case 'T':
 			o->timeout_s = (uint32_t)atoi(optarg);
+			break;
+		case 'O':
+			o->honest = true;
 			break;
 		case 'd':
 			g->log.level = LOG_LVL_DEBUG;

@@ -18,6 +18,7 @@ struct guess_opts {
 	const char *host, *secret, *user,
 	        *password; /* password: the last guess is right; or NULL */
 	uint32_t guesses, window, children, calls, at_once, auth, timeout_s;
+	bool honest; /* every guess is right, and nothing is tried behind the end */
 };
 
 struct guess {

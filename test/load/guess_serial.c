@@ -212,7 +212,7 @@ static void look_after(struct serial *s)
 			end_client(s, c, c->tunnel);
 		if (!c->over || now < c->over_ms + c->probes * PROBE_MS)
 			continue;
-		if (c->probes < PROBES)
+		if (c->probes < PROBES && !s->g->o.honest)
 			probe(s, c);
 		else
 			finish(s, c);

@@ -10,14 +10,10 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/run TERM=dumb LC_ALL=C
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs run /run
-mount -t tmpfs dev /dev
+mount -t devtmpfs dev /dev
 mount -t tmpfs ppp /etc/ppp
 mount -t tmpfs log /var/log
-mkdir -p /run/lock /run/xl2tpd /run/pppd/lock /run/bin /dev/pts /dev/shm /dev/net
-
-node() { mknod -m 666 "/dev/$1" c "$2" "$3"; }
-node null 1 3; node zero 1 5; node full 1 7; node random 1 8; node urandom 1 9
-node tty 5 0; node ptmx 5 2; node ppp 108 0; node tty1 4 1; node net/tun 10 200
+mkdir -p /run/lock /run/xl2tpd /run/pppd/lock /run/bin /dev/pts /dev/shm
 ln -s /proc/self/fd /dev/fd
 mount -t devpts devpts /dev/pts
 mount -t tmpfs shm /dev/shm
@@ -35,7 +31,7 @@ modprobe -a l2tp_ppp pppox ppp_generic ppp_async
 : > /etc/ppp/options
 (umask 077; : > /etc/ppp/chap-secrets; : > /etc/ppp/pap-secrets)
 ip link set lo up
-sysctl -q -w net.ipv6.conf.all.disable_ipv6=1
+echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
 if [ -n "$IP" ]; then
 	# What leaves here goes through a software bridge into a packet socket: finished checksums only.
 	ethtool -K vec0 tx off tso off gso off > /dev/null 2>&1

@@ -405,6 +405,19 @@ def link_state_reaches_the_twin(net):
 
 
 @case
+def distribution_is_what_the_driver_grants(net):
+    """No virtual device steers by SPI: what the driver said is told, and software does it."""
+    why = r"the driver takes no flow rules(; .*)?"
+    for device, how in (("net_af_packet0,iface=wan0", "as the device spreads it"),
+                        ("net_null0", "hash of addresses")):
+        p = net.start("-w", "2", "-a", OURS + "/24", device=device)
+        since = p.command("info")
+        check(p.seen(rf"spread wan: ESP: {how} \({why}\), 0 rules", since), device + ": ESP")
+        check(p.seen(r"spread wan: all other: .* does not name its owner.*", since), device)
+        p.quit()
+
+
+@case
 def af_xdp_port(net):
     """The same on an XDP socket, which takes the frames away from the kernel."""
     p = net.start(device="net_af_xdp0,iface=wan0", ready=False)

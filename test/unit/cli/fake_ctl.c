@@ -154,6 +154,11 @@ bool ctl_clear_sessions(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64
 	return clear_some(cursor, fake.n_sessions, budget);
 }
 
+void ctl_clear_turns(struct ctl *c)
+{
+	fake.turns_cleared++;
+}
+
 const char *ctl_session_reason_name(const struct ctl_session_view *v)
 {
 	return "session rx cdn";
@@ -214,6 +219,12 @@ uint16_t dp_n_workers(const struct dp *dp)
 	return 2;
 }
 
+uint32_t dp_worker_queues(const struct dp *dp, uint16_t worker)
+{
+	(void)dp;
+	return 3 + worker;
+}
+
 uint32_t dp_worker_sessions(const struct dp *dp, uint16_t worker)
 {
 	return 7;
@@ -246,6 +257,12 @@ const char *dp_punt_name(enum dp_punt_class c)
 int ports_get_info(struct ports *p, uint32_t i, struct ports_info *out)
 {
 	*out = fake.port;
+	return i ? -ENOENT : 0;
+}
+
+int ports_get_dist_info(const struct ports *p, uint32_t i, struct ports_dist_info *out)
+{
+	*out = fake.dist;
 	return i ? -ENOENT : 0;
 }
 

@@ -7,7 +7,7 @@
 #include "ports/ports.h"
 
 extern struct fake {
-	uint32_t n_tunnels, n_sessions, n_conns, profile_sessions, cleared;
+	uint32_t n_tunnels, n_sessions, n_conns, profile_sessions, cleared, turns_cleared;
 	struct ctl_tunnel_view tunnel; /* the model of all */
 	struct ctl_session_view session;
 	struct ctl_conn_view conn; /* .. in slot n with id n + 1 */
@@ -19,6 +19,7 @@ extern struct fake {
 	const char *pool; /* the name of every pool; NULL: "big", "small" */
 	uint32_t n_pools; /* 0: 2 */
 	struct ports_info port; /* the only one */
+	struct ports_dist_info dist;
 	struct ports_twin_info twin; /* .. */
 	struct ports_kernel_info kernel;
 } fake;

@@ -204,6 +204,41 @@ static void test_ports(void)
 	cli_free(cli);
 }
 
+/* The driver's answer for each kind of traffic, then what comes of it. */
+static void test_distribution(void)
+{
+	open_console();
+	fake.dist = (struct ports_dist_info){
+	        .name = "wan0",
+	        .driver = "net_nic",
+	        .n_rxq = 2,
+	        .n_rules = 1,
+	        .row = {{"ESP", "to the owner, by the SPI", ""},
+	                {"ESP in UDP", "hash of addresses and ports", "rules by SPI refused: no"},
+	                {"L2TP data", "as it likes", "nothing better"},
+	                {"all other", "as it likes", ""}},
+	};
+	fake.dp.rx = 1000;
+	fake.dp.handed_off = 125;
+	fake.dp.taken_over = 120;
+	run("show dataplane distribution");
+	CU_ASSERT(has("Port wan0 (net_nic): 2 receive queues, 1 flow rule\r\n"
+	              "  ESP         to the owner, by the SPI\r\n"
+	              "  ESP in UDP  hash of addresses and ports\r\n"
+	              "              (rules by SPI refused: no)\r\n"
+	              "  L2TP data   as it likes\r\n"));
+	CU_ASSERT(has("\r\n1           4        7             1000            125            120 "
+	              "           0\r\n"));
+	CU_ASSERT(has("In the last minute:  nothing received\r\n"));
+	/* The fake's workers and their sum are all the same: one has twice the mean. */
+	CU_ASSERT(has("Since the start:     imbalance 2.00, 12.5% handed to their owner\r\n"));
+	fake.load.rx = 40;
+	fake.load.handed_off = 1;
+	run("show dataplane distribution");
+	CU_ASSERT(has("In the last minute:  imbalance 2.00, 2.5% handed to their owner\r\n"));
+	cli_free(cli);
+}
+
 static void test_clear(void)
 {
 	open_console();
@@ -219,6 +254,10 @@ static void test_clear(void)
 	run("clear l2tp session all");
 	CU_ASSERT_EQUAL(fake.cleared, 2 + 2 * 65535);
 	fake.n_tunnels = 0;
+	run("show control");
+	CU_ASSERT(has("  Longest turn since it was cleared, us"));
+	run("clear control turns");
+	CU_ASSERT_EQUAL(fake.turns_cleared, 1);
 	run("clear l2tp tunnel 7");
 	CU_ASSERT(has("% No L2TP tunnel 7\r\n"));
 	run("clear l2tp tunnel");
@@ -273,6 +312,7 @@ int main(void)
 	CU_ADD_TEST(s, test_session);
 	CU_ADD_TEST(s, test_global);
 	CU_ADD_TEST(s, test_ports);
+	CU_ADD_TEST(s, test_distribution);
 	CU_ADD_TEST(s, test_clear);
 	CU_ADD_TEST(s, test_full_tables);
 	CU_ADD_TEST(s, test_tables);

@@ -83,9 +83,14 @@ int dp_tunnel_del(struct dp *dp, uint16_t id)
 	return 0;
 }
 
-uint16_t dp_owner_pick(struct dp *dp)
+uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more)
 {
-	return 0;
+	uint16_t best = 0;
+
+	for (uint16_t w = 1; w < RIG_WORKERS; w++)
+		if (more[w] < more[best])
+			best = w;
+	return best;
 }
 
 uint16_t dp_n_workers(const struct dp *dp)

@@ -256,6 +256,42 @@ static void test_not_reading(void)
 	rig_fini(&r);
 }
 
+/* What the socket has no room for waits, and comes in order when charon reads again. */
+static void test_slow_reader(void)
+{
+	struct sslink_msg m = {.type = SSLINK_TERMINATE_IKE}, got;
+	uint8_t buf[SSLINK_MSG_MAX];
+	uint32_t next = 1, n = 100000;
+	struct charon_stats st;
+	struct rig r;
+	ssize_t len;
+	int fd;
+
+	rig_init(&r);
+	CU_ASSERT_FATAL(rig_start(&r));
+	fd = rig_connect(&r);
+	rig_until(&r, &r.ups, 1);
+	for (uint32_t i = 1; i <= n; i++) {
+		m.terminate.ike_id = i;
+		CU_ASSERT_EQUAL_FATAL(charon_send(r.charon, &m), 0);
+	}
+	for (int turns = 0; next <= n && turns < 100000; turns++) {
+		rig_run_ms(&r, 1);
+		while ((len = recv(fd, buf, sizeof(buf), MSG_DONTWAIT)) > 0) {
+			CU_ASSERT_EQUAL_FATAL(sslink_decode(buf, (size_t)len, &got), 0);
+			CU_ASSERT_EQUAL_FATAL(got.terminate.ike_id, next);
+			next++;
+		}
+	}
+	CU_ASSERT_EQUAL(next, n + 1);
+	CU_ASSERT_EQUAL(r.downs, 0);
+	charon_stats_get(r.charon, &st);
+	CU_ASSERT_EQUAL(st.tx, n);
+	CU_ASSERT_EQUAL(st.tx_failures, 0);
+	close(fd);
+	rig_fini(&r);
+}
+
 /* Connects as nobody, who found the folder and the socket open; true when it was let go. */
 static bool nobody_is_refused(const char *path)
 {
@@ -310,5 +346,6 @@ void register_link(void)
 	CU_add_test(s, "hostile bytes", test_hostile);
 	CU_add_test(s, "the newest plugin", test_newest);
 	CU_add_test(s, "a plugin that does not read", test_not_reading);
+	CU_add_test(s, "a plugin that reads late", test_slow_reader);
 	CU_add_test(s, "credentials", test_credentials);
 }

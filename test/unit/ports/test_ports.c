@@ -64,14 +64,14 @@ static void test_device_completion(void)
 
 	CU_ASSERT_STRING_EQUAL(
 	        completed("net_af_packet0,iface=wan0", 1500, 2, out),
-	        "net_af_packet0,iface=wan0,qpairs=2,framesz=2048,blocksz=4096,framecnt=512");
+	        "net_af_packet0,iface=wan0,qpairs=2,framesz=2048,blocksz=4096,framecnt=4096");
 	/* The last MTU that fits 2,048 bytes behind the kernel's 80 (with Ethernet and a tag). */
 	CU_ASSERT_PTR_NOT_NULL(
 	        strstr(completed("net_af_packet0,iface=w", 1950, 1, out), "framesz=2048"));
 	CU_ASSERT_PTR_NOT_NULL(
 	        strstr(completed("net_af_packet0,iface=w", 1951, 1, out), "framesz=4096"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(completed("net_af_packet0,iface=w", 9000, 1, out),
-	                              "framesz=16384,blocksz=16384"));
+	                              "framesz=16384,blocksz=16384,framecnt=512"));
 	/* What the operator says stands. */
 	CU_ASSERT_STRING_EQUAL(
 	        completed("net_af_packet0,iface=w,qpairs=1,framesz=8192,framecnt=64", 1500, 4, out),
