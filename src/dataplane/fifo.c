@@ -144,7 +144,7 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 		dp_sa_order_add(w, msg->sa.sa);
 		break;
 	case FIFO_SA_UPDATE:
-		dp_sa_order_update(msg->sa.sa, &msg->sa.outer);
+		dp_sa_order_update(w, msg->sa.sa, &msg->sa.outer);
 		break;
 	case FIFO_SA_USE:
 		dp_sa_order_use(w, msg->sa.sa);

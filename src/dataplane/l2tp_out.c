@@ -100,7 +100,7 @@ static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t si
 {
 	const uint32_t child = pkt_meta(m)->out_child;
 
-	return child != 0 && !w->dp->child[child].out->tunnel_mode
+	return child != 0 && !w->dp->child[child].out_tunnel_mode
 	               ? encapsulate_udp(w, m, sid, ppp_len)
 	               : encapsulate_ip(w, m, sid, ppp_len);
 }
@@ -112,14 +112,14 @@ static enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struc
 	        rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
 
 	if (unlikely((t->flags & SESS_BOUND) != 0)) {
-		const struct sa *sa = w->dp->child[t->child].out;
+		const struct child *c = &w->dp->child[t->child];
 
 		/* What belongs into an SA never leaves in the clear: child 0 has none. */
-		if (sa == NULL)
+		if (c->out == NULL)
 			return DP_DROP_L2TP_NO_SA;
 		pkt_meta(m)->out_child = t->child;
 		w->n_esp_out++;
-		dst = sa->outer.peer_ip;
+		dst = c->out_peer_ip;
 	}
 	return likely(outer_route(w, m, dst)) ? DP_DROP_NONE : DP_DROP_L2TP_NO_ROUTE;
 }

@@ -445,7 +445,7 @@ void dp_punt_event(struct worker *w); /* at the end of a turn */
 /* ---- SAs: the worker's side ---- */
 
 void dp_sa_order_add(struct worker *w, struct sa *sa);
-void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer);
+void dp_sa_order_update(struct worker *w, struct sa *sa, const struct sa_outer *outer);
 void dp_sa_order_use(struct worker *w, struct sa *sa);
 void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */

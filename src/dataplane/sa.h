@@ -53,6 +53,8 @@ struct child {
 	uint16_t local_port, peer_port;
 	uint16_t worker;
 	struct sa *out; /* worker: rw, control: ro, atomic; outbound SA in use */
+	uint32_t out_peer_ip; /* worker: rw; of it, as is .. */
+	bool out_tunnel_mode; /* .. this: what l2tp_out asks, so that it need not wait for its lines */
 	struct sa *ins, *outs; /* worker: rw; newest first */
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct child) == 64, "one line a child");

@@ -87,6 +87,8 @@ static void events_forget(struct worker *w, const struct sa *sa)
 
 static void child_switch(struct child *c, struct sa *sa)
 {
+	c->out_peer_ip = sa != NULL ? sa->outer.peer_ip : 0;
+	c->out_tunnel_mode = sa != NULL && sa->tunnel_mode;
 	__atomic_store_n(&c->out, sa, __ATOMIC_RELAXED);
 }
 
@@ -143,9 +145,13 @@ void dp_sa_order_add(struct worker *w, struct sa *sa)
 		add_out(c, sa);
 }
 
-void dp_sa_order_update(struct sa *sa, const struct sa_outer *outer)
+void dp_sa_order_update(struct worker *w, struct sa *sa, const struct sa_outer *outer)
 {
+	struct child *c = &w->dp->child[sa->child];
+
 	sa->outer = *outer;
+	if (c->out == sa)
+		child_switch(c, sa);
 }
 
 void dp_sa_order_use(struct worker *w, struct sa *sa)
