@@ -286,19 +286,24 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
 	return m == NULL ? NULL : local_whole(w, m, pkt_meta(m)->l2_len);
 }
 
+#define USUAL_LEN 48 /* bytes that are compared */
+
 /*
  * What most packets of a vector share: they come from one port without a tag, have no IPv4 options, and
  * of those to us most are data messages without anything optional to one address. The headers of
  * such a message, up to its session id, are three words of 16 bytes.
  */
 struct usual {
-	xmm_t want[3];
-	uint16_t port, in_if; /* in_if DP_IF_NONE: nothing is usual */
+	union {
+		uint8_t b[USUAL_LEN];
+		xmm_t want[3];
+	};
+	uint16_t port, in_if; /* port UINT16_MAX: it has no interface without a tag */
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
 };
 
-#define USUAL_LEN 48 /* bytes that are compared */
-#define AT_LENGTH 16 /* .. and where in them the IPv4 and UDP headers and ids stand */
+/* Where in them the IPv4 and UDP headers and the ids stand. */
+#define AT_LENGTH 16
 #define AT_IP     14
 #define AT_SRC    26
 #define AT_DST    30
@@ -321,32 +326,28 @@ static const union {
                       0,    0,    0,    0,    0xca, 0x0f, /* T, L, S, O, version */
                       0,    0,    0,    0}};
 
-static void usual_local(struct usual *u, uint32_t local)
+static inline void usual_local(struct usual *u, uint32_t local)
 {
-	uint8_t b[USUAL_LEN];
+	const rte_be32_t be = rte_cpu_to_be_32(local);
 
 	u->local = local;
-	memcpy(b, u->want, sizeof(b));
-	put_be16(b + AT_DST, (uint16_t)(local >> 16));
-	put_be16(b + AT_DST + 2, (uint16_t)local);
-	memcpy(u->want, b, sizeof(b));
+	memcpy(u->b + AT_DST, &be, sizeof(be));
 }
 
-static void usual_init(struct usual *u, const struct worker *w, uint16_t port)
+static inline void usual_init(struct usual *u, const struct worker *w, uint16_t port)
 {
 	const struct dp *dp = w->dp;
-	uint8_t b[USUAL_LEN] = {0};
 
-	u->port = port;
-	u->in_if = dp->ports[port].vlan_if[0];
-	if (u->in_if != DP_IF_NONE)
-		memcpy(b, dp->ifs[u->in_if].conf.mac, RTE_ETHER_ADDR_LEN);
-	put_be16(b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
-	b[AT_IP] = RTE_IPV4_VHL_DEF;
-	b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
-	put_be16(b + AT_UDP + 2, L2TP_PORT);
-	put_be16(b + AT_L2TP, 2);
-	memcpy(u->want, b, sizeof(b));
+	*u = (struct usual){.port = port, .in_if = dp->ports[port].vlan_if[0]};
+	if (u->in_if == DP_IF_NONE)
+		u->port = UINT16_MAX;
+	else
+		memcpy(u->b, dp->ifs[u->in_if].conf.mac, RTE_ETHER_ADDR_LEN);
+	put_be16(u->b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
+	u->b[AT_IP] = RTE_IPV4_VHL_DEF;
+	u->b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
+	put_be16(u->b + AT_UDP + 2, L2TP_PORT);
+	put_be16(u->b + AT_L2TP, 2);
 	/* The last vector's address, when it still is ours. */
 	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }

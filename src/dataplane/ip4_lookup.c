@@ -10,9 +10,14 @@
 #include "dataplane/ip4.h"
 
 /* No one answers for the destination. */
-static __rte_cold void unreachable(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
+static __rte_cold void nowhere(struct worker *w, struct rte_mbuf *m, uint8_t kind)
 {
-	dp_punt_icmp(w, m, DP_ICMP_UNREACHABLE, 0, reason);
+	if (kind == DP_RT_BLACKHOLE)
+		dp_drop(w, m, DP_DROP_IP4_BLACKHOLE);
+	else
+		dp_punt_icmp(w, m, DP_ICMP_UNREACHABLE, 0,
+		             kind == DP_RT_SUBSCRIBER ? DP_DROP_IP4_NO_SUBSCRIBER
+		                                      : DP_DROP_IP4_NO_ROUTE);
 }
 
 static __rte_noinline void to_us(struct worker *w, struct rte_mbuf *m)
@@ -64,18 +69,8 @@ static inline bool lookup_one(struct worker *w, struct rte_mbuf *m)
 		}
 		return false;
 	}
-	switch (nh->kind) {
-	case DP_RT_CONNECTED:
-	case DP_RT_VIA:
-		break;
-	case DP_RT_SUBSCRIBER:
-		unreachable(w, m, DP_DROP_IP4_NO_SUBSCRIBER);
-		return false;
-	case DP_RT_BLACKHOLE:
-		dp_drop(w, m, DP_DROP_IP4_BLACKHOLE);
-		return false;
-	default:
-		unreachable(w, m, DP_DROP_IP4_NO_ROUTE);
+	if (unlikely(nh->kind != DP_RT_VIA && nh->kind != DP_RT_CONNECTED)) {
+		nowhere(w, m, nh->kind);
 		return false;
 	}
 	meta->flags |= PKT_ROUTED;

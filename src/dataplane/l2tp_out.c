@@ -9,7 +9,6 @@
  */
 #include "dataplane/ip4.h"
 
-#include <rte_memcpy.h>
 #include <rte_prefetch.h>
 
 #define L2TP_IDS 4 /* tunnel and session id */
@@ -33,9 +32,8 @@ bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 	return outer_route(w, m, dst);
 }
 
-/* What changes of the UDP and L2TP headers; addresses in network order. */
-static inline void fill_l2tp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len,
-                             const struct rte_ipv4_hdr *ip)
+/* Of the template's headers what changes, but for the UDP checksum. */
+static inline void fill_l2tp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len)
 {
 	struct sess_tx *t = &w->dp->tx[sid];
 	uint8_t *p = (uint8_t *)(udp + 1) + 2;
@@ -45,12 +43,59 @@ static inline void fill_l2tp(struct worker *w, uint16_t sid, struct rte_udp_hdr 
 		put_be16(p, (uint16_t)(len - sizeof(*udp)));
 		p += 2;
 	}
-	if (t->flags & SESS_SEQ) {
+	if (unlikely(t->flags & SESS_SEQ)) {
 		put_be16(p + L2TP_IDS, t->ns++);
 		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
 	}
-	if (t->flags & SESS_UDP_SUM)
-		udp4_fill(udp, len, ip->src_addr, ip->dst_addr);
+}
+
+/*
+ * The UDP checksum of a message with the whole template in front: from the template, which has zeros for what
+ * changes and behind its end, and from the packet. To add up what has just been written in pieces of
+ * other sizes would wait for them to reach the cache.
+ */
+static inline void fill_sum(const struct sess_tx *t, struct rte_udp_hdr *udp, uint16_t len)
+{
+	const uint16_t hdr = (uint16_t)(t->tmpl_len - sizeof(struct rte_ipv4_hdr));
+	const uint8_t *p = (uint8_t *)udp;
+	uint64_t sum = 0, word, lens = (uint64_t)rte_cpu_to_be_16(len) * 2;
+	uint16_t body;
+
+	static_assert(SESS_TEMPLATE_MAX == 12 + 4 * sizeof(word), "addresses and all behind them");
+	for (uint32_t at = 12; at < SESS_TEMPLATE_MAX; at += sizeof(word)) {
+		memcpy(&word, t->tmpl + at, sizeof(word));
+		sum = sum_add(sum, word);
+	}
+	if (t->flags & SESS_LENGTH)
+		lens += rte_cpu_to_be_16((uint16_t)(len - sizeof(*udp)));
+	body = sum_fold(sum_bytes(p + hdr, (size_t)(len - hdr), 0));
+	/* At an odd place its bytes count the other way round (RFC 1071 2). */
+	if (unlikely(hdr & 1))
+		body = rte_bswap16(body);
+	sum = sum_add(sum, lens + rte_cpu_to_be_16(IPPROTO_UDP) + body);
+	body = (uint16_t)~sum_fold(sum);
+	udp->dgram_cksum = body == 0 ? 0xffff : body;
+}
+
+/* The same for what is seldom: sequence numbers, and frames of control. Addresses in network order. */
+static __rte_noinline void fill_sum_any(struct rte_udp_hdr *udp, uint16_t len,
+                                        const struct rte_ipv4_hdr *ip)
+{
+	udp4_fill(udp, len, ip->src_addr, ip->dst_addr);
+}
+
+static inline void fill_udp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len,
+                            const struct rte_ipv4_hdr *ip, bool whole)
+{
+	const struct sess_tx *t = &w->dp->tx[sid];
+
+	fill_l2tp(w, sid, udp, len);
+	if ((t->flags & SESS_UDP_SUM) == 0)
+		return;
+	if (likely(whole && (t->flags & SESS_SEQ) == 0))
+		fill_sum(t, udp, len);
+	else
+		fill_sum_any(udp, len, ip);
 }
 
 /* For ESP in transport mode: without the IPv4 header, which would be taken off again. */
@@ -64,34 +109,49 @@ static bool encapsulate_udp(struct worker *w, struct rte_mbuf *m, uint16_t sid, 
 	if (unlikely(p == NULL))
 		return false;
 	memcpy(p, ip + 1, len);
-	fill_l2tp(w, sid, (void *)p, m->data_len, ip);
+	fill_udp(w, sid, (void *)p, m->data_len, ip, ppp_len == t->ppp_len);
 	pkt_meta(m)->flags |= PKT_AT_UDP;
 	return true;
 }
 
-static bool encapsulate_ip(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
+/* In words of 16 that overlap: the IPv4, UDP and shortest L2TP headers are more than two of them. */
+static inline void put_template(uint8_t *p, const struct sess_tx *t, uint16_t len)
+{
+	static_assert(SESS_TEMPLATE_MAX <= 48, "three words");
+	memcpy(p, t->tmpl, 16);
+	memcpy(p + 16, t->tmpl + 16, 16);
+	memcpy(p + len - 16, t->tmpl + len - 16, 16);
+}
+
+static inline bool encapsulate_ip(struct worker *w, struct rte_mbuf *m, uint16_t sid,
+                                  uint16_t ppp_len)
 {
 	const struct sess_tx *t = &w->dp->tx[sid];
-	uint16_t len = (uint16_t)(t->tmpl_len - t->ppp_len + ppp_len);
-	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
-	struct rte_ipv4_hdr *ip = (void *)p;
-	uint32_t sum;
+	const uint16_t len = (uint16_t)(t->tmpl_len - t->ppp_len + ppp_len);
+	const struct rte_ipv4_hdr *tmpl = (const void *)t->tmpl;
+	struct rte_ipv4_hdr *ip;
+	rte_be16_t total, id;
+	uint8_t *p;
 
-	if (unlikely(p == NULL))
+	if (unlikely(m->data_off < len))
 		return false;
-	memcpy(p, t->tmpl, len);
-	ip->total_length = rte_cpu_to_be_16(m->data_len);
-	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
+	pkt_cut(m, -len, (uint32_t)(m->data_len + len));
+	p = rte_pktmbuf_mtod(m, uint8_t *);
+	put_template(p, t, len);
+	ip = (void *)p;
+	total = rte_cpu_to_be_16(m->data_len);
+	id = rte_cpu_to_be_16(dp_next_ip_id(w));
+	ip->total_length = total;
+	ip->packet_id = id;
 	if (unlikely(pkt_meta(m)->flags & PKT_NO_DF)) {
 		ip->fragment_offset = 0;
 		ip->hdr_checksum = 0;
 		ip->hdr_checksum = rte_ipv4_cksum(ip);
 	} else {
-		sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
-		sum = (sum & 0xffff) + (sum >> 16);
-		ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
+		ip->hdr_checksum = (uint16_t)~sum_fold((uint64_t)tmpl->hdr_checksum + total + id);
 	}
-	fill_l2tp(w, sid, (void *)(ip + 1), (uint16_t)(m->data_len - sizeof(*ip)), ip);
+	fill_udp(w, sid, (void *)(ip + 1), (uint16_t)(m->data_len - sizeof(*ip)), tmpl,
+	         ppp_len == t->ppp_len);
 	return true;
 }
 
@@ -106,7 +166,7 @@ static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t si
 }
 
 /* To the peer: past the SA's other end, when there is an SA (E7), whatever the inner addresses are. */
-static enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
+static inline enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
 {
 	uint32_t dst =
 	        rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
@@ -125,8 +185,8 @@ static enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struc
 }
 
 /* Why the packet cannot go into its session, or DP_DROP_NONE. */
-static enum dp_drop session_check(const struct worker *w, const struct sess_tx *t,
-                                  const struct rte_ipv4_hdr *ip)
+static inline enum dp_drop session_check(const struct worker *w, const struct sess_tx *t,
+                                         const struct rte_ipv4_hdr *ip)
 {
 	if (unlikely((t->flags & SESS_VALID) == 0 || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr)))
 		return DP_DROP_SESS_GONE;
@@ -141,8 +201,8 @@ static enum dp_drop session_check(const struct worker *w, const struct sess_tx *
  * The largest inner packet: fragments of the outer one are for paths that allow them. In an SA the
  * session's MTU alone counts: control has made it with the SA's headers in mind.
  */
-static uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *meta,
-                          const struct sess_tx *t)
+static inline uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *meta,
+                                 const struct sess_tx *t)
 {
 	const struct nh *nh = &w->dp->nh[meta->nh];
 	uint16_t link = w->dp->ifs[nh->ifidx].conf.mtu;
@@ -153,7 +213,7 @@ static uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *meta,
 }
 
 /* Cuts the packet as a router does and sends the pieces; what came before it in v has gone out. */
-static void out_fragments(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
+static __rte_noinline void out_fragments(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
 {
 	struct rte_mbuf *frags[FRAGS_MAX];
 	uint16_t n = dp_ip4_fragment(w, m, mtu, frags);
@@ -164,7 +224,7 @@ static void out_fragments(struct worker *w, struct rte_mbuf *m, uint16_t mtu)
 
 enum verdict { OUT_GONE, OUT_READY, OUT_FRAGMENT };
 
-static enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, uint16_t *mtu)
+static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, uint16_t *mtu)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	uint16_t sid = pkt_meta(m)->out_session, len = m->data_len;
@@ -184,7 +244,7 @@ static enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, uint16_t 
 		dp_punt_icmp(w, m, DP_ICMP_TOO_BIG, *mtu, DP_DROP_IP4_TOO_BIG);
 		return OUT_GONE;
 	}
-	if (t->mss != 0)
+	if (t->mss != 0 && unlikely(ip4_tcp_syn(m)))
 		dp_mss_clamp(m, t->mss);
 	bad = DP_DROP_NO_HEADROOM;
 	if (unlikely(!encapsulate(w, m, sid, t->ppp_len)))
@@ -199,7 +259,7 @@ discard:
 }
 
 /* True when this worker owns the packet's session. */
-static bool own(struct worker *w, struct rte_mbuf *m)
+static inline bool own(struct worker *w, struct rte_mbuf *m)
 {
 	uint16_t sid = pkt_meta(m)->out_session;
 	uint8_t owner = dp_owner(w->dp, sid);
@@ -208,6 +268,7 @@ static bool own(struct worker *w, struct rte_mbuf *m)
 		rte_prefetch0(&w->dp->tx[sid]);
 		/* Where the headers go, no one has been lately. */
 		rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
+		rte_prefetch0(&w->dp->ctr[sid]);
 		return true;
 	}
 	if (owner == SESS_NO_OWNER)
