@@ -52,7 +52,8 @@ install_packages() {
 }
 
 # build DIR [meson options]: configures DIR when that was not done (or was done with other options)
-# and builds it. A DIR that somebody made by hand is built as it is. False when it cannot be built.
+# and builds it, or only the targets in $targets. A DIR that somebody made by hand is built as it is. False
+# when it cannot be built.
 build() {
 	local dir=$1 log
 	shift
@@ -75,7 +76,8 @@ build() {
 		echo "${CC:-} $*" > "$dir/.options"
 	fi
 	say "building $dir"
-	if ! ninja -C "$dir" > "$log" 2>&1; then
+	# shellcheck disable=SC2086
+	if ! ninja -C "$dir" ${targets:-} > "$log" 2>&1; then
 		{ grep -E -A6 'FAILED|error|warning:' "$log" || tail -n 30 "$log"; } | tail -n 60 >&2
 		problem "the build in $dir failed (above, and in $log); correct it and run this again."
 		return 1
@@ -88,9 +90,10 @@ release_build() { build build --buildtype=release; }
 # By clang, whose warnings and code are others.
 build_clang() { CC=clang build build-clang --buildtype=debugoptimized; }
 
-# With sanitizers. gcc takes 1.6 times as long to make -O2 of that, for tests that are hardly faster.
+# With sanitizers, and only what meson tests. gcc takes 1.6 times as long to make -O2 of that, for tests that
+# are hardly faster.
 build_asan() {
-	build build-asan --buildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined
+	targets=meson-test-prereq build build-asan --buildtype=debugoptimized -Doptimization=1 -Db_sanitize=address,undefined
 }
 
 # This process gets only CPU time that nobody else wants, and so do those that it starts. Sessions share
@@ -100,12 +103,12 @@ lowest_priority() {
 	chrt --idle --pid 0 $$ || renice -n 19 $$ || true
 } > /dev/null 2>&1
 
-# normal_priority PID: undoes that for the process group PID.
+# normal_priority PID: undoes that for the process group PID, which then is like this process.
 normal_priority() {
 	local pid
 	for pid in $(pgrep -g "$1"); do
 		echo 0 > "/proc/$pid/autogroup" || true
 		chrt --other --pid 0 "$pid" || true
-		renice -n 0 "$pid" || true
+		renice -n "$(nice)" "$pid" || true
 	done
 } > /dev/null 2>&1

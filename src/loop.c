@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #define TICK_US      10000
-#define PUNTS_A_TURN 256
+#define SOON_US      1000 /* a worker has done by then what it was ordered */
+#define NS_A_S       1000000000ull
+#define PUNTS_A_TURN 128
 #define STOP_MS      5000
 #define CONNS_A_TICK 500 /* what charon is sent at once must fit its socket */
 /* How long charon gets to tell the peers, and how long its last packet may need through a twin. */
@@ -39,7 +41,15 @@ static void on_punt(void *arg, const struct dp_punt *p)
 		ctl_punt(l->ctl, p, loop_now_ms());
 }
 
-/* A bounded bite, then the other events get their turn; armed only when nothing is left. */
+/* A timer, not an activation: the other events get their turn, and this turn has an end. */
+static void again(struct event *e)
+{
+	static const struct timeval now = {0};
+
+	event_add(e, &now);
+}
+
+/* A bounded bite; armed only when nothing is left. */
 static void on_punts(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop *l = arg;
@@ -47,7 +57,20 @@ static void on_punts(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (dp_punt_poll(l->dp, on_punt, l, PUNTS_A_TURN) == PUNTS_A_TURN || !dp_arm(l->dp))
-		event_active(l->punts, EV_READ, 0);
+		again(l->more_punts);
+}
+
+static void work(struct loop *l)
+{
+	if (ctl_tick(l->ctl, loop_now_ms()))
+		again(l->more_work);
+}
+
+static void on_more_work(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	work(arg);
 }
 
 /*
@@ -80,7 +103,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	dp_tick(l->dp, now_ms);
-	ctl_tick(l->ctl, now_ms);
+	work(l);
 	if (l->stop_at_ms == 0)
 		return;
 	if (now_ms >= l->stop_at_ms || (ctl_is_quiet(l->ctl) && end_connections(l, now_ms)))
@@ -94,7 +117,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	if (read(fd, &n, sizeof(n)) == sizeof(n))
-		ctl_tick(l->ctl, loop_now_ms());
+		work(l);
 }
 
 static void on_signal(evutil_socket_t sig, short what, void *arg)
@@ -135,30 +158,51 @@ int loop_start(struct loop *l)
 	static const struct timeval tick = {.tv_usec = TICK_US};
 
 	l->punts = event_new(l->base, dp_event_fd(l->dp), EV_READ | EV_PERSIST, on_punts, l);
+	l->more_punts = evtimer_new(l->base, on_punts, l);
+	l->more_work = evtimer_new(l->base, on_more_work, l);
 	l->tick = event_new(l->base, -1, EV_PERSIST, on_tick, l);
 	l->woken = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST, on_wake, l);
 	l->sigint = evsignal_new(l->base, SIGINT, on_signal, l);
 	l->sigterm = evsignal_new(l->base, SIGTERM, on_signal, l);
-	if (l->punts == NULL || l->tick == NULL || l->woken == NULL || l->sigint == NULL ||
-	    l->sigterm == NULL)
+	if (l->punts == NULL || l->more_punts == NULL || l->more_work == NULL || l->tick == NULL ||
+	    l->woken == NULL || l->sigint == NULL || l->sigterm == NULL)
 		return -ENOMEM;
 	event_add(l->punts, NULL);
 	event_add(l->tick, &tick);
 	event_add(l->woken, NULL);
 	event_add(l->sigint, NULL);
 	event_add(l->sigterm, NULL);
-	event_active(l->punts, EV_READ, 0);
+	again(l->more_punts);
 	return 0;
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NS_A_S + (uint64_t)ts.tv_nsec;
 }
 
 void loop_run(struct loop *l)
 {
-	event_base_dispatch(l->base);
+	static const struct timeval soon = {.tv_usec = SOON_US};
+	uint64_t before = cpu_ns(), now;
+
+	/* One turn: a wait, then every event that is due; nothing that it leads to. */
+	while (event_base_loop(l->base, EVLOOP_ONCE) == 0 && !event_base_got_break(l->base)) {
+		now = cpu_ns();
+		ctl_turn(l->ctl, now - before);
+		before = now;
+		if (ctl_waits(l->ctl) && !event_pending(l->more_work, EV_TIMEOUT, NULL))
+			event_add(l->more_work, &soon);
+	}
 }
 
 void loop_fini(struct loop *l)
 {
-	struct event *events[] = {l->punts, l->tick, l->woken, l->sigint, l->sigterm};
+	struct event *events[] = {l->punts, l->more_punts, l->more_work, l->tick,
+	                          l->woken, l->sigint,     l->sigterm};
 
 	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
 		if (events[i] != NULL)

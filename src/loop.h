@@ -22,6 +22,7 @@ struct loop {
 	struct ports *ports; /* .. */
 	struct log *log;
 	struct event *punts, *tick, *sigint, *sigterm, *woken;
+	struct event *more_punts, *more_work; /* what a turn has left for the next */
 	int wake_fd;
 	uint32_t conn_cursor; /* of the connections that a stop ends */
 	uint64_t told_at_ms, linger_until_ms; /* the last of them, and for what it leads to */

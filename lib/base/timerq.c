@@ -9,51 +9,141 @@ static bool before(const struct timer *a, const struct timer *b)
 	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
 }
 
-static struct timer *meld(struct timer *a, struct timer *b)
-{
-	if (a == NULL)
-		return b;
-	if (b == NULL)
-		return a;
-	if (before(b, a)) {
-		struct timer *t = a;
+/* ---- the wheel: one slot a millisecond, a ring in each, which is in order by itself ---- */
 
-		a = b;
-		b = t;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (b->next != NULL)
-		b->next->prev = b;
-	a->child = b;
-	return a;
+static bool fits_wheel(const struct timerq *q, uint64_t at_ms)
+{
+	return at_ms >= q->base_ms && at_ms - q->base_ms < TIMERQ_SLOTS;
 }
 
-/* Two passes over a list of siblings: pair from the left, then meld the pairs from the right. */
-static struct timer *meld_siblings(struct timer *first)
+static void wheel_put(struct timerq *q, struct timer *t)
 {
-	struct timer *pairs = NULL, *root = NULL;
+	uint32_t i = (uint32_t)(t->at_ms % TIMERQ_SLOTS);
+	struct timer *first = q->slot[i];
 
-	while (first != NULL) {
-		struct timer *a = first, *b = first->next, *m;
-
-		first = b != NULL ? b->next : NULL;
-		a->next = a->prev = NULL;
-		if (b != NULL)
-			b->next = b->prev = NULL;
-		m = meld(a, b);
-		m->next = pairs;
-		pairs = m;
+	if (first == NULL) {
+		t->left = t->right = t;
+		q->slot[i] = t;
+		q->used[i / 64] |= 1ull << i % 64;
+	} else {
+		t->right = first;
+		t->left = first->left;
+		t->left->right = first->left = t;
 	}
-	while (pairs != NULL) {
-		struct timer *m = pairs;
-
-		pairs = m->next;
-		m->next = m->prev = NULL;
-		root = meld(root, m);
-	}
-	return root;
+	q->n_wheel++;
 }
+
+static void wheel_take(struct timerq *q, struct timer *t)
+{
+	uint32_t i = (uint32_t)(t->at_ms % TIMERQ_SLOTS);
+
+	if (t->right == t) {
+		q->slot[i] = NULL;
+		q->used[i / 64] &= ~(1ull << i % 64);
+	} else {
+		t->left->right = t->right;
+		t->right->left = t->left;
+		if (q->slot[i] == t)
+			q->slot[i] = t->right;
+	}
+	q->n_wheel--;
+}
+
+/* The first timer from the base on, around the wheel. */
+static struct timer *wheel_first(const struct timerq *q)
+{
+	uint32_t start = (uint32_t)(q->base_ms % TIMERQ_SLOTS), word = start / 64;
+	uint64_t bits = q->used[word] & ~0ull << start % 64;
+
+	if (q->n_wheel == 0)
+		return NULL;
+	while (bits == 0) {
+		word = (word + 1) % TIMERQ_WORDS;
+		bits = q->used[word];
+	}
+	return q->slot[word * 64 + (uint32_t)__builtin_ctzll(bits)];
+}
+
+/* ---- the tree: a treap, whose priorities are drawn from the order of setting ---- */
+
+static uint64_t priority(const struct timer *t)
+{
+	uint64_t x = t->order + 0x9e3779b97f4a7c15ull;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
+	return x ^ x >> 31;
+}
+
+/* The place that points to t. */
+static struct timer **link_to(struct timerq *q, struct timer *t)
+{
+	if (t->up == NULL)
+		return &q->root;
+	return t->up->left == t ? &t->up->left : &t->up->right;
+}
+
+static void rotate_up(struct timerq *q, struct timer *t)
+{
+	struct timer *p = t->up, *moved;
+
+	*link_to(q, p) = t;
+	t->up = p->up;
+	p->up = t;
+	if (p->left == t) {
+		moved = p->left = t->right;
+		t->right = p;
+	} else {
+		moved = p->right = t->left;
+		t->left = p;
+	}
+	if (moved != NULL)
+		moved->up = p;
+}
+
+static void tree_put(struct timerq *q, struct timer *t)
+{
+	struct timer **at = &q->root, *up = NULL;
+
+	while (*at != NULL) {
+		up = *at;
+		at = before(t, up) ? &up->left : &up->right;
+	}
+	*at = t;
+	t->up = up;
+	t->left = t->right = NULL;
+	while (t->up != NULL && priority(t) > priority(t->up))
+		rotate_up(q, t);
+	if (q->first == NULL || before(t, q->first))
+		q->first = t;
+}
+
+static struct timer *next_of_first(struct timer *t)
+{
+	struct timer *n = t->right;
+
+	if (n == NULL)
+		return t->up;
+	while (n->left != NULL)
+		n = n->left;
+	return n;
+}
+
+static void tree_take(struct timerq *q, struct timer *t)
+{
+	struct timer *only;
+
+	if (q->first == t)
+		q->first = next_of_first(t);
+	while (t->left != NULL && t->right != NULL)
+		rotate_up(q, priority(t->left) > priority(t->right) ? t->left : t->right);
+	only = t->left != NULL ? t->left : t->right;
+	*link_to(q, t) = only;
+	if (only != NULL)
+		only->up = t->up;
+}
+
+/* ---- both ---- */
 
 void timer_init(struct timer *t, timer_fn fn, void *arg)
 {
@@ -62,23 +152,13 @@ void timer_init(struct timer *t, timer_fn fn, void *arg)
 
 void timer_cancel(struct timerq *q, struct timer *t)
 {
-	struct timer *rest;
-
 	if (!t->queued)
 		return;
-	rest = meld_siblings(t->child);
-	if (t == q->root) {
-		q->root = rest;
-	} else {
-		if (t->prev->child == t)
-			t->prev->child = t->next;
-		else
-			t->prev->next = t->next;
-		if (t->next != NULL)
-			t->next->prev = t->prev;
-		q->root = meld(q->root, rest);
-	}
-	t->child = t->next = t->prev = NULL;
+	if (t->near)
+		wheel_take(q, t);
+	else
+		tree_take(q, t);
+	t->left = t->right = t->up = NULL;
 	t->queued = false;
 	q->n--;
 }
@@ -89,25 +169,46 @@ void timer_set(struct timerq *q, struct timer *t, uint64_t at_ms)
 	t->at_ms = at_ms;
 	t->order = q->order++;
 	t->queued = true;
-	q->root = meld(q->root, t);
+	t->near = fits_wheel(q, at_ms);
+	if (t->near)
+		wheel_put(q, t);
+	else
+		tree_put(q, t);
 	q->n++;
+}
+
+static struct timer *first_of(const struct timerq *q)
+{
+	struct timer *near = wheel_first(q);
+
+	if (near == NULL || (q->first != NULL && before(q->first, near)))
+		return q->first;
+	return near;
 }
 
 uint64_t timerq_next(const struct timerq *q)
 {
-	return q->root != NULL ? q->root->at_ms : UINT64_MAX;
+	const struct timer *t = first_of(q);
+
+	return t != NULL ? t->at_ms : UINT64_MAX;
 }
 
 uint32_t timerq_run(struct timerq *q, uint64_t now_ms, uint32_t budget)
 {
 	uint32_t n = 0;
+	struct timer *t;
 
-	while (q->root != NULL && q->root->at_ms <= now_ms && (budget == 0 || n < budget)) {
-		struct timer *t = q->root;
-
+	while ((t = first_of(q)) != NULL && t->at_ms <= now_ms) {
+		if (budget != 0 && n == budget)
+			return n;
 		timer_cancel(q, t);
+		/* None is left in the wheel before this one, so the wheel may turn so far. */
+		if (t->at_ms > q->base_ms)
+			q->base_ms = t->at_ms;
 		n++;
 		t->fn(t, t->arg, now_ms);
 	}
+	if (now_ms > q->base_ms)
+		q->base_ms = now_ms;
 	return n;
 }

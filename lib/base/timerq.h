@@ -3,8 +3,12 @@
 /*
  * A queue of one-shot timers in virtual time. The engines under lib/ have no clock: whoever drives
  * them owns the queue and says what time it is, so the same code runs under libevent and in a
- * deterministic simulation. A pairing heap of embedded nodes: nothing is allocated, setting a timer
- * cannot fail, and timers due at the same instant fire in the order in which they were set.
+ * deterministic simulation. Nodes are embedded: nothing is allocated, setting a timer cannot fail, and
+ * timers due at the same instant fire in the order in which they were set.
+ *
+ * What is due within seconds, as retransmissions are, stands in a wheel of a slot a millisecond; all
+ * else in a tree, from which it fires when its time has come. No call takes long, however many there
+ * are: one that did would hold up everybody's timers.
  */
 #pragma once
 
@@ -21,12 +25,20 @@ struct timer {
 	void *arg;
 	uint64_t at_ms; /* valid while queued */
 	uint64_t order; /* tie-break among equal at_ms */
-	struct timer *child, *next, *prev; /* heap links; prev is the parent for a first child */
-	bool queued;
+	struct timer *left, *right, *up; /* in the tree, or the wheel's ring */
+	bool queued, near; /* near: in the wheel */
 };
 
+#define TIMERQ_SLOTS 4096
+#define TIMERQ_WORDS (TIMERQ_SLOTS / 64)
+
+/* Zeroed it is empty. */
 struct timerq {
-	struct timer *root;
+	struct timer *root, *first; /* of the tree */
+	uint64_t base_ms; /* the wheel holds what is due from here on, for TIMERQ_SLOTS */
+	uint64_t used[TIMERQ_WORDS]; /* slots that are not empty */
+	struct timer *slot[TIMERQ_SLOTS];
+	uint32_t n_wheel;
 	uint64_t order;
 	uint32_t n; /* timers queued now */
 };

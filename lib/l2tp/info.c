@@ -124,3 +124,8 @@ void l2tp_count(const struct l2tp *l, uint32_t *tunnels, uint32_t *calls, uint32
 	*calls = l->n_calls;
 	*lingering = l->n_linger;
 }
+
+struct l2tp_call *l2tp_tunnel_first_call(const struct l2tp_tunnel *t)
+{
+	return TAILQ_FIRST(&t->calls);
+}

@@ -342,6 +342,9 @@ void *l2tp_tunnel_user(const struct l2tp_tunnel *t);
 void *l2tp_call_user(const struct l2tp_call *c);
 void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out);
 void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out);
+/* The tunnel's call that has been there longest; NULL: none. */
+struct l2tp_call *l2tp_tunnel_first_call(const struct l2tp_tunnel *t);
+
 void l2tp_stats_get(const struct l2tp *l, struct l2tp_stats *out);
 /* Live objects and records that linger after a StopCCN, for tests of leaks. */
 void l2tp_count(const struct l2tp *l, uint32_t *tunnels, uint32_t *calls, uint32_t *lingering);

@@ -7,7 +7,7 @@
 
 #include <inttypes.h>
 
-#define STEP 32 /* ended in one call */
+#define STEP 1 /* ended in one call, of which a turn of the event loop has CLI_TURN_STEPS */
 
 static enum cli_step clear_tunnel(struct cli *cli, void *ctx, const struct cli_args *args)
 {

@@ -9,10 +9,19 @@
 
 /* In the order in which help lists them. */
 static const struct cli_table *const tables[] = {
-        &console_show_l2tp,         &console_show_l2tp_tunnel, &console_show_l2tp_session,
-        &console_show_l2tp_profile, &console_show_ipsec,       &console_show_ipsec_sa,
-        &console_show_ppp,          &console_show_ip,          &console_show_ports,
-        &console_show_dataplane,    &console_show_version,     &console_clear,
+        &console_show_l2tp,
+        &console_show_l2tp_tunnel,
+        &console_show_l2tp_session,
+        &console_show_l2tp_profile,
+        &console_show_ipsec,
+        &console_show_ipsec_sa,
+        &console_show_ppp,
+        &console_show_ip,
+        &console_show_ports,
+        &console_show_dataplane,
+        &console_show_control,
+        &console_show_version,
+        &console_clear,
         &console_session,
 };
 

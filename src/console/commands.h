@@ -27,6 +27,7 @@ extern const struct cli_mode console_root;
 
 extern const struct cli_table console_clear;
 extern const struct cli_table console_session; /* the command line's own session */
+extern const struct cli_table console_show_control;
 extern const struct cli_table console_show_dataplane;
 extern const struct cli_table console_show_ip;
 extern const struct cli_table console_show_ipsec;
@@ -43,7 +44,7 @@ extern const struct cli_table console_show_version;
 	const struct cli_table name = {commands, sizeof(commands) / sizeof(commands[0])}
 
 /* Words that stand in several tables, so that their help is the same everywhere. */
-#define KW_CLEAR     CLI_KW("clear", "End tunnels, sessions or IPsec transport interfaces")
+#define KW_CLEAR     CLI_KW("clear", "End tunnels, sessions or IPsec transport interfaces; reset")
 #define KW_SHOW      CLI_KW("show", "Show configuration, state and counters")
 #define KW_L2TP      CLI_KW("l2tp", "L2TP destinations, tunnels and sessions")
 #define KW_TUNNEL    CLI_KW("tunnel", "L2TP tunnels")

@@ -59,6 +59,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 		errno = ENOMEM;
 		return NULL;
 	}
+	ch->ctl = c;
 	ch->conn = k;
 	ch->local = key->local;
 	ch->peer = key->peer;
@@ -99,6 +100,16 @@ static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
 }
 
+/* Who has nothing left to be ordered away goes with the next turn. */
+static void check_left(struct ctl *c, struct child *ch)
+{
+	if (!ch->leaving || ch->left || ch->n_orders != 0 || ch->n_sessions != 0)
+		return;
+	ch->left = true;
+	TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
+	TAILQ_INSERT_TAIL(&c->ipsec->left, ch, link);
+}
+
 void child_leave(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
@@ -109,12 +120,20 @@ void child_leave(struct ctl *c, struct child *ch)
 	TAILQ_REMOVE(&k->children, ch, link);
 	k->n_children--;
 	k->n_leaving++;
+	ch->leaving = true;
 	TAILQ_INSERT_TAIL(&c->ipsec->leaving, ch, link);
 	/* Only the tunnel itself leaves the list when it ends. */
 	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
 		next = LIST_NEXT(tn, conn_link);
 		rehome(c, tn, ch);
 	}
+	check_left(c, ch);
+}
+
+void child_ordered(struct child *ch)
+{
+	ch->n_orders--;
+	check_left(ch->ctl, ch);
 }
 
 void child_check(struct ctl *c, struct child *ch)
@@ -143,16 +162,14 @@ void child_poll(struct ctl *c)
 	struct child *ch, *next;
 	int ret;
 
-	for (ch = TAILQ_FIRST(&c->ipsec->leaving); ch != NULL; ch = next) {
+	for (ch = TAILQ_FIRST(&c->ipsec->left); ch != NULL; ch = next) {
 		struct conn *k = ch->conn;
 
 		next = TAILQ_NEXT(ch, link);
-		if (ch->n_orders != 0 || ch->n_sessions != 0)
-			continue;
 		ret = dp_child_del(c->dp, ch->index);
 		if (ret == -EAGAIN || ret == -EBUSY)
 			continue;
-		TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
+		TAILQ_REMOVE(&c->ipsec->left, ch, link);
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
 		early_forget(ch);
@@ -189,7 +206,8 @@ void ipsec_child_hold(struct child *ch)
 
 void ipsec_child_put(struct child *ch)
 {
-	ch->n_sessions--; /* one that leaves goes with the next turn */
+	ch->n_sessions--;
+	check_left(ch->ctl, ch);
 }
 
 uint32_t ipsec_child_index(const struct child *ch)

@@ -73,8 +73,9 @@ struct conn {
 	bool is_static; /* of the configuration: no IKE */
 	bool orphan; /* charon does not know it any more */
 	bool announced; /* event=ipsec-up was logged */
-	bool ending; /* in the queue of those whose SAs are being removed */
+	bool ending; /* its SAs are being removed, then it ends */
 	bool stripped; /* .. and the orders for that are given */
+	bool settling; /* in the queue of conns_settle */
 	struct ike *ike; /* NULL: none, or gone */
 	char *profile, *remote_id; /* as last told */
 	uint32_t ike_id;

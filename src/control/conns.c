@@ -152,6 +152,14 @@ void ctl_conn_disconnect(struct ctl *c, struct conn *k)
 		conn_end(c, k);
 }
 
+static void settle_later(struct ctl *c, struct conn *k)
+{
+	if (k->settling)
+		return;
+	k->settling = true;
+	TAILQ_INSERT_TAIL(&c->ipsec->ending, k, end_link);
+}
+
 /*
  * Put off to the end of the call from outside: an answer to what brought this about may still have to
  * leave through the SAs that go here (E14, E19).
@@ -166,7 +174,15 @@ void conn_end(struct ctl *c, struct conn *k)
 		child_latch(c, ch);
 	k->ending = true;
 	k->stripped = false;
-	TAILQ_INSERT_TAIL(&c->ipsec->ending, k, end_link);
+	settle_later(c, k);
+}
+
+void conn_removed_sa(struct ctl *c, struct conn *k)
+{
+	k->n_removing--;
+	if (k->ending && k->stripped && k->n_removing == 0)
+		settle_later(c, k);
+	ctl_conn_release(c, k);
 }
 
 void conn_strip(struct ctl *c, struct conn *k, bool tell)
@@ -204,7 +220,6 @@ static void ended(struct ctl *c, struct conn *k)
 	struct ike *e = k->ike;
 	struct conn *other;
 
-	TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
 	k->ending = false;
 	if (k->down) {
 		ctl_conn_release(c, k);
@@ -224,16 +239,17 @@ static void ended(struct ctl *c, struct conn *k)
  */
 void conns_settle(struct ctl *c)
 {
-	struct conn *k, *next;
+	struct conn *k;
 
-	for (k = TAILQ_FIRST(&c->ipsec->ending); k != NULL; k = next) {
+	while ((k = TAILQ_FIRST(&c->ipsec->ending)) != NULL) {
+		TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
+		k->settling = false;
 		if (!k->stripped) {
 			k->stripped = true;
 			conn_strip(c, k, k->ike != NULL && !is_alone(k));
 		}
-		next = TAILQ_NEXT(k, end_link);
 		if (k->n_removing == 0)
-			ended(c, k);
+			ended(c, k); /* else conn_removed_sa brings it back */
 	}
 }
 

@@ -8,7 +8,7 @@
 
 #define ID_QUARANTINE_MS 31000 /* DESIGN section 5; RFC 2661 5.7's full cycle */
 #define FIRMWARE         0x0100
-#define TIMERS_A_TURN    1024 /* so that punts get their turn in a storm */
+#define TIMERS_A_TURN    128 /* so that punts get their turn in a storm */
 
 static void eng_send(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
 {
@@ -211,13 +211,30 @@ static void auth_done(void *owner, const struct ppp_auth_reply *reply, const str
 	session_auth_result(owner, reply, user);
 }
 
-void ctl_tick(struct ctl *c, uint64_t now_ms)
+bool ctl_tick(struct ctl *c, uint64_t now_ms)
 {
+	bool more;
+
 	c->now_ms = now_ms;
-	timerq_run(c->timers, now_ms, TIMERS_A_TURN);
-	session_poll_closing(c);
+	more = timerq_run(c->timers, now_ms, TIMERS_A_TURN) == TIMERS_A_TURN;
+	more |= session_poll_closing(c);
 	aaa_poll(c->aaa, auth_done);
 	ipsec_poll(c);
+	return more;
+}
+
+void ctl_turn(struct ctl *c, uint64_t cpu_ns)
+{
+	c->st.turns++;
+	c->st.turns_ns += cpu_ns;
+	c->st.turns_long += cpu_ns > CTL_TURN_LONG_NS;
+	if (cpu_ns > c->st.turn_longest_ns)
+		c->st.turn_longest_ns = cpu_ns;
+}
+
+void ctl_clear_turns(struct ctl *c)
+{
+	c->st.turn_longest_ns = 0;
 }
 
 void ctl_set_if_address(struct ctl *c, uint16_t ifidx, uint32_t ip)

@@ -56,9 +56,18 @@ void ctl_punt(struct ctl *c, const struct dp_punt *p, uint64_t now_ms);
 
 /*
  * One turn: due timers, then what waits for the data plane (ids, addresses and counters of ended
- * sessions). To be called when timerq_next says so, and every 10 ms. The timers run only in here.
+ * sessions). To be called when timerq_next says so, and every 10 ms. The timers run only in here. What
+ * one call does is bounded: true when it has left something that could be done at once.
  */
-void ctl_tick(struct ctl *c, uint64_t now_ms);
+bool ctl_tick(struct ctl *c, uint64_t now_ms);
+
+/* True while something waits for a worker: call ctl_tick soon, who asked for it waits for the answer. */
+bool ctl_waits(const struct ctl *c);
+
+/* The event loop has had a turn that took the control lcore so much CPU time. */
+void ctl_turn(struct ctl *c, uint64_t cpu_ns);
+/* Forgets the longest turn so far. */
+void ctl_clear_turns(struct ctl *c);
 
 /* Which of our addresses stands for an interface in ICMP errors (host order). */
 void ctl_set_if_address(struct ctl *c, uint16_t ifidx, uint32_t ip);
@@ -90,6 +99,9 @@ struct ctl_count {
 	uint32_t live; /* existing: active and on their way up or down */
 };
 
+/* A turn of the event loop that others may notice. */
+#define CTL_TURN_LONG_NS 5000000
+
 struct ctl_stats {
 	struct ctl_count destinations, tunnels, sessions;
 	uint64_t ss_tunnels, ss_fired[SS_REASON_MAX], ss_refused_sccrq, ss_refused_icrq;
@@ -104,6 +116,9 @@ struct ctl_stats {
 	uint64_t stale_punts;
 	uint32_t half_open, half_open_limit;
 	uint32_t tunnel_ids_used, session_ids_used;
+	/* Turns of the event loop: CPU time, and how many were longer than CTL_TURN_LONG_NS. */
+	uint64_t turns, turns_long, turns_ns;
+	uint64_t turn_longest_ns; /* since ctl_clear_turns */
 	struct l2tp_stats l2tp;
 };
 

@@ -23,7 +23,7 @@ struct dest {
 	LIST_ENTRY(dest) link;
 };
 LIST_HEAD(dest_list, dest);
-#define DEST_BUCKETS 4096
+#define DEST_BUCKETS 65536
 
 TAILQ_HEAD(session_tailq, session);
 TAILQ_HEAD(tunnel_tailq, tunnel);
@@ -94,7 +94,7 @@ struct session {
 	struct ctl *ctl;
 };
 
-#define CONN_BUCKETS 16384
+#define CONN_BUCKETS 131072
 #define CONN_SLOTS   131072 /* tunnels and records, and as many on their way */
 
 struct conns {
@@ -229,7 +229,8 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 void session_reply(void *ctx, struct l2tp_call *call);
 /* The engine's object of a live session, else NULL. */
 struct l2tp_call *session_engine(const struct session *s);
-void session_poll_closing(struct ctl *c);
+/* True when it has left some that could go on at once. */
+bool session_poll_closing(struct ctl *c);
 bool session_change_child(struct session *s);
 void session_record_free(struct session *s);
 /* Frees a session without ceremony; for ctl_free. */

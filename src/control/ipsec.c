@@ -9,6 +9,12 @@
 #define ANSWER_EVERY_MS 1000
 #define ANSWER_BURST    5
 
+/* SAs looked after in one turn of the event loop, and beside one message of charon's. */
+#define SAS_A_TURN    256
+#define SAS_A_MESSAGE 8
+
+static void poll_some(struct ctl *c, uint32_t sas);
+
 int ipsec_init(struct ctl *c)
 {
 	struct ipsec *p = calloc(1, sizeof(*p));
@@ -18,6 +24,7 @@ int ipsec_init(struct ctl *c)
 	c->ipsec = p;
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->leaving);
+	TAILQ_INIT(&p->left);
 	TAILQ_INIT(&p->ending);
 	p->limit_refused = (struct log_limit){.every_ms = 1000, .burst = 10};
 	p->ikes = calloc(IKE_BUCKETS, sizeof(*p->ikes));
@@ -41,6 +48,7 @@ void ipsec_fini(struct ctl *c)
 		return;
 	while ((sa = TAILQ_FIRST(&p->waiting)) != NULL)
 		sa_free(sa);
+	TAILQ_CONCAT(&p->leaving, &p->left, link);
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
 		early_forget(ch);
@@ -267,17 +275,27 @@ void ctl_ike_rx(struct ctl *c, const struct sslink_msg *m, uint64_t now_ms)
 	} else if (!on_request(c, m)) {
 		on_notice(c, m);
 	}
-	ipsec_poll(c);
+	poll_some(c, SAS_A_MESSAGE);
 }
 
 /* ---- turns and events ---- */
 
-void ipsec_poll(struct ctl *c)
+static void poll_some(struct ctl *c, uint32_t sas)
 {
 	conns_settle(c);
-	sa_poll(c);
+	sa_poll(c, sas);
 	child_poll(c);
 	conns_settle(c);
+}
+
+void ipsec_poll(struct ctl *c)
+{
+	poll_some(c, SAS_A_TURN);
+}
+
+bool ctl_waits(const struct ctl *c)
+{
+	return c->ipsec->n_waiting > 0;
 }
 
 void ipsec_punt(struct ctl *c, const struct dp_punt *p)

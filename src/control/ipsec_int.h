@@ -42,6 +42,7 @@ struct child {
 	uint32_t index; /* of the data plane */
 	bool tunnel_mode;
 	bool latched;
+	bool leaving, left; /* in the list of that name; left: in that one */
 	bool any; /* made without IKE: takes any path */
 	struct endpoint local, peer; /* inner; peer.port 0: any */
 	TAILQ_HEAD(, sa) sas; /* newest first */
@@ -51,6 +52,7 @@ struct child {
 	STAILQ_HEAD(, early) early; /* messages for which there is no outbound SA yet */
 	uint32_t n_early;
 	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
+	struct ctl *ctl;
 };
 
 enum sa_state {
@@ -101,8 +103,8 @@ TAILQ_HEAD(conn_tailq, conn);
 
 enum link_state { LINK_DOWN, LINK_HELLO, LINK_SYNC, LINK_UP };
 
-#define IKE_BUCKETS 16384
-#define SA_BUCKETS  65536
+#define IKE_BUCKETS 65536
+#define SA_BUCKETS  131072
 
 struct ipsec {
 	uint64_t instance; /* ours */
@@ -113,8 +115,9 @@ struct ipsec {
 	struct sa_list *by_spi, *by_id;
 	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
 	uint32_t n_waiting;
-	struct child_tailq leaving;
-	struct conn_tailq ending;
+	struct child_tailq leaving; /* SAs or sessions of them are still to be ordered away */
+	struct child_tailq left; /* .. no more */
+	struct conn_tailq ending; /* for conns_settle */
 	/*
 	 * IKE_SAs and connections. With the session that each is for it makes three of an SA's session: it
 	 * costs its worker some three times as much as one outside of IPsec.
@@ -173,6 +176,8 @@ void child_latch(struct ctl *c, struct child *ch);
 /* Ends a child that has no SA left, and the tunnels that have no other. */
 void child_check(struct ctl *c, struct child *ch);
 void child_leave(struct ctl *c, struct child *ch);
+/* One order less is to be given. */
+void child_ordered(struct child *ch);
 void child_poll(struct ctl *c);
 
 /* ipsec_sa.c */
@@ -188,7 +193,7 @@ void sa_larval_free(struct sa *sa);
 void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
 void sa_arm(struct sa *sa);
 void sa_event(struct ctl *c, const struct dp_punt *p);
-void sa_poll(struct ctl *c);
+void sa_poll(struct ctl *c, uint32_t most);
 struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound);
 void sa_free(struct sa *sa);
 void sa_order_free(struct sa *sa); /* wipes its keys */
@@ -223,3 +228,5 @@ struct conn *conn_make(struct ctl *c); /* CONN_IPSEC; NULL: no room */
 /* All SAs go: orders to the workers, in the FIFO after what was sent before. */
 void conn_strip(struct ctl *c, struct conn *k, bool tell);
 void conn_end(struct ctl *c, struct conn *k); /* strip, then terminate: at the next settling */
+/* A worker has let go of an SA of it. The connection may be freed. */
+void conn_removed_sa(struct ctl *c, struct conn *k);

@@ -204,7 +204,7 @@ static bool order_delete(struct sa *sa)
 		return false;
 	if (ret < 0)
 		sa->ticket = 0;
-	sa->child->n_orders--;
+	child_ordered(sa->child);
 	return true;
 }
 
@@ -235,9 +235,8 @@ static void removed(struct sa *sa)
 	struct ctl *c = sa->ctl;
 
 	sa_answer(sa, SSLINK_OK);
-	k->n_removing--;
 	sa_free(sa);
-	ctl_conn_release(c, k);
+	conn_removed_sa(c, k);
 }
 
 void sa_on_del(struct ctl *c, const struct sslink_msg *m)
@@ -520,9 +519,11 @@ static void turn(struct sa *sa)
 	}
 }
 
-void sa_poll(struct ctl *c)
+void sa_poll(struct ctl *c, uint32_t most)
 {
-	/* As many as there are now; what a turn frees is out of the queue, and then fewer are left. */
-	for (uint32_t n = c->ipsec->n_waiting; n > 0 && !TAILQ_EMPTY(&c->ipsec->waiting); n--)
+	uint32_t n = c->ipsec->n_waiting < most ? c->ipsec->n_waiting : most;
+
+	/* What a turn frees is out of the queue, and then fewer are left. */
+	for (; n > 0 && !TAILQ_EMPTY(&c->ipsec->waiting); n--)
 		turn(TAILQ_FIRST(&c->ipsec->waiting));
 }

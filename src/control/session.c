@@ -13,6 +13,8 @@
 #define CDN_NEVER         5 /* permanent lack of facilities */
 #define ERR_NO_RESOURCES  4
 
+#define CLOSED_A_TURN 256
+
 static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 {
 	struct ctl *c = tn->ctl;
@@ -330,11 +332,14 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 }
 
 /* Ids, addresses and final counters of sessions whose removal the workers have acknowledged. */
-void session_poll_closing(struct ctl *c)
+bool session_poll_closing(struct ctl *c)
 {
 	struct session *s, *next;
+	uint32_t n = 0;
 
 	for (s = TAILQ_FIRST(&c->closing_sessions); s != NULL; s = next) {
+		if (n++ == CLOSED_A_TURN)
+			return true;
 		next = TAILQ_NEXT(s, wait_link);
 		if (s->delete_again &&
 		    dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
@@ -352,6 +357,7 @@ void session_poll_closing(struct ctl *c)
 		timer_set(c->timers, &s->destruct,
 		          c->now_ms + (uint64_t)c->conf->l2tp.destruct_timeout_s * 1000);
 	}
+	return false;
 }
 
 static void session_free(struct session *s)

@@ -200,15 +200,17 @@ static const struct l2tp_result clear_tunnel = {
         .reason = L2TP_R_TUNNEL_ADMIN_CLOSE,
 };
 
+static const struct l2tp_result clear_call = {.result = 3, .reason = L2TP_R_CALL_ADMIN_CLOSE};
+
+#define CALLS_AT_ONCE 4 /* that end with their tunnel */
+
 static void clear_one_session(struct session *s)
 {
-	static const struct l2tp_result why = {.result = 3, .reason = L2TP_R_CALL_ADMIN_CLOSE};
-
 	/* A link that is up says good-bye to its peer first; its end closes the call. */
 	if (s->ppp != NULL)
 		ppp_close(s->ppp, s->ctl->now_ms);
 	else
-		l2tp_call_close(session_engine(s), &why, s->ctl->now_ms);
+		l2tp_call_close(session_engine(s), &clear_call, s->ctl->now_ms);
 }
 
 int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)
@@ -233,11 +235,30 @@ int ctl_clear_session(struct ctl *c, uint16_t id, uint64_t now_ms)
 	return 0;
 }
 
+/* As a StopCCN ends all calls at once, a tunnel with many loses them first, a few at a time. */
+static bool thin_out(struct ctl *c, uint16_t id, uint32_t budget, uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, id);
+	struct l2tp_call *call;
+
+	if (c->tunnel_of_id[id] == NULL || c->tunnel_of_id[id]->n_live <= budget)
+		return false;
+	c->now_ms = now_ms;
+	while (budget-- > 0 && (call = l2tp_tunnel_first_call(t)) != NULL)
+		l2tp_call_close(call, &clear_call, now_ms);
+	return true;
+}
+
 bool ctl_clear_tunnels(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64_t now_ms)
 {
-	for (; *cursor < N_SLOTS && budget > 0; ++*cursor)
+	for (; *cursor < N_SLOTS && budget > 0; ++*cursor) {
+		uint32_t most = budget > CALLS_AT_ONCE ? budget : CALLS_AT_ONCE;
+
+		if (thin_out(c, (uint16_t)*cursor, most, now_ms))
+			return false;
 		if (ctl_clear_tunnel(c, (uint16_t)*cursor, now_ms) == 0)
 			budget--;
+	}
 	return *cursor >= N_SLOTS;
 }
 

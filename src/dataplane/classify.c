@@ -12,6 +12,7 @@
 
 #include <rte_ether.h>
 #include <rte_prefetch.h>
+#include <rte_vect.h>
 
 #define ETH_LEN        RTE_ETHER_HDR_LEN
 #define VLAN_LEN       4
@@ -287,14 +288,69 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
 }
 
 /*
- * What most packets of a vector share: they come from one port without a tag, and of those to us most
- * are for one address.
+ * What most packets of a vector share: they come from one port without a tag, have no IPv4 options, and
+ * of those to us most are data messages without anything optional to one address. The headers of
+ * such a message, up to its session id, are three words of 16 bytes.
  */
 struct usual {
-	uint16_t port, in_if;
-	uint64_t mac; /* of in_if, as the low 48 bits of a load; UINT64_MAX: none */
+	xmm_t want[3];
+	uint16_t port, in_if; /* in_if DP_IF_NONE: nothing is usual */
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
 };
+
+#define USUAL_LEN 48 /* bytes that are compared */
+#define AT_LENGTH 16 /* .. and where in them the IPv4 and UDP headers and ids stand */
+#define AT_IP     14
+#define AT_SRC    26
+#define AT_DST    30
+#define AT_UDP    34
+#define AT_ULEN   38
+#define AT_L2TP   42
+#define AT_SID    46
+
+/* The bits that must be as in struct usual. */
+static const union {
+	uint8_t b[USUAL_LEN];
+	xmm_t x[3];
+} usual_mask = {.b = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* our MAC address */
+                      0,    0,    0,    0,    0,    0,    0xff, 0xff, /* Ethernet's type */
+                      0xff, 0, /* version and header length */
+                      0,    0,    0,    0,    0x3f, 0xff, /* no fragment */
+                      0,    0xff, /* protocol */
+                      0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff, /* our address */
+                      0,    0,    0xff, 0xff, /* to L2TP's port */
+                      0,    0,    0,    0,    0xca, 0x0f, /* T, L, S, O, version */
+                      0,    0,    0,    0}};
+
+static void usual_local(struct usual *u, uint32_t local)
+{
+	uint8_t b[USUAL_LEN];
+
+	u->local = local;
+	memcpy(b, u->want, sizeof(b));
+	put_be16(b + AT_DST, (uint16_t)(local >> 16));
+	put_be16(b + AT_DST + 2, (uint16_t)local);
+	memcpy(u->want, b, sizeof(b));
+}
+
+static void usual_init(struct usual *u, const struct worker *w, uint16_t port)
+{
+	const struct dp *dp = w->dp;
+	uint8_t b[USUAL_LEN] = {0};
+
+	u->port = port;
+	u->in_if = dp->ports[port].vlan_if[0];
+	if (u->in_if != DP_IF_NONE)
+		memcpy(b, dp->ifs[u->in_if].conf.mac, RTE_ETHER_ADDR_LEN);
+	put_be16(b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
+	b[AT_IP] = RTE_IPV4_VHL_DEF;
+	b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
+	put_be16(b + AT_UDP + 2, L2TP_PORT);
+	put_be16(b + AT_L2TP, 2);
+	memcpy(u->want, b, sizeof(b));
+	/* The last vector's address, when it still is ours. */
+	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
+}
 
 /* An IPv4 packet in a frame to our MAC address, behind l2 bytes. */
 static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_t l2,
@@ -304,28 +360,31 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, const struct rte_ipv4_hdr *, l2);
 	bool sum_ok = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	enum dp_drop bad = ip4_check(ip, (uint32_t)(m->data_len - l2), sum_ok);
-	uint32_t nh, total;
+	uint32_t nh, total, src, dst;
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return drop(w, m, bad);
 	total = rte_be_to_cpu_16(ip->total_length);
+	src = rte_be_to_cpu_32(ip->src_addr);
+	dst = rte_be_to_cpu_32(ip->dst_addr);
+	if (unlikely(ip4_martian_src(src) || ip4_martian_dst(dst)))
+		return drop(w, m, DP_DROP_IP4_MARTIAN);
+	nh = dp_nh_lookup(w->dp, dst);
+	if (likely(w->dp->nh[nh].kind != DP_RT_LOCAL)) {
+		meta->nh = nh;
+		meta->flags |= PKT_ROUTED;
+		dp_subs_prefetch(w->dp, dst);
+		pkt_cut(m, l2, total);
+		vec_push(&w->transit, m);
+		return NULL;
+	}
 	if (unlikely(m->data_len > l2 + total))
 		pkt_cut(m, 0, l2 + total);
-	meta->src = rte_be_to_cpu_32(ip->src_addr);
-	meta->dst = rte_be_to_cpu_32(ip->dst_addr);
-	if (unlikely(ip4_martian_src(meta->src) || ip4_martian_dst(meta->dst)))
-		return drop(w, m, DP_DROP_IP4_MARTIAN);
-	if (meta->dst != u->local) {
-		nh = dp_nh_lookup(w->dp, meta->dst);
-		if (w->dp->nh[nh].kind != DP_RT_LOCAL) {
-			meta->nh = nh;
-			meta->flags |= PKT_ROUTED;
-			dp_subs_prefetch(w->dp, meta->dst);
-			pkt_cut(m, l2, total);
-			vec_push(&w->transit, m);
-			return NULL;
-		}
-		u->local = meta->dst;
+	meta->src = src;
+	meta->dst = dst;
+	if (dst != u->local) {
+		usual_local(u, dst);
+		w->local = dst;
 	}
 	if (likely(ip->next_proto_id == IPPROTO_UDP && ip->version_ihl == RTE_IPV4_VHL_DEF &&
 	           !ip4_is_fragment(ip)))
@@ -366,34 +425,56 @@ static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *
 	return ip4(w, m, meta->l2_len, u);
 }
 
-static inline uint64_t mac_at(const uint8_t *p)
+/*
+ * A frame that is as usual in all that struct usual compares. True when nothing else is wrong with it
+ * either and its session is this worker's: then it is done. If not, ip4 finds out what there is.
+ */
+static inline bool usual_data(struct worker *w, struct rte_mbuf *m, const struct usual *u)
 {
-	uint64_t mac;
+	/* src, dst, sport and dport, from their place in the headers into host order */
+	const xmm_t order = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, -1, -1, -1, -1);
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
+	const uint16_t sid = get_be16(p + AT_SID);
+	struct pkt_meta *meta = pkt_meta(m);
 
-	memcpy(&mac, p, sizeof(mac));
-	return mac & UINT64_MAX >> 16;
+	rte_prefetch0(&w->dp->rx[sid]);
+	if (unlikely(total != ulen + (AT_UDP - AT_IP) || total < USUAL_LEN - AT_IP ||
+	             total + AT_IP > m->data_len ||
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
+	             dp_owner(w->dp, sid) != w->id || u->local == 0 ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+		return false;
+	static_assert(offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, src) + 10 &&
+	                      offsetof(struct pkt_meta, nh) == offsetof(struct pkt_meta, src) + 12,
+	              "the rest of 16 bytes is nh, which has no value yet");
+	_mm_storeu_si128(
+	        (xmm_t *)(void *)&meta->src,
+	        _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)(p + AT_SRC)),
+	                         order));
+	pkt_cut(m, AT_L2TP, total - (AT_L2TP - AT_IP));
+	return true;
 }
 
 static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m, struct usual *u)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
+	xmm_t link, rest;
 
-	if (unlikely(m->data_len < ETH_LEN || m->port != u->port || mac_at(p) != u->mac ||
-	             get_be16(p + 2 * RTE_ETHER_ADDR_LEN) != RTE_ETHER_TYPE_IPV4 ||
+	if (unlikely(m->data_len < USUAL_LEN || m->port != u->port ||
 	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0))
+		return frame(w, m, u);
+	link = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p), u->want[0]), usual_mask.x[0]);
+	if (unlikely(!_mm_testz_si128(link, link)))
 		return frame(w, m, u);
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
+	rest = _mm_or_si128(
+	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 1), u->want[1]), usual_mask.x[1]),
+	        _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]));
+	if (_mm_testz_si128(rest, rest) && likely(usual_data(w, m, u)))
+		return m;
 	return ip4(w, m, ETH_LEN, u);
-}
-
-static struct usual usual_of(const struct dp *dp, uint16_t port)
-{
-	struct usual u = {.port = port, .in_if = dp->ports[port].vlan_if[0], .mac = UINT64_MAX};
-
-	if (u.in_if != DP_IF_NONE)
-		u.mac = mac_at(dp->ifs[u.in_if].conf.mac);
-	return u;
 }
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
@@ -403,7 +484,7 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 	if (n == 0)
 		return 0;
-	u = usual_of(w->dp, v[0]->port);
+	usual_init(&u, w, v[0]->port);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 

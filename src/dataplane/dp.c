@@ -20,6 +20,8 @@
 #define REASSEMBLY_DFLT   1024
 #define REASSEMBLY_BUCKET 16
 #define SOURCE_RATE_DFLT  1000 /* half of all, so a LAC with a thousand tunnels is soon back */
+/* Who has authenticated forges no address: a city may come back as fast as control can take it. */
+#define SA_RATE_DFLT 10000
 
 static const char *const drop_names[DP_DROP_MAX] = {
 #define X(sym, name, help) name,
@@ -140,7 +142,7 @@ static int worker_limits(struct worker *w, uint32_t seed)
 	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
 	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
 	                       conf->new_tunnel_source_rate, seed, w->node->socket);
-	w->newtun_sa = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
+	w->newtun_sa = newtun_new(w->dp->tsc_hz, conf->new_tunnel_sa_rate,
 	                          conf->new_tunnel_source_rate, seed, w->node->socket);
 	sender_init(w, DP_PUNT_L2TP, L2TP_PARTS);
 	sender_init(w, DP_PUNT_PPP, PPP_PARTS);
@@ -244,6 +246,8 @@ static void conf_defaults(struct dp_conf *c)
 	c->hold_packets = RTE_MIN(c->hold_packets, HOLD_MAX);
 	if (c->new_tunnel_source_rate == 0)
 		c->new_tunnel_source_rate = SOURCE_RATE_DFLT;
+	if (c->new_tunnel_sa_rate == 0)
+		c->new_tunnel_sa_rate = SA_RATE_DFLT;
 	if (c->reassembly_entries == 0)
 		c->reassembly_entries = REASSEMBLY_DFLT;
 	for (int i = 0; i < DP_PUNT_MAX; i++) {

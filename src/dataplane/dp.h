@@ -95,6 +95,7 @@ struct dp_conf {
 	uint16_t hold_packets; /* a next hop, a worker: 0..64 */
 	uint32_t punt_rate[DP_PUNT_MAX]; /* packets a second and worker; 0: default */
 	uint32_t new_tunnel_source_rate; /* SCCRQ a second and source; 0: default */
+	uint32_t new_tunnel_sa_rate; /* .. and worker, of those that come in an SA; 0: default */
 	uint32_t reassembly_entries; /* outer datagrams in reassembly; 0: default */
 	bool verify_l2tp_checksum;
 	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle; /* see dataplane/idle.c */

@@ -236,7 +236,7 @@ static inline struct sa *find(struct worker *w, struct rte_mbuf *m)
 
 static inline struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 {
-	struct sa *sa = sa_of(p->sa);
+	struct sa *sa = sa_by_esp(p->sa);
 	enum dp_drop bad = status(w, sa, p, pkt_meta(m));
 
 	if (unlikely(bad != DP_DROP_NONE)) {

@@ -115,7 +115,7 @@ static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *s
 /* False when the packet was dropped. */
 static inline bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 {
-	struct sa *sa = sa_of(p->sa);
+	struct sa *sa = sa_by_esp(p->sa);
 
 	if (unlikely(p->status != ESP_OK)) {
 		expire(w, sa); /* no sequence number is left */

@@ -32,8 +32,9 @@ static inline bool ip4_dont_fragment(const struct rte_ipv4_hdr *ip)
 static inline uint64_t sum_add(uint64_t a, uint64_t b)
 {
 	uint64_t sum;
+	bool carry = __builtin_add_overflow(a, b, &sum);
 
-	return sum + __builtin_add_overflow(a, b, &sum);
+	return sum + carry;
 }
 
 static inline uint16_t sum_fold(uint64_t sum)

@@ -24,6 +24,8 @@
 #include <rte_rcu_qsbr.h>
 #include <rte_ring.h>
 
+#include <stddef.h>
+
 #define VEC_MAX      64 /* packets in one vector at most */
 #define FRAGS_MAX    64 /* fragments of one packet at most */
 #define FIFO_SIZE    4096 /* orders for one worker */
@@ -201,6 +203,18 @@ struct node {
 	struct sa_mem sa_mem; /* control: rw */
 };
 
+/*
+ * A worker's lines are written by it alone, but for these; each stands by itself. None of ours is written
+ * for every packet by two workers, save the packet's own, which a hand-off takes along.
+ *
+ * | line                  | written by                    | how often                          |
+ * | --------------------- | ----------------------------- | ---------------------------------- |
+ * | handoff_due           | the fillers; the owner        | a ring begins, or ceases, to be used |
+ * | ring, producer's end  | the filler, or control (fifo) | a vector; an order                 |
+ * | ring, consumer's end  | the owner, or control (punts) | a vector; a poll                   |
+ * | dp.armed, events_due  | control, a worker             | an event                           |
+ * | mbuf, pkt_meta        | giver, then owner             | a packet handed over               |
+ */
 struct worker {
 	struct dp *dp;
 	struct node *node; /* where its own memory lies */
@@ -209,6 +223,7 @@ struct worker {
 	uint16_t ip_id; /* of outer headers: ids of different workers never meet */
 	bool online; /* reports to the QSBR variable */
 	bool punted; /* in this turn */
+	uint32_t local; /* classify: the address of ours that last took a packet, host order */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
 	uint32_t empty; /* turns without work since the last one with */
@@ -223,9 +238,13 @@ struct worker {
 	struct vec *tx; /* by port */
 	struct vec *handoff; /* by worker */
 	uint64_t tx_filled, handoff_filled; /* bits of those that have packets */
+	uint64_t
+	        handoff_lingers; /* bits of workers whose rings are looked at until the next timer */
 	struct worker_stats st __rte_cache_aligned;
 
 	uint64_t applied __rte_cache_aligned; /* worker: wo, control: ro; seq of the last order */
+	/* Bits of workers whose rings to this one are looked at; set and cleared by handoff.c's rule. */
+	uint64_t handoff_due __rte_cache_aligned; /* all workers: rw, atomic */
 	struct rte_ring *fifo __rte_cache_aligned; /* control to worker */
 	struct fifo_msg order; /* worker: rw; the one in hand */
 	bool order_waits; /* .. until the other workers have caught up */
@@ -245,6 +264,15 @@ struct worker {
 	struct esp_hold *esp_holds; /* ESP_HOLD_SETS sets of ESP_HOLD_WAYS */
 	struct sa *sa_events; /* those with events that control's ring had no room for */
 };
+
+#define LINE_ALONE(type, field, next)                                                              \
+	static_assert(offsetof(type, field) % RTE_CACHE_LINE_SIZE == 0 &&                          \
+	                      offsetof(type, next) % RTE_CACHE_LINE_SIZE == 0,                     \
+	              #field " shares no line")
+LINE_ALONE(struct worker, st, applied);
+LINE_ALONE(struct worker, applied, handoff_due);
+LINE_ALONE(struct worker, handoff_due, fifo);
+static_assert(sizeof(struct worker) % RTE_CACHE_LINE_SIZE == 0, "workers share no line");
 
 struct ctl_session { /* control: rw */
 	uint32_t gen;
@@ -412,6 +440,7 @@ void dp_esp_hold_timer(struct worker *w);
 void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum pkt_resume resume);
 void dp_handoff_flush(struct worker *w);
 uint32_t dp_handoff_take(struct worker *w);
+void dp_handoff_timer(struct worker *w);
 
 /* Gives m to control, or drops it: over its rate for reason, with DP_DROP_NONE for PUNT_LIMIT. */
 void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason);

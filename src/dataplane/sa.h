@@ -84,7 +84,7 @@ struct dead { /* control: rw */
  */
 struct sa {
 	struct dead grave; /* control's */
-	struct esp_sa *esp; /* ro; esp_of */
+	struct esp_sa *esp; /* ro; esp_of() */
 	dp_sa_id id, pair; /* ro */
 	struct sa *next; /* in its child's list */
 	struct sa *next_event;
@@ -124,7 +124,7 @@ static inline struct esp_sa *esp_of(const struct sa *sa)
 	return (struct esp_sa *)(uintptr_t)(sa + 1);
 }
 
-static inline struct sa *sa_of(const struct esp_sa *esp)
+static inline struct sa *sa_by_esp(const struct esp_sa *esp)
 {
 	return (struct sa *)(uintptr_t)esp - 1;
 }

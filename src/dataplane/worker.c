@@ -132,6 +132,7 @@ static void timers(struct worker *w)
 	dp_esp_hold_timer(w);
 	dp_reassembly_timer(w);
 	dp_sa_timer(w);
+	dp_handoff_timer(w);
 }
 
 void dp_flush(struct worker *w)

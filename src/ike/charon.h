@@ -36,8 +36,9 @@ struct charon *charon_new(struct event_base *base, const struct config *conf,
 void charon_free(struct charon *k);
 
 /*
- * One message to the plugin; may be called from within the callbacks. 0; -ENOTCONN: there is none;
- * -EAGAIN: it does not read, -EINVAL: no message; or -errno of the socket. After -EAGAIN and an error
+ * One message to the plugin; may be called from within the callbacks. What the socket has no room for waits,
+ * in order, and the link is lost when it goes on waiting for 10 s. 0; -ENOTCONN: there is none;
+ * -EAGAIN: too many wait, -EINVAL: no message; or -errno of the socket. After -EAGAIN and an error
  * of the socket link_down is called soon, but not before this returns.
  */
 int charon_send(struct charon *k, const struct sslink_msg *m);

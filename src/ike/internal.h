@@ -5,11 +5,14 @@
 
 #include "ike/charon.h"
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 struct event;
 
 #define CHARON_PATH_MAX 512
+
+struct charon_out; /* a message that waits for charon */
 
 struct charon {
 	struct event_base *base;
@@ -21,7 +24,9 @@ struct charon {
 
 	/* link.c */
 	int listen_fd, fd; /* fd: the plugin's; -1: none */
-	struct event *accept, *read, *failed;
+	struct event *accept, *read, *write, *failed;
+	STAILQ_HEAD(, charon_out) out; /* what the socket had no room for */
+	uint32_t n_out;
 	struct log_limit refused_log;
 
 	/* load.c */

@@ -18,9 +18,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES_A_TURN 64
+#define MESSAGES_A_TURN 32
 /* Answers to a charon with all its SAs: a burst of them must fit while charon is busy. */
 #define SEND_BUFFER (1 << 20)
+/* Of all connections of a full machine the end may be due at once: four times as many, and no limit in sight. */
+#define OUT_MAX 262144
+#define STUCK_S 10 /* a charon that takes nothing for so long is dead */
+
+struct charon_out {
+	STAILQ_ENTRY(charon_out) link;
+	size_t len;
+	uint8_t bytes[];
+};
 
 static uint64_t now_ms(void)
 {
@@ -30,8 +39,23 @@ static uint64_t now_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
+static void out_free(struct charon *k)
+{
+	struct charon_out *o;
+
+	while ((o = STAILQ_FIRST(&k->out)) != NULL) {
+		STAILQ_REMOVE_HEAD(&k->out, link);
+		free(o);
+	}
+	k->n_out = 0;
+}
+
 static void drop_link(struct charon *k)
 {
+	if (k->write != NULL)
+		event_free(k->write);
+	k->write = NULL;
+	out_free(k);
 	if (k->read != NULL)
 		event_free(k->read);
 	k->read = NULL;
@@ -120,6 +144,48 @@ static void on_failed(evutil_socket_t fd, short what, void *arg)
 	lose_link(arg, "charon does not read");
 }
 
+/* What charon could not take at once; it takes it now, or has not taken anything for long. */
+static void on_write(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval stuck = {.tv_sec = STUCK_S};
+	struct charon *k = arg;
+	struct charon_out *o;
+
+	if ((what & EV_TIMEOUT) != 0) {
+		lose_link(k, "charon does not read");
+		return;
+	}
+	for (int i = 0; i < MESSAGES_A_TURN && (o = STAILQ_FIRST(&k->out)) != NULL; i++) {
+		if (send(fd, o->bytes, o->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+			if (errno == EAGAIN || errno == EINTR)
+				break;
+			lose_link(k, strerror(errno));
+			return;
+		}
+		STAILQ_REMOVE_HEAD(&k->out, link);
+		k->n_out--;
+		free(o);
+	}
+	if (!STAILQ_EMPTY(&k->out))
+		event_add(k->write, &stuck);
+}
+
+static int put_out(struct charon *k, const uint8_t *bytes, size_t len)
+{
+	static const struct timeval stuck = {.tv_sec = STUCK_S};
+	struct charon_out *o = k->n_out < OUT_MAX ? malloc(sizeof(*o) + len) : NULL;
+
+	if (o == NULL)
+		return -EAGAIN;
+	o->len = len;
+	memcpy(o->bytes, bytes, len);
+	if (STAILQ_EMPTY(&k->out))
+		event_add(k->write, &stuck);
+	STAILQ_INSERT_TAIL(&k->out, o, link);
+	k->n_out++;
+	return 0;
+}
+
 /* Only root, or who runs the daemon, may be charon. */
 static bool may_connect(struct charon *k, int fd)
 {
@@ -154,7 +220,9 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
 		log_notice(k->log, "event=charon-replaced");
 	drop_link(k);
 	k->read = event_new(k->base, peer, EV_READ | EV_PERSIST, on_read, k);
-	if (k->read == NULL || event_add(k->read, NULL) < 0) {
+	k->write = event_new(k->base, peer, EV_WRITE, on_write, k);
+	if (k->read == NULL || k->write == NULL || event_add(k->read, NULL) < 0) {
+		drop_link(k);
 		close(peer);
 		return;
 	}
@@ -182,8 +250,10 @@ int charon_send(struct charon *k, const struct sslink_msg *m)
 		          strerror(-len));
 		return -EINVAL;
 	}
-	if (send(k->fd, buf, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		ret = -errno;
+	if (!STAILQ_EMPTY(&k->out))
+		ret = put_out(k, buf, (size_t)len); /* in order */
+	else if (send(k->fd, buf, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		ret = errno == EAGAIN ? put_out(k, buf, (size_t)len) : -errno;
 	sslink_wipe(buf, sizeof(buf));
 	if (ret == 0) {
 		k->stats.tx++;
@@ -280,6 +350,7 @@ struct charon *charon_new(struct event_base *base, const struct config *conf,
 	        .fd = -1,
 	        .refused_log = {.every_ms = 1000, .burst = 5},
 	};
+	STAILQ_INIT(&k->out);
 	ret = start(k);
 	if (ret == 0)
 		return k;

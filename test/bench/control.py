@@ -199,21 +199,48 @@ def number(text, name):
     return int(m[1])
 
 
-def console(b, command, timeout=60):
-    """Runs a command on a console that may take its time; returns what it printed and seconds."""
-    with Console(b.daemon.port, timeout=timeout) as c:
+def at_full_speed(b, command):
+    """Runs a command without looking at what it prints; returns lines and seconds. Console.run reads
+    slower than the daemon writes."""
+    with Console(b.daemon.port, timeout=60) as c:
         c.run("terminal length 0")
         begin = time.monotonic()
-        text = c.run(command)
-        return text, time.monotonic() - begin
+        c.sock.sendall(command.encode() + b"\r\n")
+        lines, tail = 0, b""
+        while not tail.endswith(b"sallyport>") or lines == 0:
+            data = c.sock.recv(1 << 20)
+            if not data:
+                raise LabError(f"the console closed during {command}")
+            lines += data.count(b"\n")
+            tail = (tail + data)[-64:].rstrip()
+        return lines, time.monotonic() - begin
+
+
+def longest_turn(b):
+    """Milliseconds of CPU time of the longest turn since the last call."""
+    us = number(b.daemon.console("show control"), "Longest turn since it was cleared, us")
+    b.daemon.console("clear control turns")
+    return us / 1000
+
+
+def stall(b, kind, n, what, command, after=None):
+    """The longest turn while a command deals with all sessions, and what follows from it."""
+    longest_turn(b)
+    lines, took = at_full_speed(b, command)
+    if after:
+        log(f"{command}: {after()}")
+    row("control.stall_ms", longest_turn(b), "ms", kind=kind, during=what, sessions=n,
+        seconds=round(took, 2), lines=lines)
 
 
 def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
     """All up; then how it is at rest, while all are shown, and while all are cleared."""
     empty = b.rss()
+    longest_turn(b)
     crowd, said, used = b.dial(tunnels, sessions, ipsec, *args)
     n, grown = tunnels * sessions, b.rss() - empty
-    row(f"control.time_to_64k", round(said["seconds"], 2), "s", kind=kind, tunnels=tunnels,
+    row("control.stall_ms", longest_turn(b), "ms", kind=kind, during="set-up", sessions=n)
+    row("control.time_to_64k", round(said["seconds"], 2), "s", kind=kind, tunnels=tunnels,
         sessions=n, rate=round(n / said["seconds"]), control_us=round(used[0] / n * 1e6, 1),
         control_pct=round(100 * used[0] / said["seconds"]), worker_us=round(used[1] / n * 1e6, 1),
         hellos=said["hellos"], retransmissions=said["retransmissions"], hello_interval=HELLO_S,
@@ -226,11 +253,10 @@ def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
     row("control.hello_load", round(rest["hellos"] / rest["seconds"]), "1/s", kind=kind,
         tunnels=tunnels, packets_s=round((rest["rx"] + rest["tx"]) / rest["seconds"]),
         control_pct=round(100 * used[0] / rest["seconds"], 1), repeated=again, gone=rest["gone"])
-    text, took = console(b, "show l2tp session")
-    log(f"show: {took:.2f} s, {len(text.splitlines())} lines")
-    text, took = console(b, "clear l2tp tunnel all")
-    log(f"clear: {took:.2f} s")
-    log(f"gone: {crowd.ask('wait')}")
+    stall(b, kind, n, "show", "show l2tp session")
+    if ipsec:
+        stall(b, kind, n, "show-sa", "show ipsec transport interface detail")
+    stall(b, kind, n, "clear", "clear l2tp tunnel all", lambda: crowd.ask("wait"))
     crowd.end()
 
 

@@ -5,8 +5,10 @@
  *
  * The frames of a window are made before it. Then generator and sink, which are one loop on CPU 0, put
  * them into the worker's receive ring and take them from the other port's. Rate: as fast as the ring,
- * which is never overrun, takes them: all that goes in comes out. Latency: one by one, evenly spaced;
- * what finds the ring full is lost, and counted.
+ * which is never overrun, takes them: all that goes in comes out. Latency: one by one, evenly spaced, from
+ * ring to ring; what finds the ring full is lost, and counted. A window in which the worker or this loop
+ * was held up is disturbed, and its packets count in all_* alone. window_p99_us is the median of the
+ * quiet windows' own 99th percentiles; ref_* are of a bare forwarder in the worker's place, in turn.
  */
 #include "bench/loop.h"
 #include "bench/row.h"
@@ -21,6 +23,8 @@
 #define TAKE       32 /* packets that generator and sink move at once */
 #define TIMEOUT_MS 200
 #define STALL_US   10 /* a generator that stands still so long has disturbed its window */
+#define BLOCK      50 /* windows of the worker, and as many of the bare forwarder, in turn */
+#define BLOCKS_MAX 40
 #define TICKS      64 /* of one bucket of latencies */
 #define BUCKETS    65536
 
@@ -154,9 +158,11 @@ static double histogram_us(const struct histogram *h, double q)
 }
 
 struct latency {
-	struct histogram quiet, all;
+	struct histogram quiet, all, ref; /* ref: quiet windows of the bare forwarder */
+	double *p99; /* us; of each quiet window */
+	uint32_t n_p99;
 	uint32_t windows, disturbed;
-	uint64_t lost, rx, vectors, busy;
+	uint64_t lost, rx, vectors;
 	double steal_ms;
 };
 
@@ -166,8 +172,9 @@ struct paced {
 	uint64_t stall; /* the longest time between two looks at the rings */
 };
 
-/* One window at so many ticks a packet. out[i] is valid when nothing was lost. */
-static void paced_run(struct world *w, enum way way, uint32_t n, double gap, struct paced *r)
+/* One window at so many ticks a packet. out[i] is valid when nothing was lost. bare: not the worker. */
+static void paced_run(struct world *w, enum way way, uint32_t n, double gap, struct paced *r,
+                      bool bare)
 {
 	struct rte_ring *in = loop_rx(way == UP ? 0 : 1, 0), *out = loop_tx(way == UP ? 1 : 0, 0);
 	struct rte_mbuf *v[TAKE], *sample = NULL;
@@ -202,42 +209,112 @@ static void paced_run(struct world *w, enum way way, uint32_t n, double gap, str
 			bench_fail("%u of %u packets did not come out.", n - got, n);
 		}
 	}
-	if (sample != NULL)
+	if (sample != NULL && !bare)
 		world_verify(w, way, sample);
 }
 
-static void latency(struct world *w, enum way way, double gap, uint32_t n, uint32_t windows,
-                    struct latency *l)
+static int compare(const void *a, const void *b)
 {
-	struct paced *r = calloc(1, sizeof(*r));
-	double steal = cpu_steal_ms();
-	struct batch a, b;
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
-	memset(l, 0, sizeof(*l));
-	for (uint32_t k = 0; k < windows + 1; k++) {
-		long switches;
-		bool quiet;
+	return (x > y) - (x < y);
+}
 
-		world_fill(w, way, 0, n, -1);
-		switches = hand_switches(1) + hand_switches(-1);
-		a = counters(w);
-		paced_run(w, way, n, gap, r);
-		if (k == 0)
+/* One window into the figures; quiet: neither the worker nor this loop was held up. */
+static void window_add(struct latency *l, struct paced *r, uint32_t n, bool quiet)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		r->out[i] -= r->in[i];
+		histogram_add(&l->all, r->out[i]);
+		if (quiet)
+			histogram_add(&l->quiet, r->out[i]);
+	}
+	if (quiet) {
+		qsort(r->out, n, sizeof(r->out[0]), compare);
+		l->p99[l->n_p99++] = us(r->out[(uint64_t)n * 99 / 100]);
+	}
+}
+
+static bool quiet_run(struct world *w, enum way way, uint32_t n, double gap, struct paced *r,
+                      bool bare)
+{
+	long switches;
+
+	world_fill(w, way, 0, n, -1);
+	switches = hand_switches(1) + hand_switches(-1);
+	paced_run(w, way, n, gap, r, bare);
+	return hand_switches(1) + hand_switches(-1) == switches && us(r->stall) < STALL_US;
+}
+
+static void block(struct world *w, enum way way, double gap, uint32_t n, struct latency *l,
+                  struct paced *r)
+{
+	worker_start(w);
+	for (uint32_t k = 0; k < BLOCK + 1; k++) {
+		struct batch a = counters(w), b;
+		bool quiet = quiet_run(w, way, n, gap, r, false);
+
+		if (k == 0) /* the worker's engine has just been made */
 			continue;
 		rte_delay_us_block(2);
 		b = counters(w);
-		quiet = hand_switches(1) + hand_switches(-1) == switches && us(r->stall) < STALL_US;
 		l->windows++;
 		l->disturbed += !quiet;
 		l->lost += r->lost;
 		l->rx += b.rx - a.rx;
-		l->busy += b.busy - a.busy;
 		l->vectors += b.vectors - a.vectors;
-		for (uint32_t i = 0; i < n && r->lost == 0; i++) {
-			if (quiet)
-				histogram_add(&l->quiet, r->out[i] - r->in[i]);
-			histogram_add(&l->all, r->out[i] - r->in[i]);
-		}
+		if (r->lost == 0)
+			window_add(l, r, n, quiet);
+	}
+	worker_stop(w);
+}
+
+/* In the worker's place: what the rings and the machine alone add. */
+struct forwarder {
+	uint16_t in, out;
+	bool stop; /* atomic */
+};
+
+static void forward(void *arg)
+{
+	struct forwarder *f = arg;
+	struct rte_mbuf *v[TAKE];
+
+	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
+		uint16_t n = rte_eth_rx_burst(f->in, 0, v, TAKE);
+
+		if (n > 0 && rte_eth_tx_burst(f->out, 0, v, n) != n)
+			bench_fail("a ring is full.");
+	}
+}
+
+static void block_ref(struct world *w, enum way way, double gap, uint32_t n, struct latency *l,
+                      struct paced *r)
+{
+	struct forwarder f = {.in = way == UP ? 0 : 1, .out = way == UP ? 1 : 0};
+
+	hand_go(1, forward, &f);
+	for (uint32_t k = 0; k < BLOCK; k++) {
+		if (!quiet_run(w, way, n, gap, r, true) || r->lost > 0)
+			continue;
+		for (uint32_t i = 0; i < n; i++)
+			histogram_add(&l->ref, r->out[i] - r->in[i]);
+	}
+	__atomic_store_n(&f.stop, true, __ATOMIC_RELEASE);
+	hand_wait(1);
+}
+
+static void latency(struct world *w, enum way way, double gap, uint32_t n, uint32_t blocks,
+                    struct latency *l)
+{
+	struct paced *r = calloc(1, sizeof(*r));
+	double steal = cpu_steal_ms(), *p99 = l->p99;
+
+	memset(l, 0, sizeof(*l));
+	l->p99 = p99;
+	for (uint32_t k = 0; k < blocks; k++) {
+		block(w, way, gap, n, l, r);
+		block_ref(w, way, gap, n, l, r);
 	}
 	l->steal_ms = cpu_steal_ms() - steal;
 	free(r);
@@ -285,6 +362,10 @@ static void row_latency(const struct world *w, enum way way, const char *suite, 
 	row_num(&row, "p99_us", histogram_us(&l->quiet, 0.99));
 	row_num(&row, "p999_us", histogram_us(&l->quiet, 0.999));
 	row_num(&row, "max_us", us(l->quiet.max));
+	row_num(&row, "window_p99_us", median(l->p99, l->n_p99));
+	row_num(&row, "ref_p50_us", histogram_us(&l->ref, 0.5));
+	row_num(&row, "ref_p99_us", histogram_us(&l->ref, 0.99));
+	row_str(&row, "ref", "bare forwarder");
 	row_num(&row, "all_p99_us", histogram_us(&l->all, 0.99));
 	row_int(&row, "windows", l->windows);
 	row_int(&row, "disturbed", l->disturbed);
@@ -305,26 +386,28 @@ static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
 	struct world *w = world_new(&(struct world_conf){
 	        .n_workers = 1, .suite = s->suite, .size = size, .idle = DP_IDLE_SPIN});
 
-	worker_start(w);
+	l->p99 = calloc(BLOCK * BLOCKS_MAX, sizeof(*l->p99));
 	for (enum way way = UP; way <= DOWN; way++) {
 		struct rate r;
 
+		worker_start(w);
 		rate(w, way, quick ? 300 : 1000, &r);
+		worker_stop(w);
 		row_rate(w, way, s->name, &r);
 		for (int load = 50; load <= 90; load += 40) {
 			double pps = r.pps * load / 100;
 
 			latency(w, way, (double)rte_get_tsc_hz() / pps, window_packets(pps),
-			        quick ? 500 : 2000, l);
-			if (l->quiet.n == 0)
+			        quick ? 8 : BLOCKS_MAX, l);
+			if (l->n_p99 == 0 || l->ref.n == 0)
 				bench_say("no quiet window for the latency of %s", s->name);
 			else
 				row_latency(w, way, s->name, load, pps, l);
 		}
 	}
-	worker_stop(w);
 	world_no_drops(w);
 	world_free(w);
+	free(l->p99);
 	free(l);
 }
 

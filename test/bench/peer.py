@@ -35,20 +35,28 @@ class Gen:
     """The generator's process, on a core of its own."""
 
     def __init__(self, net, build, cpu):
-        args = (os.path.join(build, "test/bench/peer_gen"), "wan0p", net.mac("wan0"), peer_lns.LAC_IP, peer_lns.LNS_IP, "core0p", net.mac("core0"), peer_lns.HOST_IP, peer_lns.USER, peer_lns.PASSWORD)
+        args = (os.path.join(build, "test/bench/peer_gen"),
+                "wan0p", net.mac("wan0"), peer_lns.LAC_IP, peer_lns.LNS_IP,
+                "core0p", net.mac("core0"), peer_lns.HOST_IP, peer_lns.USER, peer_lns.PASSWORD)
         self.proc = pinned(net.gen, cpu, *args, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                            text=True)
 
     def ask(self, *words):
-        self.proc.stdin.write(" ".join(map(str, words)) + "\n")
-        self.proc.stdin.flush()
-        line = self.proc.stdout.readline()
+        try:
+            self.proc.stdin.write(" ".join(map(str, words)) + "\n")
+            self.proc.stdin.flush()
+            line = self.proc.stdout.readline()
+        except BrokenPipeError:
+            line = ""
         if not line:
             raise LabError(f"the generator failed at '{' '.join(map(str, words))}'")
         return json.loads(line)
 
     def close(self):
-        self.proc.stdin.close()
+        try:
+            self.proc.stdin.close()
+        except BrokenPipeError:
+            pass
         self.proc.stdout.close()
         try:
             self.proc.wait(5)
@@ -111,13 +119,13 @@ class Bench:
         return t
 
     def passes(self, what, rate, seconds):
-        """A trial that may be repeated once: what the machine does besides is no loss of the LNS."""
+        """A trial that may be repeated once: the machine does other things besides."""
         return any(self.trial(*what, rate, seconds)["loss"] <= LOSS for _ in range(2))
 
     def confirm(self, what, rate):
         """The sum of some trials at one rate; None when it lost packets. Short ones, with pauses: a
         program before all others may not keep its core for a whole second."""
-        seconds, n = (0.2, 2) if self.quick else (0.4, 4)
+        seconds, n = (0.2, 2) if self.quick else (0.4, 3)
         busy = self.lns.busy_cycles()
         trials = [self.trial(*what, rate, seconds) for _ in range(n)]
         busy = self.lns.busy_cycles() - busy if busy is not None else None
@@ -129,7 +137,7 @@ class Bench:
 
     def maximum(self, *what):
         """The sum of trials at the highest rate without loss, and what set the limit."""
-        seconds, steps = (0.1, 4) if self.quick else (0.3, 6)
+        seconds, steps = (0.1, 4) if self.quick else (0.25, 5)
         over = self.trial(*what, 0, seconds)
         if over["loss"] <= LOSS:
             total = self.confirm(what, 0)
@@ -189,9 +197,11 @@ def measure(net, lns, args, cpus):
     except LabError as e:
         raise LabError(f"{e}\n{lns.log()}") from e
     finally:
-        if gen:
-            gen.close()
-        lns.stop()
+        try:
+            if gen:
+                gen.close()
+        finally:
+            lns.stop()
 
 
 def parse():

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * The generator of the peer benchmark: dials sessions to an LNS as a LAC with its clients (PAP), then
+ * The generator of the peer benchmark: dials sessions to an LNS as a LAC and its clients (PAP), then
  * sends data through them as raw frames on both sides of the LNS. Driven by lines on stdin, answers
  * each by one line of JSON on stdout:
  *

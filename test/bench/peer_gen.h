@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* Frames on a wire, as fast as they are asked for: what the generator of the peer benchmark sends with. */
+/* Frames on a wire, as fast as they are asked for: what peer_gen sends with. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ int wire_open(struct wire *w, const char *ifname, const char *peer_mac);
 /* A packet socket that receives every frame of the device. -1 on failure. */
 int wire_tap(const struct wire *w);
 
-/* An IPv4 packet with a UDP datagram in it: 28 bytes and payload, checksums right. Returns its length. */
+/* An IPv4 packet with a UDP datagram: 28 bytes and payload, checksums right. Returns its length. */
 uint16_t udp4_make(uint8_t *p, uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport,
                    const uint8_t *payload, uint16_t len);
 /* True: p is an IPv4 packet of exactly len bytes without options, and its checksums are right. */
@@ -53,7 +53,7 @@ struct flood {
 };
 
 /*
- * Sends for ms milliseconds, rate packets a second (0: as fast as they go). sent: packets, ns: the time
- * it took. False: the socket refuses.
+ * Sends for ms milliseconds, rate packets a second (0: as fast as they go). sent: packets, ns: the
+ * time it took. False: the socket refuses.
  */
 bool flood(const struct flood *x, uint32_t rate, uint32_t ms, uint64_t *sent, uint64_t *ns);

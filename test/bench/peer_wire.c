@@ -179,8 +179,8 @@ static int send_frames(const struct flood *x, uint64_t sent, unsigned int want)
 }
 
 /*
- * The same by a UDP socket: datagrams of one size to one address are one call, and the kernel cuts them
- * apart just before the device (UDP_SEGMENT).
+ * The same by a UDP socket: datagrams of one size to one address are one call, and the kernel cuts
+ * them apart just before the device (UDP_SEGMENT).
  */
 static int send_segments(const struct flood *x, uint64_t sent, unsigned int want)
 {

@@ -116,6 +116,72 @@ static void test_del_in_handoff(void)
 	rig_close();
 }
 
+/* Until worker w's timer has run. */
+static void timer_run(uint16_t w)
+{
+	rig()->dp->workers[w]->timer_at = 0;
+	dp_worker_poll(rig()->dp, w);
+}
+
+/* A ring that is empty is looked at no more from the second timer on, and again when it is filled. */
+static void test_handoff_rests(void)
+{
+	const struct worker *owner;
+	struct bytes up = {0};
+
+	rig_open(NULL);
+	rig_add(rig_session());
+	owner = rig()->dp->workers[1];
+	up_frame(&up, SID, SUB, WORLD);
+	CU_ASSERT_EQUAL(owner->handoff_due, 0);
+	for (int round = 0; round < 3; round++) {
+		rig_put(0, 0, &up);
+		dp_worker_poll(rig()->dp, 0);
+		CU_ASSERT_EQUAL(owner->handoff_due, 1);
+		timer_run(1); /* it has just been emptied */
+		CU_ASSERT_EQUAL(owner->handoff_due, 0);
+		CU_ASSERT_EQUAL(owner->handoff_lingers, 1);
+		timer_run(1);
+		CU_ASSERT_EQUAL(owner->handoff_due, 0);
+		CU_ASSERT_EQUAL(owner->handoff_lingers, 0);
+		rig_turn();
+		CU_ASSERT_EQUAL(rig()->n_frames, (uint32_t)round + 1);
+	}
+	CU_ASSERT_EQUAL(rig()->dp->workers[0]->handoff_due, 0);
+	rig_close();
+}
+
+/* Its filler has seen the bit set just before the owner's timer cleared it. */
+static void test_handoff_race(void)
+{
+	struct worker *owner;
+	struct bytes up = {0};
+	int n = 0;
+
+	rig_open(NULL);
+	rig_add(rig_session());
+	owner = rig()->dp->workers[1];
+	up_frame(&up, SID, SUB, WORLD);
+	for (int i = 0; i < 3 * VEC_MAX; i++)
+		rig_put(0, 0, &up);
+	while (dp_worker_poll(rig()->dp, 0) > 0)
+		;
+	owner->handoff_due = 0;
+	owner->handoff_lingers = 1;
+	CU_ASSERT_NOT_EQUAL(dp_worker_poll(rig()->dp, 1), 0);
+	/* More than a worker takes until the next timer: it does not forget the rest. */
+	timer_run(1);
+	CU_ASSERT_EQUAL(owner->handoff_due, 1);
+	timer_run(1);
+	CU_ASSERT_EQUAL(owner->handoff_due, 1);
+	while (dp_worker_poll(rig()->dp, 1) > 0)
+		n++;
+	CU_ASSERT_TRUE(n > 0);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 3 * VEC_MAX);
+	rig_close();
+}
+
 static void test_owner_pick(void)
 {
 	struct dp_session s = *rig_session();
@@ -411,6 +477,8 @@ static void test_conf(void)
 static CU_TestInfo tests[] = {
         {"hand-off", test_handoff},
         {"hand-off ring full", test_handoff_full},
+        {"hand-off ring at rest", test_handoff_rests},
+        {"hand-off ring filled as it is left", test_handoff_race},
         {"session ends during a hand-off", test_del_in_handoff},
         {"owners", test_owner_pick},
         {"tickets", test_ticket_of_all},

@@ -49,8 +49,8 @@ def lab_config():
     """The lab's configuration, as conf/lab.cfg has it, with short timers where tests wait."""
     return {
         "system": {"host-name": "sallyport", "workers": 1, "hugepages": False, "memory": 256,
-                   # Many labs share few CPUs: ten times the default spares each 8 % of one.
-                   "idle": "sleep", "idle-sleep": 500},
+                   # Many labs share few CPUs: four times the default spares each 6 % of one.
+                   "idle": "sleep", "idle-sleep": 200},
         "log": {"level": "debug"},
         "console": {},
         "ports": [

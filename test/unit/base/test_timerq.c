@@ -107,7 +107,7 @@ static void test_ties(void)
 }
 
 /* Random sets, moves and cancels against a plain table. */
-static void random_run(uint64_t seed)
+static void random_run(uint64_t seed, uint64_t spread)
 {
 	struct fired *f = calloc(1, sizeof(*f));
 	struct timerq q = {0};
@@ -120,14 +120,14 @@ static void random_run(uint64_t seed)
 		uint64_t least = UINT64_MAX;
 
 		if (what < 70) {
-			f->expect[i] = f->now + 1 + rnd(&seed) % 500;
+			f->expect[i] = f->now + 1 + rnd(&seed) % spread;
 			f->order[i] = ++calls;
 			timer_set(&q, &f->t[i], f->expect[i]);
 		} else if (what < 95) {
 			f->expect[i] = 0;
 			timer_cancel(&q, &f->t[i]);
 		} else {
-			f->now += rnd(&seed) % 50;
+			f->now += rnd(&seed) % (spread / 10);
 			f->last_at = f->last_order = 0;
 			timerq_run(&q, f->now, 0);
 		}
@@ -142,7 +142,7 @@ static void random_run(uint64_t seed)
 		CU_ASSERT_EQUAL(q.n, queued);
 		CU_ASSERT_EQUAL(timerq_next(&q), least);
 	}
-	f->now += 1000;
+	f->now += 2 * spread;
 	f->last_at = f->last_order = 0;
 	timerq_run(&q, f->now, 0);
 	CU_ASSERT_EQUAL(q.n, 0);
@@ -152,8 +152,11 @@ static void random_run(uint64_t seed)
 
 static void test_random(void)
 {
-	for (uint64_t seed = 1; seed <= 5; seed++)
-		random_run(seed);
+	static const uint64_t spreads[] = {500, TIMERQ_SLOTS + 1, 5000, 20000};
+
+	/* Within the wheel, about its end, and mostly beyond it. */
+	for (uint64_t seed = 1; seed <= 20; seed++)
+		random_run(seed, spreads[seed % 4]);
 }
 
 struct chain {

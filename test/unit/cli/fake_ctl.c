@@ -154,6 +154,11 @@ bool ctl_clear_sessions(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64
 	return clear_some(cursor, fake.n_sessions, budget);
 }
 
+void ctl_clear_turns(struct ctl *c)
+{
+	fake.turns_cleared++;
+}
+
 const char *ctl_session_reason_name(const struct ctl_session_view *v)
 {
 	return "session rx cdn";

@@ -7,7 +7,7 @@
 #include "ports/ports.h"
 
 extern struct fake {
-	uint32_t n_tunnels, n_sessions, n_conns, profile_sessions, cleared;
+	uint32_t n_tunnels, n_sessions, n_conns, profile_sessions, cleared, turns_cleared;
 	struct ctl_tunnel_view tunnel; /* the model of all */
 	struct ctl_session_view session;
 	struct ctl_conn_view conn; /* .. in slot n with id n + 1 */
