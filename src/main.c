@@ -122,7 +122,11 @@ static int make_dataplane(struct app *a)
 	                : s->idle == CFG_IDLE_PAUSE ? DP_IDLE_PAUSE
 	                                            : DP_IDLE_SLEEP,
 	        .idle_sleep_us = s->idle_sleep_us,
+	        .socket = (int)rte_lcore_to_socket_id(1),
 	};
+
+	for (uint16_t w = 0; w < s->workers; w++)
+		dc.worker_socket[w] = (int)rte_lcore_to_socket_id(w + 1u);
 
 	a->dp = dp_new(&dc, &a->log);
 	if (a->dp == NULL)
@@ -156,7 +160,7 @@ static int make_ports(struct app *a)
 	a->ports = ports_new(a->conf, a->dp, a->loop.base, &a->log);
 	if (a->ports == NULL)
 		return fail(a, "ports", errno);
-	ret = ports_start(a->ports, dp_mbuf_pool(a->dp));
+	ret = ports_start(a->ports);
 	if (ret < 0)
 		return fail(a, "ports", -ret);
 	for (uint32_t i = 0; i < a->conf->n_users; i++) {

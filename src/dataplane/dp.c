@@ -14,9 +14,8 @@
 #include <rte_malloc.h>
 
 #define MBUF_CACHE        256
-#define MBUFS_BASE        16384 /* without conf.n_mbufs: this, and so many a worker more: */
+#define MBUFS_BASE        16384u /* without conf.n_mbufs: this, and so many a worker more: */
 #define MBUFS_WORKER      8192
-#define LARGE_BASE        256
 #define LARGE_WORKER      256
 #define REASSEMBLY_DFLT   1024
 #define REASSEMBLY_BUCKET 16
@@ -88,7 +87,7 @@ static struct rte_ring *ring_new(const char *name, unsigned esize, unsigned n, i
 static int worker_rings(struct worker *w)
 {
 	struct dp *dp = w->dp;
-	int socket = dp->conf.socket;
+	int socket = w->node->socket;
 
 	w->fifo = ring_new("dp_fifo", sizeof(struct fifo_msg), FIFO_SIZE, socket);
 	if (w->fifo == NULL)
@@ -142,9 +141,9 @@ static int worker_limits(struct worker *w, uint32_t seed)
 	gcra_init(&w->ike_limit, w->dp->tsc_hz, conf->punt_rate[DP_PUNT_TWIN] / 2 + 1,
 	          conf->punt_rate[DP_PUNT_TWIN] / 10 + 1);
 	w->newtun = newtun_new(w->dp->tsc_hz, conf->punt_rate[DP_PUNT_L2TP_NEW],
-	                       conf->new_tunnel_source_rate, seed, conf->socket);
+	                       conf->new_tunnel_source_rate, seed, w->node->socket);
 	w->newtun_sa = newtun_new(w->dp->tsc_hz, conf->new_tunnel_sa_rate,
-	                          conf->new_tunnel_source_rate, seed, conf->socket);
+	                          conf->new_tunnel_source_rate, seed, w->node->socket);
 	sender_init(w, DP_PUNT_L2TP, L2TP_PARTS);
 	sender_init(w, DP_PUNT_PPP, PPP_PARTS);
 	return w->newtun == NULL || w->newtun_sa == NULL ? -ENOMEM : 0;
@@ -152,7 +151,7 @@ static int worker_limits(struct worker *w, uint32_t seed)
 
 static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
 {
-	int socket = dp->conf.socket;
+	int socket = dp->worker_node[id]->socket;
 	struct worker *w;
 	uint32_t entries = dp->conf.reassembly_entries;
 
@@ -161,6 +160,7 @@ static int worker_new(struct dp *dp, uint16_t id, uint32_t seed)
 	if (w == NULL)
 		return -ENOMEM;
 	w->dp = dp;
+	w->node = dp->worker_node[id];
 	w->id = id;
 	w->ip_id = id;
 	w->vector = dp->conf.vector;
@@ -244,8 +244,6 @@ static void conf_defaults(struct dp_conf *c)
 {
 	c->vector = RTE_MAX(8, RTE_MIN(c->vector, VEC_MAX));
 	c->hold_packets = RTE_MIN(c->hold_packets, HOLD_MAX);
-	if (c->n_mbufs == 0)
-		c->n_mbufs = MBUFS_BASE + c->n_workers * MBUFS_WORKER;
 	if (c->new_tunnel_source_rate == 0)
 		c->new_tunnel_source_rate = SOURCE_RATE_DFLT;
 	if (c->new_tunnel_sa_rate == 0)
@@ -258,20 +256,90 @@ static void conf_defaults(struct dp_conf *c)
 	}
 }
 
-static int pools_new(struct dp *dp)
+static int pools_new(struct dp *dp, struct node *node)
 {
 	const struct dp_conf *c = &dp->conf;
 	char name[RTE_MEMPOOL_NAMESIZE];
-	unsigned tag = (unsigned)((uintptr_t)dp >> 6);
+	unsigned tag = (unsigned)((uintptr_t)node >> 3);
+	/* Control's buffers come from the first node. */
+	uint32_t n_workers = node->n_workers + (node == &dp->node[0]);
+	uint32_t n = c->n_mbufs != 0 ? c->n_mbufs : MBUFS_BASE + MBUFS_WORKER * node->n_workers;
 
 	snprintf(name, sizeof(name), "dp_%x", tag);
-	dp->pool = rte_pktmbuf_pool_create(name, c->n_mbufs, MBUF_CACHE, sizeof(struct pkt_meta),
-	                                   RTE_MBUF_DEFAULT_BUF_SIZE, c->socket);
+	node->pool = rte_pktmbuf_pool_create(name, n, MBUF_CACHE, sizeof(struct pkt_meta),
+	                                     RTE_MBUF_DEFAULT_BUF_SIZE, node->socket);
 	snprintf(name, sizeof(name), "dp_large_%x", tag);
-	dp->large = rte_pktmbuf_pool_create(
-	        name, LARGE_BASE + c->n_workers * LARGE_WORKER, 0, sizeof(struct pkt_meta),
-	        RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND, c->socket);
-	return dp->pool == NULL || dp->large == NULL ? -ENOMEM : 0;
+	node->large = rte_pktmbuf_pool_create(
+	        name, n_workers * LARGE_WORKER, 0, sizeof(struct pkt_meta),
+	        RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND, node->socket);
+	return node->pool == NULL || node->large == NULL ? -ENOMEM : 0;
+}
+
+/* The first node there is; others are added where workers run. NULL: one more than there can be. */
+static struct node *node_of(struct dp *dp, int socket)
+{
+	struct node *node;
+
+	for (uint32_t i = 0; i < dp->n_nodes; i++) {
+		if (dp->node[i].socket == socket || socket < 0)
+			return &dp->node[i];
+	}
+	if (dp->n_nodes == NODES_MAX)
+		return NULL;
+	node = &dp->node[dp->n_nodes++];
+	node->socket = socket;
+	return node;
+}
+
+static void to_first_node(struct dp *dp, uint16_t worker)
+{
+	log_warning(
+	        dp->log,
+	        "dataplane: NUMA node %d has no memory for worker %u, which takes that of node %d",
+	        dp->conf.worker_socket[worker], worker, dp->conf.socket);
+	dp->worker_node[worker] = &dp->node[0];
+}
+
+static int nodes_new(struct dp *dp)
+{
+	dp->n_nodes = 1;
+	dp->node[0].socket = dp->conf.socket;
+	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+		dp->worker_node[w] = node_of(dp, dp->conf.worker_socket[w]);
+		if (dp->worker_node[w] == NULL)
+			to_first_node(dp, w);
+		dp->worker_node[w]->n_workers++;
+	}
+	for (uint32_t i = 1; i < dp->n_nodes; i++) {
+		if (pools_new(dp, &dp->node[i]) == 0)
+			continue;
+		for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+			if (dp->worker_node[w] != &dp->node[i])
+				continue;
+			to_first_node(dp, w);
+			dp->node[0].n_workers++;
+		}
+	}
+	if (pools_new(dp, &dp->node[0]) != 0)
+		return -ENOMEM;
+	dp->pool = dp->node[0].pool;
+	dp->large = dp->node[0].large;
+	return 0;
+}
+
+static int nodes_workers_new(struct dp *dp, uint32_t seed)
+{
+	int rc = 0;
+
+	for (uint16_t w = 0; w < dp->conf.n_workers && rc == 0; w++) {
+		rc = worker_new(dp, w, seed);
+		if (rc == 0 || dp->worker_node[w] == &dp->node[0])
+			continue;
+		worker_free(dp->workers[w]);
+		to_first_node(dp, w);
+		rc = worker_new(dp, w, seed);
+	}
+	return rc;
 }
 
 static int arrays_new(struct dp *dp)
@@ -304,7 +372,7 @@ static int dp_build(struct dp *dp)
 		return -errno;
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		return -EIO;
-	rc = pools_new(dp);
+	rc = nodes_new(dp);
 	if (rc == 0)
 		rc = arrays_new(dp);
 	if (rc == 0)
@@ -313,9 +381,7 @@ static int dp_build(struct dp *dp)
 		rc = dp_sa_init(dp);
 	if (rc == 0)
 		rc = dp_load_init(dp);
-	for (uint16_t i = 0; i < dp->conf.n_workers && rc == 0; i++)
-		rc = worker_new(dp, i, seed);
-	return rc;
+	return rc == 0 ? nodes_workers_new(dp, seed) : rc;
 }
 
 struct dp *dp_new(const struct dp_conf *conf, struct log *log)
@@ -366,8 +432,10 @@ void dp_free(struct dp *dp)
 	rte_free(dp->tx);
 	rte_free(dp->rx);
 	rte_free(dp->owner);
-	rte_mempool_free(dp->large);
-	rte_mempool_free(dp->pool);
+	for (uint32_t i = 0; i < dp->n_nodes; i++) {
+		rte_mempool_free(dp->node[i].large);
+		rte_mempool_free(dp->node[i].pool);
+	}
 	if (dp->event_fd >= 0)
 		close(dp->event_fd);
 	rte_free(dp);
@@ -383,14 +451,29 @@ struct rte_mempool *dp_mbuf_pool(struct dp *dp)
 	return dp->pool;
 }
 
-struct rte_mbuf *dp_alloc(struct dp *dp, size_t len)
+struct rte_mempool *dp_mbuf_pool_on(struct dp *dp, int socket)
+{
+	for (uint32_t i = 0; i < dp->n_nodes; i++) {
+		if (dp->node[i].socket == socket && dp->node[i].pool != NULL)
+			return dp->node[i].pool;
+	}
+	return dp->pool;
+}
+
+struct rte_mbuf *dp_node_alloc(const struct node *node, size_t len)
 {
 	struct rte_mbuf *m;
 
 	if (len > LARGE_ROOM)
 		return NULL;
-	m = rte_pktmbuf_alloc(len + ESP_BEHIND <= RTE_MBUF_DEFAULT_DATAROOM ? dp->pool : dp->large);
+	m = rte_pktmbuf_alloc(len + ESP_BEHIND <= RTE_MBUF_DEFAULT_DATAROOM ? node->pool
+	                                                                    : node->large);
 	if (m != NULL)
 		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
 	return m;
+}
+
+struct rte_mbuf *dp_alloc(struct dp *dp, size_t len)
+{
+	return dp_node_alloc(&dp->node[0], len);
 }

@@ -100,7 +100,12 @@ struct dp_conf {
 	bool verify_l2tp_checksum;
 	enum { DP_IDLE_SPIN, DP_IDLE_PAUSE, DP_IDLE_SLEEP } idle; /* see dataplane/idle.c */
 	uint32_t idle_sleep_us; /* the longest sleep */
-	int socket; /* NUMA node for tables */
+	int socket; /* NUMA node for tables that all workers read */
+	/*
+	 * .. of each worker's CPU, -1: the same. What is one worker's own lies there: its rings, its buffers,
+	 * its SAs with their keys. Where that node has no memory left it is with the tables; that is logged.
+	 */
+	int worker_socket[DP_MAX_WORKERS];
 };
 
 /* Makes pools, tables and rings. The EAL must be up. Returns NULL with errno set. */
@@ -108,6 +113,8 @@ struct dp *dp_new(const struct dp_conf *conf, struct log *log);
 void dp_free(struct dp *dp); /* workers have returned; frees packets that are held */
 /* The pool that receive queues must be set up with: its buffers have room for the metadata. */
 struct rte_mempool *dp_mbuf_pool(struct dp *dp);
+/* The same for a port on that NUMA node (-1: any): of the node's memory where a worker runs there. */
+struct rte_mempool *dp_mbuf_pool_on(struct dp *dp, int socket);
 
 /* Runs worker w on the calling thread until dp_stop: the argument of an lcore. */
 struct dp_worker_arg {

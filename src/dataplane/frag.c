@@ -49,7 +49,7 @@ static void finish(struct rte_mbuf *m, uint16_t hl, uint16_t off, bool more)
 static bool later_alloc(struct worker *w, struct rte_mbuf *out[], uint16_t n, uint16_t len)
 {
 	for (uint16_t i = 1; i < n; i++) {
-		out[i] = dp_alloc(w->dp, len);
+		out[i] = dp_node_alloc(w->node, len);
 		if (out[i] == NULL) {
 			rte_pktmbuf_free_bulk(&out[1], i - 1u);
 			return false;
@@ -105,7 +105,7 @@ uint16_t dp_ip4_fragment(struct worker *w, struct rte_mbuf *m, uint16_t mtu,
 
 struct rte_mbuf *dp_linearize(struct worker *w, struct rte_mbuf *m)
 {
-	struct rte_mbuf *one = m->pkt_len <= LARGE_ROOM ? rte_pktmbuf_alloc(w->dp->large) : NULL;
+	struct rte_mbuf *one = m->pkt_len <= LARGE_ROOM ? rte_pktmbuf_alloc(w->node->large) : NULL;
 	const struct rte_mbuf *seg;
 
 	if (one == NULL)

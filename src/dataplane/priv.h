@@ -51,6 +51,7 @@
 #define ESP_HELD_MAX  1024 /* .. for all of a worker */
 #define ESP_HOLD_MS   1000
 #define SENDERS       4096 /* buckets that tunnels, and sessions, share by their ids */
+#define NODES_MAX     8
 #define SA_EVENT_BITS 2 /* a number in the ring SA: id, event */
 
 struct vec {
@@ -194,6 +195,14 @@ struct sender_limit { /* worker: rw */
 };
 static_assert(DP_PUNT_L2TP < 2 && DP_PUNT_PPP < 2, "worker.sender is by class");
 
+/* What lies on a NUMA node that workers run on. */
+struct node {
+	int socket; /* ro */
+	uint16_t n_workers; /* that run there; ro */
+	struct rte_mempool *pool, *large; /* ro */
+	struct sa_mem sa_mem; /* control: rw */
+};
+
 /*
  * A worker's lines are written by it alone, but for these; each stands by itself. None of ours is written
  * for every packet by two workers, save the packet's own, which a hand-off takes along.
@@ -208,6 +217,7 @@ static_assert(DP_PUNT_L2TP < 2 && DP_PUNT_PPP < 2, "worker.sender is by class");
  */
 struct worker {
 	struct dp *dp;
+	struct node *node; /* where its own memory lies */
 	uint16_t id;
 	uint16_t vector;
 	uint16_t ip_id; /* of outer headers: ids of different workers never meet */
@@ -300,7 +310,10 @@ struct dp {
 	uint64_t tsc_hz;
 	bool stop; /* any: rw, atomic */
 	struct worker *workers[DP_MAX_WORKERS];
-	struct rte_mempool *pool, *large;
+	struct node node[NODES_MAX]; /* the first one is the tables' */
+	struct node *worker_node[DP_MAX_WORKERS];
+	uint32_t n_nodes;
+	struct rte_mempool *pool, *large; /* of the first node */
 
 	/* what packets are looked up in */
 	uint8_t *owner; /* by session id; control: wo, workers: ro */
@@ -340,7 +353,6 @@ struct dp {
 	struct spi_ctl spi_ctl;
 	struct ctl_child *ctl_child;
 	uint32_t *child_free, n_child_free;
-	struct sa_mem sa_mem;
 	struct sa **sas; /* by the low bits of the id */
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
@@ -502,9 +514,9 @@ void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
 void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
 /* A number of cache lines; NULL: none left. What was in them is undefined. */
-void *dp_sa_mem_get(struct dp *dp, uint32_t lines);
-void dp_sa_mem_put(struct dp *dp, void *p, uint32_t lines);
-void dp_sa_mem_free(struct dp *dp);
+void *dp_sa_mem_get(struct node *node, uint32_t lines);
+void dp_sa_mem_put(struct node *node, void *p, uint32_t lines);
+void dp_sa_mem_free(struct node *node);
 bool dp_child_live(const struct dp *dp, uint32_t child);
 /* True when a session of that worker and connection can be in that child. */
 bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_t conn);
@@ -538,6 +550,8 @@ uint16_t dp_framed_lookup(const struct dp *dp, uint32_t ip);
 
 /* A buffer that holds len bytes behind the usual headroom, metadata zeroed; NULL: none. */
 struct rte_mbuf *dp_alloc(struct dp *dp, size_t len);
+/* The same of a node's memory. */
+struct rte_mbuf *dp_node_alloc(const struct node *node, size_t len);
 
 /* ---- small ones that are on the hot path ---- */
 

@@ -37,10 +37,16 @@ static struct dead *grave_take(struct dp *dp, uint16_t w, struct graves *g)
 	return d;
 }
 
+/* Its child is buried behind it, so the worker is still known. */
+static struct node *sa_node(struct dp *dp, uint32_t child)
+{
+	return dp->worker_node[dp->child[child].worker];
+}
+
 static void sa_free(struct dp *dp, struct sa *sa)
 {
 	esp_sa_wipe(sa->esp);
-	dp_sa_mem_put(dp, sa, sa->lines);
+	dp_sa_mem_put(sa_node(dp, sa->child), sa, sa->lines);
 }
 
 static void sa_bury(struct dp *dp, struct sa *sa)
@@ -205,7 +211,7 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 		errno = EINVAL;
 		return NULL;
 	}
-	sa = dp_sa_mem_get(dp, lines);
+	sa = dp_sa_mem_get(sa_node(dp, s->child), lines);
 	if (sa == NULL) {
 		errno = ENOMEM;
 		return NULL;
@@ -229,7 +235,7 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 	};
 	sa->esp = esp_sa_place(dp->esp, &conf, esp_of(sa));
 	if (sa->esp == NULL) {
-		dp_sa_mem_put(dp, sa, lines);
+		dp_sa_mem_put(sa_node(dp, s->child), sa, lines);
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -431,7 +437,8 @@ void dp_sa_free(struct dp *dp)
 		if (dp->sas[i] != NULL)
 			sa_free(dp, dp->sas[i]);
 	}
-	dp_sa_mem_free(dp);
+	for (uint32_t i = 0; i < dp->n_nodes; i++)
+		dp_sa_mem_free(&dp->node[i]);
 	dp_spi_free(dp);
 	free(dp->sa_free);
 	free(dp->sas);

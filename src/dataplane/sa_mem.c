@@ -43,15 +43,16 @@ static void *chunk_map(void)
 	return p + before;
 }
 
-static bool chunk_add(struct dp *dp, struct sa_mem *mem)
+static bool chunk_add(struct node *node)
 {
+	struct sa_mem *mem = &node->sa_mem;
 	struct sa_chunk *c = malloc(sizeof(*c));
 
 	if (c == NULL)
 		return false;
 	*c = (struct sa_chunk){.next = mem->chunks};
 	if (rte_eal_has_hugepages())
-		c->mem = rte_malloc_socket("dp_sa", CHUNK, RTE_CACHE_LINE_SIZE, dp->conf.socket);
+		c->mem = rte_malloc_socket("dp_sa", CHUNK, RTE_CACHE_LINE_SIZE, node->socket);
 	if (c->mem == NULL) {
 		c->mem = chunk_map();
 		c->mapped = true;
@@ -66,9 +67,9 @@ static bool chunk_add(struct dp *dp, struct sa_mem *mem)
 	return true;
 }
 
-void *dp_sa_mem_get(struct dp *dp, uint32_t lines)
+void *dp_sa_mem_get(struct node *node, uint32_t lines)
 {
-	struct sa_mem *mem = &dp->sa_mem;
+	struct sa_mem *mem = &node->sa_mem;
 	const uint32_t size = lines * RTE_CACHE_LINE_SIZE;
 	struct free_block *b = lines < SA_LINES ? mem->free[lines] : NULL;
 	void *p;
@@ -79,7 +80,7 @@ void *dp_sa_mem_get(struct dp *dp, uint32_t lines)
 		mem->free[lines] = b->next;
 		return b;
 	}
-	if (mem->left < size && !chunk_add(dp, mem))
+	if (mem->left < size && !chunk_add(node))
 		return NULL;
 	p = mem->at;
 	mem->at += size;
@@ -87,17 +88,17 @@ void *dp_sa_mem_get(struct dp *dp, uint32_t lines)
 	return p;
 }
 
-void dp_sa_mem_put(struct dp *dp, void *p, uint32_t lines)
+void dp_sa_mem_put(struct node *node, void *p, uint32_t lines)
 {
 	struct free_block *b = p;
 
-	b->next = dp->sa_mem.free[lines];
-	dp->sa_mem.free[lines] = b;
+	b->next = node->sa_mem.free[lines];
+	node->sa_mem.free[lines] = b;
 }
 
-void dp_sa_mem_free(struct dp *dp)
+void dp_sa_mem_free(struct node *node)
 {
-	struct sa_chunk *c = dp->sa_mem.chunks, *next;
+	struct sa_chunk *c = node->sa_mem.chunks, *next;
 
 	for (; c != NULL; c = next) {
 		next = c->next;

@@ -172,13 +172,14 @@ static int find_device(struct ports *p, struct port *port)
 	return ret;
 }
 
-int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool)
+int port_open(struct ports *p, struct port *port)
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
+	struct rte_mempool *pool;
 	int ret;
 
-	ret = check_buffer(p, port, rx_pool);
+	ret = check_buffer(p, port, dp_mbuf_pool(p->dp));
 	if (ret == 0)
 		ret = find_device(p, port);
 	if (ret == 0)
@@ -187,9 +188,10 @@ int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool)
 		return ret;
 	snprintf(port->driver, sizeof(port->driver), "%s", info.driver_name);
 	port->socket = rte_eth_dev_socket_id(port->port_id);
+	pool = dp_mbuf_pool_on(p->dp, port->socket);
 	ret = configure(p, port, &info);
 	if (ret == 0)
-		ret = setup_queues(p, port, rx_pool);
+		ret = setup_queues(p, port, pool);
 	if (ret == 0)
 		ret = set_mtu(p, port);
 	if (ret != 0)

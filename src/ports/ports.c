@@ -91,9 +91,9 @@ static int add_interface(struct ports *p, const struct port *port, const struct 
 	return twin_open(p, t, &conf);
 }
 
-static int add_port(struct ports *p, struct port *port, struct rte_mempool *rx_pool)
+static int add_port(struct ports *p, struct port *port)
 {
-	int ret = port_open(p, port, rx_pool);
+	int ret = port_open(p, port);
 
 	if (ret == 0)
 		ret = dp_port_add(p->dp, port->port_id, port->n_rxq, port->n_txq);
@@ -329,13 +329,13 @@ static void on_link_timer(evutil_socket_t fd, short what, void *arg)
 	poll_links(arg);
 }
 
-static int start(struct ports *p, struct rte_mempool *rx_pool)
+static int start(struct ports *p)
 {
 	const struct timeval second = {.tv_sec = 1};
 	int ret = make_room(p);
 
 	for (uint32_t i = 0; i < p->config->n_ports && ret == 0; i++)
-		ret = add_port(p, &p->port[i], rx_pool);
+		ret = add_port(p, &p->port[i]);
 	if (ret == 0)
 		ret = add_subscriber_tun(p);
 	if (ret == 0)
@@ -352,9 +352,9 @@ static int start(struct ports *p, struct rte_mempool *rx_pool)
 	return 0;
 }
 
-int ports_start(struct ports *p, struct rte_mempool *rx_pool)
+int ports_start(struct ports *p)
 {
-	int ret = start(p, rx_pool);
+	int ret = start(p);
 
 	if (ret != 0)
 		ports_stop(p);

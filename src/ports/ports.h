@@ -16,7 +16,6 @@
 
 struct event_base;
 struct ports;
-struct rte_mempool;
 
 /* The tun that stands for all subscribers: pools are routed to it in the kernel. */
 #define PORTS_SUBSCRIBER_TUN "sp-sub"
@@ -38,11 +37,11 @@ struct ports *ports_new(const struct config *c, struct dp *dp, struct event_base
                         struct log *log);
 
 /*
- * Sets up and starts every port with receive buffers of rx_pool, makes the interfaces of the data
- * plane and their twins, static and pool routes, and copies what the kernel knows. Before workers
+ * Sets up and starts every port with receive buffers of the data plane, of the port's NUMA node where it
+ * has some there, makes the interfaces of the data plane and their twins, static and pool routes, and copies what the kernel knows. Before workers
  * run. On failure everything is put back.
  */
-int ports_start(struct ports *p, struct rte_mempool *rx_pool);
+int ports_start(struct ports *p);
 
 /* Removes twins and routes, closes ports, gives the kernel its devices back. Workers have returned. */
 void ports_stop(struct ports *p);

@@ -60,7 +60,7 @@ struct ports {
 /* ---- port.c ---- */
 
 /* Finds the device, sets up its queues and starts it. 0 or -errno, logged. */
-int port_open(struct ports *p, struct port *port, struct rte_mempool *rx_pool);
+int port_open(struct ports *p, struct port *port);
 void port_close(struct ports *p, struct port *port);
 /* The data plane has the port: what spreads its packets over workers is chosen, and logged. */
 void port_distribute(struct ports *p, struct port *port);

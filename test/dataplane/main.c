@@ -66,6 +66,7 @@ int main(void)
 	        {"latch, one worker", one_worker, NULL, NULL, NULL, esp_latch_tests()},
 	        {"latch, two workers", two_workers, NULL, NULL, NULL, esp_latch_tests()},
 	        {"ESP between workers", two_workers, NULL, NULL, NULL, esp_worker_tests()},
+	        {"NUMA nodes", two_workers, NULL, NULL, NULL, numa_tests()},
 	        {"reasons", one_worker, NULL, NULL, NULL, last},
 	        CU_SUITE_INFO_NULL,
 	};

@@ -83,6 +83,17 @@ int dp_queue_worker(const struct dp *dp, uint16_t port_id, uint16_t queue)
 	return queue % dp->n_workers;
 }
 
+struct rte_mempool *dp_mbuf_pool(struct dp *dp)
+{
+	return dp->pool;
+}
+
+struct rte_mempool *dp_mbuf_pool_on(struct dp *dp, int socket)
+{
+	(void)socket;
+	return dp->pool;
+}
+
 int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 {
 	if (dp->n_ifs == DP_MAX_IFS)
@@ -383,7 +394,7 @@ int main(int argc, char **argv)
 	lab->dp.ports = ports_new(c, &lab->dp, lab->base, &lab->log);
 	if (lab->dp.pool == NULL || lab->dp.ports == NULL)
 		goto out;
-	if (ports_start(lab->dp.ports, lab->dp.pool) == 0)
+	if (ports_start(lab->dp.ports) == 0)
 		ret = run(lab) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	ports_free(lab->dp.ports);
 	event_base_free(lab->base);

@@ -152,3 +152,4 @@ CU_TestInfo *reassembly_tests(void);
 CU_TestInfo *control_tests(void);
 CU_TestInfo *session_tests(void);
 CU_TestInfo *worker_tests(void);
+CU_TestInfo *numa_tests(void);
