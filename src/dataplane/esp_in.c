@@ -22,6 +22,7 @@ static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 #define L2TP_LEAST 6 /* .. of which there are flags, tunnel and session id */
 #define L2TP_TID   4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
 #define NEXT_IPV4  4 /* next header of tunnel mode: IPv4 in IP */
+#define SA_AHEAD   6 /* packets for which the SA's lines are fetched in time */
 
 /* ---- before ---- */
 
@@ -302,8 +303,12 @@ static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct
 		v[found++] = v[i];
 	}
 	for (uint16_t i = 0; i < found; i++) {
-		enum dp_drop bad = before(sas[i], pkt_meta(v[i]));
+		enum dp_drop bad;
 
+		/* Once more, and in time: of many at once the CPU lets some fall. */
+		if (i + SA_AHEAD < found)
+			sa_prefetch(sas[i + SA_AHEAD]);
+		bad = before(sas[i], pkt_meta(v[i]));
 		if (unlikely(bad != DP_DROP_NONE)) {
 			count_before(sas[i], bad);
 			dp_drop(w, v[i], bad);
@@ -326,7 +331,12 @@ uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		return 0;
 	esp_decrypt(w->esp_engine, p, k);
 	for (uint16_t i = 0; i < k; i++) {
-		struct rte_mbuf *m = after(w, v[i], &p[i]);
+		struct rte_mbuf *m;
+
+		/* The packets and keys have pushed them out. */
+		if (i + SA_AHEAD < k)
+			sa_prefetch(sa_by_esp(p[i + SA_AHEAD].sa));
+		m = after(w, v[i], &p[i]);
 
 		if (m != NULL)
 			v[left++] = m;

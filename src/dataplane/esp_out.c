@@ -16,6 +16,7 @@ static_assert(RTE_PKTMBUF_HEADROOM >= SESS_TEMPLATE_MAX + ESP_FRONT_MAX + OUTER_
               "a packet that we make has room for all headers and 802.1Q");
 
 #define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
+#define SA_AHEAD  6 /* packets for which the SA's lines are fetched in time */
 
 static void out_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 {
@@ -154,6 +155,15 @@ static bool nothing_left(const struct esp_pkt *p, uint16_t n)
 	return all;
 }
 
+/* Once more after l2tp_out, and in time: of many at once the CPU lets some fall. */
+static inline void sa_ahead(const struct worker *w, struct rte_mbuf *m)
+{
+	const struct sa *sa = w->dp->child[pkt_meta(m)->out_child].out;
+
+	if (likely(sa != NULL))
+		sa_prefetch(sa);
+}
+
 uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct esp_pkt p[VEC_MAX];
@@ -164,6 +174,8 @@ uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	w->n_esp_out = 0;
 	for (uint16_t i = 0; i < n; i++) {
 		assert(v[i]->nb_segs == 1);
+		if (i + SA_AHEAD < n)
+			sa_ahead(w, v[i + SA_AHEAD]);
 		if (pkt_meta(v[i])->out_child != 0) {
 			if (!protect_one(w, v[i], &p[n_esp]))
 				continue;
