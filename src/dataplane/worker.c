@@ -174,14 +174,18 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 	if (unlikely(!w->online))
 		worker_online(w);
 	w->now = rte_rdtsc();
-	for (uint32_t i = 0; i < w->n_rxq; i++)
-		n += rx_queue(w, &w->rxq[i]);
-	n += dp_handoff_take(w);
-	dp_flush(w);
+	/*
+	 * Orders come first: a peer that has our Configure-Ack sends at once, and finds its session open
+	 * even when this worker has slept since.
+	 */
 	if (w->order_waits || !rte_ring_empty(w->fifo)) {
 		n += dp_fifo_run(w);
 		dp_flush(w);
 	}
+	for (uint32_t i = 0; i < w->n_rxq; i++)
+		n += rx_queue(w, &w->rxq[i]);
+	n += dp_handoff_take(w);
+	dp_flush(w);
 	if (w->now >= w->timer_at)
 		timers(w);
 	dp_punt_event(w);
