@@ -67,10 +67,13 @@ const char *ppp_user(const struct ppp *p)
 
 bool ppp_set_user(struct ppp *p, const void *name, size_t len)
 {
-	char *copy = strndup(len > 0 ? name : "", len);
+	size_t n = len > 0 ? strnlen(name, len) : 0;
+	char *copy = malloc(n + 1);
 
 	if (copy == NULL)
 		return false;
+	memcpy(copy, n > 0 ? name : "", n);
+	copy[n] = '\0';
 	free(p->user);
 	p->user = copy;
 	return true;
