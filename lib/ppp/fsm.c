@@ -161,6 +161,13 @@ static void send_actions(struct fsm *f, uint16_t act, enum fsm_event ev, const s
 		f->ops->echo(f, in->pkt);
 }
 
+static void layer_up(struct fsm *f)
+{
+	f->repeats = 0;
+	f->naks_rx = 0;
+	f->ops->up(f);
+}
+
 static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 {
 	const struct fsm_row *row = fsm_row(f->state, ev);
@@ -190,15 +197,20 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 		f->restarts = 0;
 		ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
 	}
+	/* The peer sends as soon as it has our Ack: what is to take that must be there before. */
+	if (f->ops->up_before_ack && (act & FSM_SCA) && (act & FSM_TLU)) {
+		f->ops->commit(f);
+		layer_up(f);
+		if (f->p->over || f->state != FSM_OPENED)
+			return;
+		act &= (uint16_t)~FSM_TLU;
+	}
 	send_actions(f, act, ev, in);
 	/* The owner may have taken the lower layer away while we sent. */
 	if (f->p->over)
 		return;
-	if (act & FSM_TLU) {
-		f->repeats = 0;
-		f->naks_rx = 0;
-		f->ops->up(f);
-	}
+	if (act & FSM_TLU)
+		layer_up(f);
 	if (act & FSM_TLF)
 		f->ops->finished(f, was, ev);
 }

@@ -156,6 +156,7 @@ enum fsm_extra {
 /* What a protocol adds to the automaton. */
 struct fsm_ops {
 	uint16_t proto;
+	bool up_before_ack; /* This-Layer-Up comes before a Send-Configure-Ack of the same event */
 	/* Writes the options that we ask for now. */
 	void (*request)(struct fsm *f, struct optbuf *out);
 	/*

@@ -274,6 +274,7 @@ static void ipcp_not_converged(struct fsm *f)
 
 static const struct fsm_ops ipcp_ops = {
         .proto = PPP_IPCP,
+        .up_before_ack = true,
         .request = ipcp_request,
         .judge = ipcp_judge,
         .commit = ipcp_commit,
