@@ -201,7 +201,7 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 	if (f->ops->up_before_ack && (act & FSM_SCA) && (act & FSM_TLU)) {
 		f->ops->commit(f);
 		layer_up(f);
-		if (f->p->over || f->state != FSM_OPENED)
+		if (f->p->over || f->p->reason != PPP_R_NONE) /* the link ends instead */
 			return;
 		act &= (uint16_t)~FSM_TLU;
 	}

@@ -242,6 +242,7 @@ void session_auth_result(struct session *s, const struct ppp_auth_reply *reply,
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn);
 /* A frame came before the ICCN: the first one is kept for session_ppp_start. */
 void session_ppp_early(struct session *s, const uint8_t *frame, size_t len);
+void session_early_free(struct session *s);
 void session_release_address(struct session *s);
 
 /* icmp.c */

@@ -371,7 +371,7 @@ static void session_free(struct session *s)
 	TAILQ_REMOVE(&s->tunnel->sessions, s, link);
 	c->session_slot[s->slot] = NULL;
 	c->free_session_slots[c->n_free_session_slots++] = (uint16_t)s->slot;
-	free(s->early);
+	session_early_free(s);
 	free(s->last_call);
 	free(s->last_ppp);
 	free(s);

@@ -321,14 +321,13 @@ void session_ppp_early(struct session *s, const uint8_t *frame, size_t len)
 	s->early_len = (uint16_t)len;
 }
 
-static void take_early(struct session *s)
+/* Whatever it was, it may have been a password. */
+void session_early_free(struct session *s)
 {
-	uint8_t *frame = s->early;
-
+	if (s->early != NULL)
+		explicit_bzero(s->early, s->early_len);
+	free(s->early);
 	s->early = NULL;
-	if (frame != NULL)
-		ppp_rx(s->ppp, frame, s->early_len, s->ctl->now_ms);
-	free(frame);
 }
 
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
@@ -344,6 +343,8 @@ int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 		return -1;
 	proxied = take_proxy(s, iccn, &px);
 	ppp_start(s->ppp, proxied ? &px : NULL, c->now_ms);
-	take_early(s);
+	if (s->early != NULL)
+		ppp_rx(s->ppp, s->early, s->early_len, c->now_ms);
+	session_early_free(s);
 	return 0;
 }

@@ -283,6 +283,54 @@ static void test_frames_before_iccn(void)
 	rig_free(r);
 }
 
+/* Frames that the link has had at the ICCN, after so many of them came before it. */
+static uint64_t frames_at_iccn(uint32_t early, uint64_t *stale)
+{
+	static const uint8_t lcp[300] = {0xff, 3, 0xc0, 0x21, 1, 0x77, 0, 4};
+	struct rig *r = must_rig();
+	struct lac_tunnel *t = rig_dial(r, "std", 40001, 0, 0, "pass1");
+	struct dp_punt p = {.class = DP_PUNT_PPP, .data = lcp};
+	struct ctl_session_view v;
+	uint32_t cursor = 0;
+	uint64_t n;
+
+	rig_run(r, UP_MS);
+	lac_call(t, "user1", "pass1", r->now_ms);
+	rig_run(r, 3);
+	CU_ASSERT_TRUE_FATAL(ctl_session_next(r->ctl, &cursor, r->now_ms, &v));
+	p.session_id = v.id;
+	p.gen = v.gen;
+	for (uint32_t i = 0; i < early; i++) {
+		p.len = i == 0 ? sizeof(lcp) : 8; /* the first one is no Configure-Request's size */
+		ctl_punt(r->ctl, &p, r->now_ms);
+	}
+	for (int ms = 0; ms < 100 && v.call.state != L2TP_CS_ESTABLISHED; ms++) {
+		rig_run(r, 1);
+		CU_ASSERT_TRUE_FATAL(ctl_session_get(r->ctl, v.id, r->now_ms, &v));
+	}
+	n = v.ppp.rx_frames;
+	*stale = must_stats(r).stale_punts;
+	rig_run(r, 4 * UP_MS);
+	CU_ASSERT_EQUAL(r->networks_up, 1);
+	rig_free(r);
+	return n;
+}
+
+/* One that overtakes the ICCN is not lost with it, more are: what is kept for anyone is little. */
+static void test_early_frame(void)
+{
+	uint64_t none, stale, taken;
+
+	none = frames_at_iccn(0, &stale);
+	CU_ASSERT_EQUAL(stale, 0);
+	taken = frames_at_iccn(2, &stale);
+	CU_ASSERT_EQUAL(taken, none + 1);
+	CU_ASSERT_EQUAL(stale, 1); /* too long */
+	taken = frames_at_iccn(4, &stale);
+	CU_ASSERT_EQUAL(taken, none + 1);
+	CU_ASSERT_EQUAL(stale, 3);
+}
+
 /* RFC 2661 5.8: however short the first interval, the cap is no less than 8 s. */
 static void test_retransmission_cap(void)
 {
@@ -325,6 +373,7 @@ int main(void)
 	        {"proxy authentication (E27)", test_proxy},
 	        {"unknown profile (E14)", test_unknown_profile},
 	        {"frames before the ICCN (RFC 2661 5)", test_frames_before_iccn},
+	        {"a frame that overtakes the ICCN", test_early_frame},
 	        {"retransmission cap (RFC 2661 5.8)", test_retransmission_cap},
 	        {"domain (RFC 2759 8.2)", test_domain},
 	        CU_TEST_INFO_NULL,

@@ -214,6 +214,8 @@ static void cb_up(void *ctx)
 	CU_ASSERT_EQUAL(e->ups, e->downs);
 	e->ups++;
 	e->after_down += e->is_down;
+	if (e->close_in_callback)
+		ppp_close(e->p, e->net->now);
 }
 
 static void cb_down(void *ctx)

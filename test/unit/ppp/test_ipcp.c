@@ -116,6 +116,32 @@ static void test_silent_about_address(void)
 	net_free(&net);
 }
 
+/* The peer sends as soon as it has our Ack: the owner is told before, and may still think better of it. */
+static void test_up_before_ack(void)
+{
+	static const uint8_t right[] = {ADDR};
+
+	for (int closes = 0; closes < 2; closes++) {
+		struct end *e = fresh();
+		unsigned int acks = 0;
+		struct got g;
+
+		expect_frame(e, PPP_IPCP, 1, &g);
+		feed(e, PPP_IPCP, 2, g.id, g.body, g.len);
+		drop_frames(e);
+		e->close_in_callback = closes != 0;
+		feed(e, PPP_IPCP, 1, 0x44, right, sizeof(right));
+		while (next_frame(e, &g))
+			acks += g.proto == PPP_IPCP && g.code == 2 && g.id == 0x44;
+		CU_ASSERT_EQUAL(e->ups, 1);
+		CU_ASSERT_EQUAL(acks, closes ? 0 : 1);
+		if (!closes)
+			CU_ASSERT_EQUAL(info(e).peer_ip, 0x0a000002);
+		e->close_in_callback = false;
+		net_free(&net);
+	}
+}
+
 static void test_own_address(void)
 {
 	struct end *e = fresh();
@@ -339,6 +365,7 @@ void suite_ipcp(void)
 	CU_add_test(s, "each option", test_options);
 	CU_add_test(s, "malformed", test_malformed);
 	CU_add_test(s, "silent about its address", test_silent_about_address);
+	CU_add_test(s, "open before the Ack", test_up_before_ack);
 	CU_add_test(s, "our own address", test_own_address);
 	CU_add_test(s, "the owner decides", test_what_the_owner_says);
 	CU_add_test(s, "does not converge", test_not_converged);
