@@ -4,9 +4,8 @@
  * Stage: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
  *
  * In: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the
- * metadata. Out: L2TP
- * data messages at the L2TP header, as classify gives them, with the inner addresses and the connection
- * in the metadata. Elsewhere: L2TP control messages to control.
+ * metadata. Out: L2TP data messages at the L2TP header, as classify gives them, with the inner
+ * addresses and the connection in the metadata. Elsewhere: L2TP control messages to control.
  *
  * The UDP checksum is not looked at: the ICV covers the message, and NAT makes it wrong (RFC 3948 3.1.2).
  */
