@@ -43,23 +43,24 @@ bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 	const struct nh *hop = &dp->nh[nh];
 	const struct interface *ifc = &dp->ifs[hop->ifidx];
 	uint8_t *l2 = way->l2 + WAY_ROOM - ifc->l2_len;
+	uint64_t mac = 0;
 
-	*way = (struct way){0};
 	if (hop->kind == DP_RT_VIA)
-		way->mac = __atomic_load_n(&dp->neigh[hop->neigh].mac, __ATOMIC_RELAXED);
+		mac = __atomic_load_n(&dp->neigh[hop->neigh].mac, __ATOMIC_RELAXED);
 	else if (hop->kind == DP_RT_CONNECTED)
-		way->mac = dp_neigh_mac(dp, hop->ifidx, ip);
-	if (way->mac == 0)
+		mac = dp_neigh_mac(dp, hop->ifidx, ip);
+	if (mac == 0)
 		return false;
-	way->nh = nh;
-	way->ip = ip;
-	way->ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX;
-	way->ifidx = hop->ifidx;
-	way->mtu = ifc->conf.mtu;
-	way->port = ifc->conf.port_id;
-	way->l2_len = ifc->l2_len;
+	*way = (struct way){.nh = nh,
+	                    .ip = ip,
+	                    .ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX,
+	                    .mac = mac,
+	                    .ifidx = hop->ifidx,
+	                    .mtu = ifc->conf.mtu,
+	                    .port = ifc->conf.port_id,
+	                    .l2_len = ifc->l2_len};
 	memcpy(l2, ifc->l2, ifc->l2_len);
-	memcpy(l2, &way->mac, RTE_ETHER_ADDR_LEN);
+	memcpy(l2, &mac, RTE_ETHER_ADDR_LEN);
 	return true;
 }
 

@@ -32,7 +32,7 @@ struct way {
 
 /*
  * The way to ip (host order) by route nh into way. False when there is none: nh leads to no link, or the
- * station's MAC address is not known; way is as zero then.
+ * station's MAC address is not known; way is as it was then.
  */
 bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip);
 
