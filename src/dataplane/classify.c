@@ -365,7 +365,10 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	if (likely(w->dp->nh[nh].kind != DP_RT_LOCAL)) {
 		meta->nh = nh;
 		meta->flags |= PKT_ROUTED;
-		dp_subs_prefetch(w->dp, dst);
+		meta->out_session = dp_subs_lookup(w->dp, dst);
+		/* Another worker's would be taken from it as it counts. */
+		if (dp_owner(w->dp, meta->out_session) == w->id)
+			rte_prefetch0(&w->dp->tx[meta->out_session]);
 		pkt_cut(m, l2, total);
 		vec_push(&w->transit, m);
 		return NULL;

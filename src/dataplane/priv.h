@@ -375,6 +375,7 @@ uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
@@ -595,15 +596,6 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	            1u << (h & 7)) == 0))
 		return 0;
 	return dp_framed_lookup(dp, ip);
-}
-
-/* Brings what dp_subs_lookup of a pool's address will read. */
-static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
-{
-	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
-
-	if (leaf != NULL)
-		rte_prefetch0(&leaf->session[ip & 0xffff]);
 }
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
