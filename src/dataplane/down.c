@@ -10,6 +10,7 @@
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
+#include "dataplane/down.h"
 #include "dataplane/link.h"
 #include "dataplane/outer.h"
 
@@ -34,7 +35,7 @@ static inline bool down_one(struct worker *w, struct rte_mbuf *m, struct way *wa
 	t->packets++;
 	t->bytes += len;
 	ip4_ttl_down(ip);
-	outer_udp(w, sid, (uint8_t *)ip, len);
+	outer_udp(w, sid, (uint8_t *)ip, len, ip4_hdr_len(ip));
 	outer_ip4(w, t, (uint8_t *)ip - headers, len + headers, false);
 	way_send(w, way, m, (uint16_t)(m->data_off - headers), (uint16_t)(len + headers));
 	return true;
@@ -46,6 +47,8 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	uint64_t behind = 0; /* a bit of sessions, by their ids */
 	uint16_t k = 0;
 
+	for (uint16_t i = 0; i < n; i++)
+		dp_down_find(w, v[i]);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		const uint64_t bit = 1ull << (pkt_meta(m)->out_session & 63);

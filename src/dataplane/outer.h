@@ -48,10 +48,12 @@ static inline void outer_ip4(struct worker *w, const struct sess_tx *t, uint8_t 
 
 /*
  * The UDP checksum of a message with nothing but a length beside the framing, whose body of len bytes stands
- * at p: from the line, which has zeros for what changes, and from the body. To add up what has just been
- * written in pieces of other sizes would wait for them to reach the cache.
+ * at p: from the line, which has zeros for what changes, and from the body behind its first bytes, right of
+ * them, that add up to nothing. To add up what has just been written in pieces of other sizes would wait for
+ * them to reach the cache.
  */
-static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint32_t len)
+static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint32_t len,
+                                 uint32_t right)
 {
 	const uint32_t framing = (uint32_t)t->l2tp_len + t->ppp_len;
 	const uint32_t udp_len = OUTER_UDP + framing + len;
@@ -66,7 +68,7 @@ static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint
 	memcpy(halves, t->framing, sizeof(halves));
 	if (t->flags & SESS_LENGTH)
 		lens += rte_cpu_to_be_16((uint16_t)(udp_len - OUTER_UDP));
-	inner = sum_fold(sum_bytes(p, len, sum_add(halves[0], halves[1])));
+	inner = sum_fold(sum_bytes(p + right, len - right, sum_add(halves[0], halves[1])));
 	/* At an odd place bytes count the other way round (RFC 1071 2): the framing ends where they begin. */
 	if (unlikely(framing & 1))
 		inner = rte_bswap16(inner);
@@ -80,9 +82,11 @@ void dp_outer_rest(struct worker *w, uint16_t sid, uint8_t *udp, uint32_t len);
 
 /*
  * UDP, L2TP and PPP headers of session sid in front of the packet of len bytes at p, of which 16 bytes before it
- * may be overwritten even when the headers are shorter.
+ * may be overwritten even when the headers are shorter. The first right bytes of the packet, an even number,
+ * are known to add up to nothing: an IPv4 header whose checksum is right does.
  */
-static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len)
+static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len,
+                             uint32_t right)
 {
 	const struct sess_tx *t = &w->dp->tx[sid];
 	const uint32_t headers = outer_udp_len(t, false), udp_len = headers + len;
@@ -95,7 +99,7 @@ static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_
 	              "ports are one word");
 	memcpy(p - SESS_FRAMING_MAX, t->framing, SESS_FRAMING_MAX);
 	if ((t->flags & (SESS_UDP_SUM | SESS_SEQ)) == SESS_UDP_SUM)
-		sum = outer_sum(t, p, len);
+		sum = outer_sum(t, p, len, right);
 	memcpy(&ports, &t->src_port, sizeof(ports));
 	front = ports | (uint64_t)rte_cpu_to_be_16((uint16_t)udp_len) << 32 | (uint64_t)sum << 48;
 	memcpy(udp, &front, sizeof(front));

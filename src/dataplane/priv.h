@@ -598,6 +598,15 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	return dp_framed_lookup(dp, ip);
 }
 
+/* Brings what dp_subs_lookup of a pool's address will read. */
+static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+
+	if (leaf != NULL)
+		rte_prefetch0(&leaf->session[ip & 0xffff]);
+}
+
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
 static inline uint16_t dp_next_ip_id(struct worker *w)
 {
