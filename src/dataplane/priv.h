@@ -224,6 +224,8 @@ struct worker {
 	bool online; /* reports to the QSBR variable */
 	bool punted; /* in this turn */
 	uint32_t local; /* classify: the address of ours that last took a packet, host order */
+	uint64_t
+	        frames; /* classify to up: packets of the vector that are usual frames, as they came */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
 	uint32_t empty; /* turns without work since the last one with */
