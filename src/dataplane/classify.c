@@ -14,9 +14,8 @@
 #include <rte_ether.h>
 #include <rte_prefetch.h>
 
-#define ETH_LEN        RTE_ETHER_HDR_LEN
-#define VLAN_LEN       4
-#define CLASSIFY_AHEAD 4 /* packets: their first two lines hold every header of L2TP without ESP */
+#define ETH_LEN  RTE_ETHER_HDR_LEN
+#define VLAN_LEN 4
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
 #define IKE_PORT    500
@@ -295,16 +294,6 @@ struct usual {
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
 };
 
-/* Where in them the IPv4 and UDP headers and the ids stand. */
-#define AT_LENGTH 16
-#define AT_IP     14
-#define AT_SRC    26
-#define AT_DST    30
-#define AT_UDP    34
-#define AT_ULEN   38
-#define AT_L2TP   42
-#define AT_SID    46
-
 /* The bits that must be as in struct usual. */
 static const union {
 	uint8_t b[USUAL_LEN];
@@ -420,41 +409,32 @@ static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *
 enum usual_verdict { USUAL_NOT, USUAL_DONE, USUAL_ELSEWHERE };
 
 /*
- * A frame that is as usual in all that struct usual compares. Done when nothing else is wrong with it
- * either and its session is this worker's; when another's, it has gone there. If not, ip4 finds out
- * what there is.
+ * A frame that is as usual in all that struct usual compares. Done when nothing else is wrong with its
+ * headers either and its session is this worker's: it stays as it is, for up. When another's, it has gone
+ * there. If not, ip4 finds out what there is.
  */
-static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m,
+static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
                                             const struct usual *u)
 {
-	/* src, dst, sport and dport, from their place in the headers into host order */
-	const xmm_t order = _mm_setr_epi8(3, 2, 1, 0, 7, 6, 5, 4, 9, 8, 11, 10, -1, -1, -1, -1);
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
 	const uint16_t sid = get_be16(p + AT_SID);
 	const uint8_t owner = dp_owner(w->dp, sid);
-	struct pkt_meta *meta = pkt_meta(m);
 
-	if (likely(owner == w->id))
-		rte_prefetch0(&w->dp->rx[sid]);
-	if (unlikely(total != ulen + (AT_UDP - AT_IP) || total < USUAL_LEN - AT_IP ||
-	             total + AT_IP > m->data_len ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || owner == SESS_NO_OWNER ||
-	             u->local == 0 || ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+	/* Up to the session id, and no more than is there. */
+	if (unlikely(total != ulen + (AT_UDP - AT_IP) ||
+	             total - (USUAL_LEN - AT_IP) > (uint32_t)m->data_len - USUAL_LEN ||
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || u->local == 0 ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
 		return USUAL_NOT;
-	if (unlikely(owner != w->id)) {
-		dp_handoff(w, m, owner, RESUME_CLASSIFY);
-		return USUAL_ELSEWHERE;
+	if (likely(owner == w->id)) {
+		rte_prefetch0(&w->dp->rx[sid]);
+		rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
+		return USUAL_DONE;
 	}
-	static_assert(offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, src) + 10 &&
-	                      offsetof(struct pkt_meta, nh) == offsetof(struct pkt_meta, src) + 12,
-	              "the rest of 16 bytes is nh, which has no value yet");
-	_mm_storeu_si128(
-	        (xmm_t *)(void *)&meta->src,
-	        _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)(p + AT_SRC)),
-	                         order));
-	pkt_cut(m, AT_L2TP, total - (AT_L2TP - AT_IP));
-	return USUAL_DONE;
+	if (owner == SESS_NO_OWNER)
+		return USUAL_NOT;
+	dp_handoff(w, m, owner, RESUME_CLASSIFY);
+	return USUAL_ELSEWHERE;
 }
 
 /*
@@ -493,37 +473,45 @@ static inline bool usual_esp(struct worker *w, struct rte_mbuf *m, const struct 
 	return true;
 }
 
-static inline struct rte_mbuf *classify_one(struct worker *w, struct rte_mbuf *m, struct usual *u)
+enum verdict { GONE, MESSAGE, FRAME };
+
+/* MESSAGE: *m goes on, at its L2TP header. FRAME: it goes on as it is. */
+static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, struct usual *u)
 {
 	const xmm_t not_udp = _mm_set_epi64x(0, (int64_t)(IPPROTO_UDP ^ IPPROTO_ESP) << 56);
+	struct rte_mbuf *m = *pm;
 	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
 	xmm_t link, ip, udp, rest;
 
 	if (unlikely(m->data_len < USUAL_LEN || m->port != u->port ||
-	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0))
-		return frame(w, m, u);
+	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)) {
+		*pm = frame(w, m, u);
+		return *pm == NULL ? GONE : MESSAGE;
+	}
 	link = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p), u->want[0]), usual_mask.x[0]);
-	if (unlikely(!_mm_testz_si128(link, link)))
-		return frame(w, m, u);
-	pkt_meta(m)->in_if = u->in_if;
-	pkt_meta(m)->l2_len = ETH_LEN;
 	ip = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 1), u->want[1]), usual_mask.x[1]);
 	udp = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]);
-	rest = _mm_or_si128(ip, udp);
+	rest = _mm_or_si128(_mm_or_si128(ip, udp), link);
 	if (_mm_testz_si128(rest, rest)) {
-		enum usual_verdict verdict = usual_data(w, m, u);
+		enum usual_verdict verdict = usual_data(w, m, (const void *)p, u);
 
 		if (likely(verdict == USUAL_DONE))
-			return m;
+			return FRAME;
 		if (verdict == USUAL_ELSEWHERE)
-			return NULL;
-	} else {
-		/* With ESP for UDP, and of the third word the end of our address. */
-		rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
-		if (_mm_testz_si128(rest, rest) && likely(usual_esp(w, m, u)))
-			return NULL;
+			return GONE;
 	}
-	return ip4(w, m, ETH_LEN, u);
+	if (unlikely(!_mm_testz_si128(link, link))) {
+		*pm = frame(w, m, u);
+		return *pm == NULL ? GONE : MESSAGE;
+	}
+	pkt_meta(m)->in_if = u->in_if;
+	pkt_meta(m)->l2_len = ETH_LEN;
+	/* With ESP for UDP, and of the third word the end of our address. */
+	rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
+	if (_mm_testz_si128(rest, rest) && likely(usual_esp(w, m, u)))
+		return GONE;
+	*pm = ip4(w, m, ETH_LEN, u);
+	return *pm == NULL ? GONE : MESSAGE;
 }
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
@@ -531,22 +519,20 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	struct usual u;
 	uint16_t k = 0;
 
+	w->frames = 0;
 	if (n == 0)
 		return 0;
 	usual_init(&u, w, v[0]->port);
 	for (uint16_t i = 0; i < n; i++) {
-		struct rte_mbuf *m;
+		struct rte_mbuf *m = v[i];
+		enum verdict verdict;
 
-		assert(v[i]->nb_segs == 1);
-		if (i + CLASSIFY_AHEAD < n) {
-			const uint8_t *p = rte_pktmbuf_mtod(v[i + CLASSIFY_AHEAD], const uint8_t *);
-
-			rte_prefetch0(p);
-			rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
-		}
-		m = classify_one(w, v[i], &u);
-		if (m != NULL)
-			v[k++] = m;
+		assert(m->nb_segs == 1);
+		verdict = classify_one(w, &m, &u);
+		if (verdict == GONE)
+			continue;
+		w->frames |= (uint64_t)(verdict == FRAME) << k;
+		v[k++] = m;
 	}
 	return k;
 }

@@ -38,11 +38,27 @@ bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t 
 	return l2_write(w, m, ifidx, mac);
 }
 
+/* In registers: what is written in pieces is slow to be read as a whole. */
+static void way_header(struct way *way, const struct interface *ifc)
+{
+	const uint64_t mac = way->mac & ~MAC_KNOWN;
+	uint64_t src;
+
+	memcpy(&src, ifc->l2 + RTE_ETHER_ADDR_LEN,
+	       sizeof(src)); /* .. and type, or what the tag begins with */
+	memcpy(&way->end, ifc->l2 + ifc->l2_len - WORD, WORD);
+	if (ifc->l2_len == RTE_ETHER_HDR_LEN) {
+		way->before = mac << 16;
+	} else {
+		way->before = mac >> 16 | src << 32;
+		way->first = mac | src << 48;
+	}
+}
+
 bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 {
 	const struct nh *hop = &dp->nh[nh];
 	const struct interface *ifc = &dp->ifs[hop->ifidx];
-	uint8_t *l2 = way->l2 + WAY_ROOM - ifc->l2_len;
 	uint64_t mac = 0;
 
 	if (hop->kind == DP_RT_VIA)
@@ -51,16 +67,16 @@ bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 		mac = dp_neigh_mac(dp, hop->ifidx, ip);
 	if (mac == 0)
 		return false;
-	*way = (struct way){.nh = nh,
-	                    .ip = ip,
-	                    .ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX,
-	                    .mac = mac,
-	                    .ifidx = hop->ifidx,
-	                    .mtu = ifc->conf.mtu,
-	                    .port = ifc->conf.port_id,
-	                    .l2_len = ifc->l2_len};
-	memcpy(l2, ifc->l2, ifc->l2_len);
-	memcpy(l2, &mac, RTE_ETHER_ADDR_LEN);
+	way->nh = nh + 1;
+	way->ip = ip;
+	way->ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX;
+	way->mac = mac;
+	way->ifidx = hop->ifidx;
+	way->mtu = ifc->conf.mtu;
+	way->port = ifc->conf.port_id;
+	way->tx_at = (uint32_t)(way->port * sizeof(struct vec));
+	way->l2_len = ifc->l2_len;
+	way_header(way, ifc);
 	return true;
 }
 

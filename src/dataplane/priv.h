@@ -224,6 +224,8 @@ struct worker {
 	bool online; /* reports to the QSBR variable */
 	bool punted; /* in this turn */
 	uint32_t local; /* classify: the address of ours that last took a packet, host order */
+	uint64_t
+	        frames; /* classify to up: packets of the vector that are usual frames, as they came */
 	uint64_t now; /* TSC at the start of this turn */
 	uint64_t timer_at, turn_started;
 	uint32_t empty; /* turns without work since the last one with */
@@ -330,7 +332,8 @@ struct dp {
 	struct nh *nh;
 	struct neigh *neigh;
 	struct rte_hash *neigh_hash;
-	struct subs_leaf **subs; /* by upper 16 bits of the address */
+	struct subs_leaf **subs; /* by upper 16 bits of the address; NULL: they are no one's */
+	struct subs_leaf *no_subs; /* stands there for framed addresses alone; empty */
 	struct rte_hash *framed; /* other subscriber addresses */
 	uint8_t *framed_filter; /* one bit a hash value: rarely are both set by chance */
 	struct rte_rcu_qsbr *qsbr;
@@ -346,6 +349,7 @@ struct dp {
 	struct ctl_session *ctl;
 	uint32_t n_sessions[DP_MAX_WORKERS];
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
+	uint32_t *framed_in; /* by upper 16 bits: when to take no_subs out */
 	uint32_t n_routes;
 	uint32_t *nh_refs;
 	struct slots nh_slots, neigh_slots;
@@ -584,18 +588,27 @@ static inline uint16_t framed_hash(uint32_t ip)
 	return (uint16_t)((ip * 0x9e3779b1u) >> 16);
 }
 
-/* The session that answers for a destination in host order; 0: none. */
-static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
+/* The same of an address where framed ones are. */
+static inline uint16_t dp_framed(const struct dp *dp, uint32_t ip)
 {
-	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
 	uint16_t h = framed_hash(ip);
 
-	if (leaf != NULL)
-		return __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
 	if (likely((__atomic_load_n(&dp->framed_filter[h >> 3], __ATOMIC_RELAXED) &
 	            1u << (h & 7)) == 0))
 		return 0;
 	return dp_framed_lookup(dp, ip);
+}
+
+/* The session that answers for a destination in host order; 0: none. */
+static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
+{
+	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
+	uint16_t session;
+
+	if (leaf == NULL)
+		return 0;
+	session = __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
+	return session != 0 || likely(leaf != dp->no_subs) ? session : dp_framed(dp, ip);
 }
 
 /* Brings what dp_subs_lookup of a pool's address will read. */

@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /*
  * Which session answers for a destination address. Pools are flat arrays; addresses outside of them
- * (a user's framed address) are in a hash, behind a filter of one bit a hash value, so that packets
- * to the rest of the world do not pay for it.
+ * (a user's framed address) are in a hash. Packets to the rest of the world do not pay for it: only where a
+ * /16 has such addresses is it asked at all, and that behind a filter of one bit a hash value.
  */
 #include "dataplane/priv.h"
 
@@ -32,23 +32,31 @@ int dp_subs_init(struct dp *dp)
 	snprintf(name, sizeof(name), "dp_framed_%x", (unsigned)((uintptr_t)dp >> 6));
 	dp->subs = rte_calloc_socket("dp_subs", SUBS_TOP, sizeof(struct subs_leaf *),
 	                             RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->no_subs = rte_zmalloc_socket("dp_leaf", sizeof(*dp->no_subs), RTE_CACHE_LINE_SIZE,
+	                                 dp->conf.socket);
 	dp->framed_filter =
 	        rte_zmalloc_socket("dp_filter", 65536 / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->framed_count = calloc(65536, sizeof(*dp->framed_count));
+	dp->framed_in = calloc(SUBS_TOP, sizeof(*dp->framed_in));
 	dp->framed = rte_hash_create(&params);
-	if (dp->subs == NULL || dp->framed_filter == NULL || dp->framed_count == NULL ||
-	    dp->framed == NULL || rte_hash_rcu_qsbr_add(dp->framed, &rcu) != 0)
+	if (dp->subs == NULL || dp->no_subs == NULL || dp->framed_filter == NULL ||
+	    dp->framed_count == NULL || dp->framed_in == NULL || dp->framed == NULL ||
+	    rte_hash_rcu_qsbr_add(dp->framed, &rcu) != 0)
 		return -ENOMEM;
 	return 0;
 }
 
 void dp_subs_free(struct dp *dp)
 {
-	for (uint32_t i = 0; dp->subs != NULL && i < SUBS_TOP; i++)
-		rte_free(dp->subs[i]);
+	for (uint32_t i = 0; dp->subs != NULL && i < SUBS_TOP; i++) {
+		if (dp->subs[i] != dp->no_subs)
+			rte_free(dp->subs[i]);
+	}
 	rte_free(dp->subs);
+	rte_free(dp->no_subs);
 	rte_free(dp->framed_filter);
 	free(dp->framed_count);
+	free(dp->framed_in);
 	rte_hash_free(dp->framed);
 }
 
@@ -66,9 +74,13 @@ static int framed_set(struct dp *dp, uint32_t ip, uint16_t session)
 
 	if (rte_hash_add_key_data(dp->framed, &ip, (void *)(uintptr_t)session) != 0)
 		return -ENOSPC;
-	if (is_new && dp->framed_count[h]++ == 0)
+	if (!is_new)
+		return 0;
+	if (dp->framed_count[h]++ == 0)
 		__atomic_fetch_or(&dp->framed_filter[h >> 3], (uint8_t)(1u << (h & 7)),
 		                  __ATOMIC_RELEASE);
+	if (dp->framed_in[ip >> 16]++ == 0)
+		__atomic_store_n(&dp->subs[ip >> 16], dp->no_subs, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -81,11 +93,22 @@ static void framed_clear(struct dp *dp, uint32_t ip)
 	if (--dp->framed_count[h] == 0)
 		__atomic_fetch_and(&dp->framed_filter[h >> 3], (uint8_t) ~(1u << (h & 7)),
 		                   __ATOMIC_RELEASE);
+	/* A pool may have come in the meantime. */
+	if (--dp->framed_in[ip >> 16] == 0 && dp->subs[ip >> 16] == dp->no_subs)
+		__atomic_store_n(&dp->subs[ip >> 16], NULL, __ATOMIC_RELEASE);
+}
+
+/* The array of the address's pool; NULL: it is in none. */
+static struct subs_leaf *pool_leaf(const struct dp *dp, uint32_t ip)
+{
+	struct subs_leaf *leaf = dp->subs[ip >> 16];
+
+	return leaf == dp->no_subs ? NULL : leaf;
 }
 
 int dp_subs_set(struct dp *dp, uint32_t ip, uint16_t session)
 {
-	struct subs_leaf *leaf = dp->subs[ip >> 16];
+	struct subs_leaf *leaf = pool_leaf(dp, ip);
 
 	if (leaf == NULL)
 		return framed_set(dp, ip, session);
@@ -95,7 +118,7 @@ int dp_subs_set(struct dp *dp, uint32_t ip, uint16_t session)
 
 void dp_subs_clear(struct dp *dp, uint32_t ip, uint16_t session)
 {
-	struct subs_leaf *leaf = dp->subs[ip >> 16];
+	struct subs_leaf *leaf = pool_leaf(dp, ip);
 
 	if (dp_subs_lookup(dp, ip) != session)
 		return; /* a newer session has taken the address over */
@@ -135,7 +158,7 @@ int dp_pool_add(struct dp *dp, uint32_t first, uint32_t n)
 	if (n == 0 || n - 1 > UINT32_MAX - first)
 		return -EINVAL;
 	for (uint32_t top = first >> 16; top <= (first + (n - 1)) >> 16 && rc == 0; top++) {
-		if (dp->subs[top] == NULL)
+		if (pool_leaf(dp, top << 16) == NULL)
 			rc = leaf_add(dp, top);
 	}
 	return rc;

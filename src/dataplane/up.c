@@ -17,9 +17,6 @@
 #define PPP_FF03 RTE_BE16(0xff03)
 #define PPP_IP4  RTE_BE16(0x0021)
 
-/* What is at least there of a message that is looked into: a compressed header, and an IPv4 header. */
-#define PPP_LEAST (2 + (int)sizeof(struct rte_ipv4_hdr))
-
 static inline uint16_t word(const uint8_t *p)
 {
 	uint16_t v;
@@ -28,120 +25,194 @@ static inline uint16_t word(const uint8_t *p)
 	return v;
 }
 
-/* What is usual of a message. */
-struct usual {
-	struct sess_rx *s;
-	struct rte_ipv4_hdr *ip;
-	uint16_t total; /* of the IPv4 packet */
-};
+#define IP4_LEAST ((uint32_t)sizeof(struct rte_ipv4_hdr))
+#define LEAST     (L2TP_DATA_LEAST + 2 + IP4_LEAST) /* of a message that is looked into */
 
-/* As l2tp_in would take it, up to the PPP header of len bytes; NULL: not usual. */
-static inline uint8_t *l2tp_usual(const struct worker *w, struct rte_mbuf *m, bool verify,
-                                  struct usual *u, int *len)
+#define OPEN (SESS_VALID | SESS_OPEN | SESS_ADDRESS)
+
+/*
+ * The IPv4 packet behind a PPP header at p, of len bytes together, 22 or more, as ppp_in would let it pass;
+ * NULL: not usual.
+ */
+static inline struct rte_ipv4_hdr *ppp_usual(uint8_t *p, uint32_t len, const struct sess_rx *s)
 {
-	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
-	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
-	const struct pkt_meta *meta = pkt_meta(m);
-	const uint16_t flags = word(p);
-	uint16_t sid;
-
-	*len = m->data_len - L2TP_DATA_LEAST;
-	if (unlikely((flags & RTE_BE16(L2TP_L | L2TP_S | L2TP_O)) != 0)) {
-		if ((flags & RTE_BE16(L2TP_S | L2TP_O)) != 0 || get_be16(p + 2) != m->data_len)
-			return NULL;
-		p += 2;
-		*len -= 2;
-	}
-	sid = get_be16(p + 4);
-	u->s = &w->dp->rx[sid];
-	if (unlikely(*len < PPP_LEAST ||
-	             !l2tp_bound(w, sid, get_be16(p + 2), meta, SESS_VALID | SESS_OPEN)))
-		return NULL;
-	if (verify && udp->dgram_cksum != 0 &&
-	    unlikely(!udp4_verify(m, udp, (uint16_t)(m->data_len + sizeof(*udp)), meta->src,
-	                          meta->dst)))
-		return NULL;
-	return p + L2TP_DATA_LEAST;
-}
-
-/* As ppp_in would let it pass. p is at the PPP header. */
-static inline bool ppp_usual(uint8_t *p, int len, struct usual *u)
-{
-	const struct sess_rx *s = u->s;
 	struct rte_ipv4_hdr *ip;
 
 	if (word(p) == PPP_FF03) {
+		if (unlikely(len < 4 + IP4_LEAST))
+			return NULL;
 		p += 2;
 		len -= 2;
 	}
 	ip = (struct rte_ipv4_hdr *)(p + 2);
-	len -= 2;
-	if (unlikely(word(p) != PPP_IP4 || len < (int)sizeof(*ip) ||
-	             !ip4_usual(ip, (uint32_t)len, false) || s->sub_ip == 0 ||
+	if (unlikely(word(p) != PPP_IP4 || !ip4_usual(ip, len - 2, false) ||
 	             rte_be_to_cpu_32(ip->src_addr) != s->sub_ip ||
-	             ip4_martian_dst(rte_be_to_cpu_32(ip->dst_addr))))
-		return false;
-	u->ip = ip;
-	u->total = rte_be_to_cpu_16(ip->total_length);
-	return s->mss == 0 || likely(!ip4_is_syn(ip, u->total));
+	             (s->mss != 0 && ip4_is_syn(ip, rte_be_to_cpu_16(ip->total_length)))))
+		return NULL;
+	return ip;
 }
 
-/* As ip4_lookup and ip4_out would send it, by way. */
-static inline bool way_usual(const struct worker *w, struct way *way, const struct usual *u)
+/* What goes along with a vector. */
+struct run {
+	struct way way;
+	uint64_t behind; /* bits of sessions that have to wait behind a packet that was not usual */
+	uint16_t verify; /* the bits of UDP checksums that are looked at: all or none */
+};
+
+/*
+ * The rest of the work on a message at msg, of len bytes with its header of hdr_len, 28 or more, for
+ * session s, to which it is bound. False, and nothing has happened, when it is not usual.
+ */
+static __rte_always_inline bool forward(struct worker *w, struct run *r, struct rte_mbuf *m,
+                                        uint8_t *msg, uint32_t hdr_len, uint32_t len,
+                                        struct sess_rx *s)
 {
-	uint32_t dst = rte_be_to_cpu_32(u->ip->dst_addr);
+	const struct dp *dp = w->dp;
+	struct rte_ipv4_hdr *ip = ppp_usual(msg + hdr_len, len - hdr_len, s);
+	uint32_t dst, total;
 
-	return likely(way_to(w->dp, way, dp_nh_lookup(w->dp, dst), dst)) &&
-	       likely(dp_subs_lookup(w->dp, dst) == 0) && likely(u->total <= way->mtu) &&
-	       likely(u->ip->time_to_live > 1);
-}
-
-/* False, and nothing has happened, when the packet is not usual. */
-static inline bool up_one(struct worker *w, struct rte_mbuf *m, struct way *way, bool verify)
-{
-	struct usual u;
-	uint16_t at;
-	uint8_t *p;
-	int len;
-
-	p = l2tp_usual(w, m, verify, &u, &len);
-	if (unlikely(p == NULL || !ppp_usual(p, len, &u) || !way_usual(w, way, &u)))
+	if (unlikely(ip == NULL))
 		return false;
-	at = (uint16_t)((uint8_t *)u.ip - (uint8_t *)m->buf_addr);
-	if (unlikely(at < WAY_L2))
+	dst = rte_be_to_cpu_32(ip->dst_addr);
+	total = rte_be_to_cpu_16(ip->total_length);
+	if (unlikely(ip4_martian_dst(dst) || ip->time_to_live <= 1 ||
+	             !way_to(dp, &r->way, dp_nh_lookup(dp, dst), dst) ||
+	             dp_subs_lookup(dp, dst) != 0 || total > r->way.mtu))
 		return false;
-	u.s->packets++;
-	u.s->bytes += u.total;
-	ip4_ttl_down(u.ip);
-	way_send(w, way, m, at, u.total);
+	s->packets++;
+	ip4_ttl_down(ip);
+	/* In front of it were at least the headers that the message came in. */
+	way_send(w, &r->way, m, ip, total);
+	s->bytes += total; /* apart from packets, or the compiler adds both as a vector, slowly */
 	return true;
 }
 
-/* The session's bit among those that have to wait behind a packet that was not usual. */
-static inline uint64_t session_bit(const struct rte_mbuf *m)
+/* As udp4_verify of the usual frame at p, in which a message of len bytes is. */
+static inline bool frame_sum_right(const struct rte_mbuf *m, const uint8_t *p, uint32_t len)
+{
+	const uint32_t udp_len = len + (uint32_t)sizeof(struct rte_udp_hdr);
+
+	if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		return true;
+	/* The addresses of the pseudo header stand right before. */
+	return sum_fold(sum_bytes(p + AT_SRC, udp_len + 8,
+	                          (uint64_t)rte_cpu_to_be_16(IPPROTO_UDP) +
+	                                  rte_cpu_to_be_16((uint16_t)udp_len))) == 0xffff;
+}
+
+/* A usual frame, whose session is this worker's. */
+static __rte_always_inline bool up_frame(struct worker *w, struct run *r, struct rte_mbuf *m)
+{
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	const uint32_t len = get_be16(p + AT_LENGTH) - (uint32_t)(AT_L2TP - AT_IP);
+	struct sess_rx *s = &w->dp->rx[get_be16(p + AT_SID)];
+
+	if (unlikely(len < LEAST ||
+	             !l2tp_matches(s, l2tp_ends(p), get_be16(p + AT_TID), OPEN, OPEN | SESS_BOUND)))
+		return false;
+	if ((word(p + AT_SUM) & r->verify) != 0 && unlikely(!frame_sum_right(m, p, len)))
+		return false;
+	return forward(w, r, m, p + AT_L2TP, L2TP_DATA_LEAST, len, s);
+}
+
+/* A message at its L2TP header. */
+static __rte_always_inline bool up_message(struct worker *w, struct run *r, struct rte_mbuf *m)
+{
+	const struct pkt_meta *meta = pkt_meta(m);
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
+	uint32_t len = m->data_len, ids = 2;
+	uint16_t sid;
+
+	if (unlikely((word(p) & RTE_BE16(L2TP_L | L2TP_S | L2TP_O)) != 0)) {
+		if ((word(p) & RTE_BE16(L2TP_S | L2TP_O)) != 0 || get_be16(p + 2) != len)
+			return false;
+		ids = 4; /* behind the length */
+	}
+	sid = get_be16(p + ids + 2);
+	if (unlikely(len < ids - 2 + LEAST || !l2tp_bound(w, sid, get_be16(p + ids), meta, OPEN)))
+		return false;
+	if ((udp->dgram_cksum & r->verify) != 0 &&
+	    unlikely(!udp4_verify(m, udp, (uint16_t)(len + sizeof(*udp)), meta->src, meta->dst)))
+		return false;
+	return forward(w, r, m, p, ids + 4, len, &w->dp->rx[sid]);
+}
+
+/* Leaves a usual frame as classify leaves all other messages. */
+static __rte_noinline void to_message(const struct worker *w, struct rte_mbuf *m)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct pkt_meta *meta = pkt_meta(m);
 
-	/* classify has seen that its id is there. */
+	meta->in_if = w->dp->ports[m->port].vlan_if[0];
+	meta->l2_len = AT_IP;
+	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
+	pkt_cut(m, AT_L2TP, get_be16(p + AT_LENGTH) - (uint32_t)(AT_L2TP - AT_IP));
+}
+
+/* The bit of the session of the message at p; classify has seen that its id is there. */
+static inline uint64_t session_bit(const uint8_t *p)
+{
 	return 1ull << (get_be16(p + 4 + (get_be16(p) & L2TP_L ? 2 : 0)) & 63);
 }
 
-uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n)
+static inline bool waits(const struct run *r, const struct rte_mbuf *m, uint16_t at)
 {
-	const bool verify = w->dp->conf.verify_l2tp_checksum;
-	struct way way = {0};
-	uint64_t behind = 0;
+	return unlikely(r->behind != 0) &&
+	       (r->behind & session_bit(rte_pktmbuf_mtod_offset(m, const uint8_t *, at))) != 0;
+}
+
+/* Usual frames. */
+static __rte_noinline uint16_t up_frames(struct worker *w, struct run *r, struct rte_mbuf **v,
+                                         uint16_t n)
+{
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 
 		assert(m->nb_segs == 1);
-		if (likely((behind == 0 || (behind & session_bit(m)) == 0) &&
-		           up_one(w, m, &way, verify)))
+		if (likely(!waits(r, m, AT_L2TP) && up_frame(w, r, m)))
 			continue;
-		behind |= session_bit(m);
+		to_message(w, m);
+		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));
 		v[k++] = m;
 	}
 	return k;
+}
+
+/* Messages at their L2TP header, and usual frames among them. */
+static __rte_noinline uint16_t up_messages(struct worker *w, struct run *r, struct rte_mbuf **v,
+                                           uint16_t n, uint64_t frames)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = v[i];
+
+		assert(m->nb_segs == 1);
+		if ((frames >> i & 1) != 0)
+			to_message(w, m);
+		if (likely(!waits(r, m, 0) && up_message(w, r, m)))
+			continue;
+		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));
+		v[k++] = m;
+	}
+	return k;
+}
+
+uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	struct run r = {.verify = w->dp->conf.verify_l2tp_checksum ? UINT16_MAX : 0};
+	const uint64_t frames = w->frames;
+	uint16_t first = ~frames == 0 ? VEC_MAX : (uint16_t)__builtin_ctzll(~frames), k = 0, rest;
+
+	w->frames = 0;
+	if (first > 0)
+		k = up_frames(w, &r, v, first);
+	if (first == n)
+		return k;
+	rest = up_messages(w, &r, v + first, n - first, frames >> first);
+	memmove(v + k, v + first, rest * sizeof(*v));
+	return k + rest;
 }
