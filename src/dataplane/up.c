@@ -138,8 +138,7 @@ static __rte_always_inline bool up_message(struct worker *w, struct run *r, stru
 	return forward(w, r, m, p, ids + 4, len, &w->dp->rx[sid]);
 }
 
-/* Leaves a usual frame as classify leaves all other messages. */
-static __rte_noinline void to_message(const struct worker *w, struct rte_mbuf *m)
+void dp_frame_message(const struct worker *w, struct rte_mbuf *m)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -174,7 +173,7 @@ static __rte_noinline uint16_t up_frames(struct worker *w, struct run *r, struct
 		assert(m->nb_segs == 1);
 		if (likely(!waits(r, m, AT_L2TP) && up_frame(w, r, m)))
 			continue;
-		to_message(w, m);
+		dp_frame_message(w, m);
 		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));
 		v[k++] = m;
 	}
@@ -192,7 +191,7 @@ static __rte_noinline uint16_t up_messages(struct worker *w, struct run *r, stru
 
 		assert(m->nb_segs == 1);
 		if ((frames >> i & 1) != 0)
-			to_message(w, m);
+			dp_frame_message(w, m);
 		if (likely(!waits(r, m, 0) && up_message(w, r, m)))
 			continue;
 		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));

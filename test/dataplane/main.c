@@ -40,6 +40,8 @@ int main(void)
 	CU_SuiteInfo suites[] = {
 	        {"upstream, one worker", one_worker, NULL, NULL, NULL, up_tests()},
 	        {"upstream, two workers", two_workers, NULL, NULL, NULL, up_tests()},
+	        {"two ways upstream, one worker", one_worker, NULL, NULL, NULL, ways_tests()},
+	        {"two ways upstream, two workers", two_workers, NULL, NULL, NULL, ways_tests()},
 	        {"downstream, one worker", one_worker, NULL, NULL, NULL, down_tests()},
 	        {"downstream, two workers", two_workers, NULL, NULL, NULL, down_tests()},
 	        {"paths, one worker", one_worker, NULL, NULL, NULL, path_tests()},

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Two ways upstream: what up does in one pass is what the stages do one after the other. The same vectors go
+ * through a data plane with up and through one without; frames, punts and counters must be the same, and the
+ * frames of each source in the same order. And who goes which way, and that no packet overtakes another one
+ * of its session.
+ */
+#include "dataplane/rig.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define HDR       0x0002
+#define L         0x4000
+#define S         0x0800
+#define O         0x0200
+#define FF03      "ff 03 00 21"
+#define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
+#define SESSIONS  6
+#define VECTORS   1500
+#define N_MAX     32
+
+typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
+
+static struct worker *worker(void)
+{
+	return rig()->dp->workers[rig()->owner];
+}
+
+/* dp_input without up. */
+static void by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	n = dp_classify(w, v, n);
+	for (uint16_t i = 0; i < n; i++) {
+		if (w->frames >> i & 1)
+			dp_frame_message(w, v[i]);
+	}
+	w->frames = 0;
+	n = dp_l2tp_in(w, v, n);
+	n = dp_ppp_in(w, v, n);
+	dp_route(w, v, n);
+	n = w->transit.n;
+	w->transit.n = 0;
+	dp_route(w, w->transit.v, n);
+}
+
+/* As rx does; a second later than the last vector, so that no rate decides. */
+static uint16_t arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n)
+{
+	struct worker *w = worker();
+
+	w->now += rte_get_tsc_hz();
+	w->st.rx += n;
+	for (uint16_t i = 0; i < n; i++) {
+		v[i] = dp_alloc(rig()->dp, frames[i].len);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(v[i]);
+		memcpy(rte_pktmbuf_append(v[i], (uint16_t)frames[i].len), frames[i].b,
+		       frames[i].len);
+		pkt_meta_init(pkt_meta(v[i]));
+		v[i]->port = 0;
+	}
+	return n;
+}
+
+/* ---- sessions ---- */
+
+static struct dp_session session(int i)
+{
+	struct dp_session s = *rig_session();
+
+	s.session_id = (uint16_t)(SID + i);
+	s.peer_ip = SUB + (uint32_t)i;
+	switch (i) {
+	case 1:
+		s.mss_clamp = 500;
+		s.check_sequence = true;
+		break;
+	case 2:
+		s.open = false;
+		break;
+	case 3:
+		s.peer_ip = 0;
+		break;
+	case 4:
+		s.local.addr = ipaddr_v4(LNS_VLAN);
+		s.peer.addr = ipaddr_v4(LAC_VLAN);
+		break;
+	case 5:
+		s.peer_ip = FRAMED;
+		break;
+	}
+	return s;
+}
+
+static void open_all(void)
+{
+	rig_open(NULL);
+	for (int i = 0; i < SESSIONS; i++) {
+		struct dp_session s = session(i);
+
+		rig_add(&s);
+	}
+	rig_clear();
+}
+
+/* ---- packets by chance ---- */
+
+static uint32_t chance(uint64_t *seed, uint32_t n)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(*seed >> 33) % n;
+}
+
+static void any_inner(uint64_t *seed, struct bytes *d, uint32_t src)
+{
+	static const uint32_t to[] = {
+	        CORE_HOST,        CORE_GW,    LAC, LAC_VLAN, SUB2,      SUB_FREE,
+	        FRAMED,           FRAMED + 1, LNS, CORE_US,  BLACKHOLE, IP(127, 0, 0, 1),
+	        IP(224, 0, 0, 1), 0};
+	static const uint16_t frags[] = {0x4000, 0x2000, 0x0010};
+	static const uint8_t nops[] = {1, 1, 1, 0};
+	struct ipspec s = {.src = src, .dst = WORLD + chance(seed, 3), .payload = 36};
+
+	if (chance(seed, 3) == 0)
+		s.dst = to[chance(seed, N_ROWS(to))];
+	if (chance(seed, 20) == 0)
+		s.src++;
+	if (chance(seed, 8) == 0)
+		s.ttl = (uint8_t)(1 + chance(seed, 3));
+	if (chance(seed, 8) == 0)
+		s.frag = frags[chance(seed, N_ROWS(frags))];
+	if (chance(seed, 8) == 0)
+		s.payload = (uint16_t)chance(seed, 64);
+	if (chance(seed, 16) == 0)
+		s.payload = (uint16_t)(1470 + chance(seed, 30));
+	if (chance(seed, 16) == 0)
+		s.proto = 6;
+	if (chance(seed, 16) == 0) {
+		s.options = nops;
+		s.n_options = sizeof(nops);
+	}
+	s.id = (uint16_t)chance(seed, 65536);
+	d->len = 0;
+	if (chance(seed, 16) == 0)
+		tcp_syn_make(d, s.src, s.dst, 1400, chance(seed, 2) != 0);
+	else
+		ip4_make(d, &s);
+}
+
+/* Bytes of the headers change; sometimes the outer header's checksum is made right again. */
+static void mutate(uint64_t *seed, struct bytes *frame)
+{
+	for (uint32_t n = 1 + chance(seed, 3); n > 0; n--)
+		frame->b[chance(seed, 84)] ^= (uint8_t)(1u << chance(seed, 8));
+	if (chance(seed, 2) != 0)
+		ip4_fix(frame, 14);
+	if (chance(seed, 8) == 0)
+		frame->len -= 1 + chance(seed, 40);
+}
+
+static void any_frame(uint64_t *seed, struct bytes *frame)
+{
+	static const char *const ppp[] = {FF03, "00 21", "21", "ff 03 21", "c0 21", "ff 03 00 57"};
+	static const uint16_t flags[] = {L, S, L | S, O, L | S | O, 0x0100};
+	int who = (int)chance(seed, SESSIONS);
+	struct dp_session s = session(who);
+	struct bytes body = {0}, packet = {0};
+	struct l2tpspec l = {.flags = HDR,
+	                     .sid = s.session_id,
+	                     .ns = (uint16_t)chance(seed, 4),
+	                     .sum = chance(seed, 2) ? SUM_RIGHT : SUM_NONE,
+	                     .body = &body};
+
+	if (who == 4) {
+		l.ifidx = IF_LAC_VLAN;
+		l.src = LAC_VLAN;
+		l.dst = LNS_VLAN;
+	}
+	any_inner(seed, &packet, s.peer_ip);
+	ppp_make(&body, ppp[chance(seed, 4) != 0 ? chance(seed, 2) : chance(seed, N_ROWS(ppp))],
+	         &packet);
+	if (chance(seed, 6) == 0)
+		l.flags |= flags[chance(seed, N_ROWS(flags))];
+	if (chance(seed, 20) == 0)
+		l.sum = SUM_WRONG;
+	if (chance(seed, 20) == 0)
+		l.length_add = (int16_t)(chance(seed, 9) - 4);
+	if (chance(seed, 20) == 0)
+		l.pad = (uint16_t)chance(seed, 20);
+	frame->len = 0;
+	l2tp_make(frame, &l);
+	if (chance(seed, 6) == 0)
+		mutate(seed, frame);
+}
+
+/* ---- what came of them ---- */
+
+static uint64_t digest(uint64_t h, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ p[i]) * 0x100000001b3u;
+	return h;
+}
+
+/* Who sent it, by the source address. */
+static uint32_t sender(const struct rig_frame *f)
+{
+	return get_be32(f->d.b + 26 + (get_be16(f->d.b + 12) == 0x8100 ? 4 : 0)) + f->port;
+}
+
+/* Frames, those of a sender in their order; senders in any. */
+static uint64_t frames_digest(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < rig()->n_frames; i++) {
+		const struct rig_frame *f = &rig()->frames[i];
+		uint32_t before = 0;
+
+		for (uint32_t k = 0; k < i; k++)
+			before += sender(&rig()->frames[k]) == sender(f);
+		sum += digest(digest(before + 1, &f->port, sizeof(f->port)), f->d.b, f->d.len);
+	}
+	return sum;
+}
+
+static uint64_t outcome(void)
+{
+	uint64_t h = frames_digest();
+	struct dp_stats st;
+
+	for (uint32_t i = 0; i < rig()->n_punts; i++) {
+		const struct rig_punt *p = &rig()->punts[i];
+
+		h = digest(h, &p->p.class, sizeof(p->p.class));
+		h = digest(h, &p->p.session_id, sizeof(p->p.session_id));
+		h = digest(h, &p->p.mtu, sizeof(p->p.mtu));
+		h = digest(h, &p->p.ifidx, sizeof(p->p.ifidx));
+		h = digest(h, p->d.b, p->d.len);
+	}
+	dp_stats_get(rig()->dp, -1, &st);
+	st.busy_cycles = st.idle_cycles = st.vectors = 0;
+	h = digest(h, &st, sizeof(st));
+	for (int i = 0; i < SESSIONS; i++) {
+		struct dp_session_stats s;
+
+		CU_ASSERT_EQUAL(dp_session_stats(rig()->dp, (uint16_t)(SID + i), GEN, &s), 0);
+		h = digest(h, &s.rx_packets, sizeof(s.rx_packets));
+		h = digest(h, &s.rx_bytes, sizeof(s.rx_bytes));
+		h = digest(h, &s.rx_discards, sizeof(s.rx_discards));
+		h = digest(h, &s.rx_out_of_sequence, sizeof(s.rx_out_of_sequence));
+		h = digest(h, &s.tx_packets, sizeof(s.tx_packets));
+		h = digest(h, &s.tx_bytes, sizeof(s.tx_bytes));
+	}
+	return h;
+}
+
+/* Vector by vector what came of it; returns how many frames left. */
+static uint32_t run(way_fn way, uint64_t seed, uint64_t outcomes[VECTORS])
+{
+	static struct bytes frames[N_MAX];
+	uint32_t left = 0;
+	uint64_t now;
+
+	open_all();
+	now = worker()->now;
+	for (int i = 0; i < VECTORS; i++) {
+		struct rte_mbuf *v[VEC_MAX];
+		uint16_t n = (uint16_t)(1 + chance(&seed, N_MAX));
+
+		for (uint16_t k = 0; k < n; k++)
+			any_frame(&seed, &frames[k]);
+		worker()->now = now + (uint64_t)i * rte_get_tsc_hz();
+		way(worker(), v, arrive(v, frames, n));
+		rig_turn();
+		outcomes[i] = outcome();
+		left += rig()->n_frames;
+		rig_clear();
+	}
+	rig_close();
+	return left;
+}
+
+static void test_same(void)
+{
+	static uint64_t one[VECTORS], other[VECTORS];
+
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		uint32_t left = run(dp_input, seed, one);
+		int i = 0;
+
+		CU_ASSERT_TRUE(left > VECTORS); /* not all went wrong */
+		CU_ASSERT_EQUAL(run(by_stages, seed, other), left);
+		while (i < VECTORS && one[i] == other[i])
+			i++;
+		if (i < VECTORS)
+			printf("\n    seed %lu: the ways differ at vector %d", seed, i);
+		CU_ASSERT_EQUAL(i, VECTORS);
+	}
+}
+
+/* ---- who goes which way ---- */
+
+/* A frame of session who; the packet's id says which one it is. */
+static void frame_make(struct bytes *frame, int who, const char *ppp, uint16_t flags,
+                       struct ipspec ip)
+{
+	struct dp_session s = session(who);
+	struct bytes packet = {0}, body = {0};
+
+	ip.src = s.peer_ip;
+	if (ip.dst == 0)
+		ip.dst = WORLD;
+	if (ip.payload == 0)
+		ip.payload = 40;
+	ip4_make(&packet, &ip);
+	ppp_make(&body, ppp, &packet);
+	frame->len = 0;
+	l2tp_make(frame, &(struct l2tpspec){.flags = HDR | flags,
+	                                    .sid = s.session_id,
+	                                    .sum = ip.id & 1 ? SUM_RIGHT : SUM_NONE,
+	                                    .ns = 1,
+	                                    .body = &body});
+}
+
+static const struct {
+	bool usual;
+	int who;
+	const char *ppp;
+	uint16_t flags;
+	struct ipspec ip;
+} forms[] = {
+        {true, 0, FF03, 0, {.id = 0}},
+        {true, 0, "00 21", 0, {.id = 1}},
+        {true, 0, FF03, L, {.id = 0}},
+        {true, 0, "00 21", L, {.id = 1}},
+        {true, 0, FF03, 0x0100, {.id = 1}},
+        {true, 1, FF03, 0, {.id = 1}},
+        {true, 0, FF03, 0, {.id = 0, .proto = 6}},
+        {false, 1, FF03, 0, {.id = 0, .proto = 6}}, /* the pattern has SYN */
+        {true, 0, FF03, 0, {.dst = CORE_GW}},
+        {true, 0, FF03, 0, {.dst = LAC_VLAN}},
+        {true, 0, FF03, 0, {.ttl = 2}},
+        {true, 0, FF03, 0, {.frag = 0x2000}},
+        {true, 0, FF03, 0, {.payload = 1480}},
+        {false, 0, FF03, S, {.id = 0}},
+        {false, 0, FF03, O, {.id = 0}},
+        {false, 0, "21", 0, {.id = 0}},
+        {false, 0, "c0 21", 0, {.id = 0}},
+        {false, 2, FF03, 0, {.id = 0}},
+        {false, 3, FF03, 0, {.id = 0}},
+        {false, 0, FF03, 0, {.dst = CORE_HOST}},
+        {false, 0, FF03, 0, {.dst = SUB2}},
+        {false, 0, FF03, 0, {.dst = FRAMED}},
+        {false, 0, FF03, 0, {.dst = LNS}},
+        {false, 0, FF03, 0, {.dst = BLACKHOLE}},
+        {false, 0, FF03, 0, {.dst = IP(127, 0, 0, 1)}},
+        {false, 0, FF03, 0, {.ttl = 1}},
+        {false, 0, FF03, 0, {.payload = 1481}},
+};
+
+static void test_usual(void)
+{
+	struct worker *w;
+
+	open_all();
+	w = worker();
+	for (size_t i = 0; i < N_ROWS(forms); i++) {
+		struct bytes frame = {0};
+		struct rte_mbuf *v[VEC_MAX];
+		uint16_t n;
+
+		frame_make(&frame, forms[i].who, forms[i].ppp, forms[i].flags, forms[i].ip);
+		n = dp_classify(w, v, arrive(v, &frame, 1));
+		CU_ASSERT_EQUAL(n, 1);
+		n = dp_up(w, v, n);
+		CU_ASSERT_EQUAL(n, forms[i].usual ? 0 : 1);
+		if (n != (forms[i].usual ? 0 : 1))
+			printf("\n    form %zu goes the other way", i);
+		n = dp_l2tp_in(w, v, n);
+		n = dp_ppp_in(w, v, n);
+		dp_route(w, v, n);
+		rig_turn();
+		CU_ASSERT_TRUE(!forms[i].usual || rig()->n_frames == 1);
+		rig_clear();
+	}
+	rig_close();
+}
+
+/* ---- order ---- */
+
+static void test_order(void)
+{
+	/* Who sends, and whether the packet is unusual; frames are L2TP's with a length or without. */
+	static const struct {
+		int who;
+		uint16_t flags;
+		const char *ppp;
+	} order[] = {{0, 0, FF03}, {1, 0, FF03},    {0, 0, "21"}, {0, 0, FF03},
+	             {1, L, FF03}, {0, L, FF03},    {1, S, FF03}, {0, 0, "00 21"},
+	             {1, 0, FF03}, {1, L, "00 21"}, {0, S, FF03}, {0, 0, FF03}};
+	struct bytes frames[N_ROWS(order)] = {0};
+	struct rte_mbuf *v[VEC_MAX];
+	uint16_t last[2] = {0}, seen = 0;
+
+	open_all();
+	for (uint16_t i = 0; i < N_ROWS(order); i++)
+		frame_make(&frames[i], order[i].who, order[i].ppp, order[i].flags,
+		           (struct ipspec){.id = (uint16_t)(i + 1)});
+	dp_input(worker(), v, arrive(v, frames, N_ROWS(order)));
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, N_ROWS(order));
+	for (uint32_t i = 0; i < rig()->n_frames; i++) {
+		const uint8_t *ip = rig()->frames[i].d.b + 14;
+		uint32_t who = get_be32(ip + 12) - SUB;
+
+		CU_ASSERT_FATAL(who < 2);
+		CU_ASSERT_TRUE(get_be16(ip + 4) > last[who]);
+		last[who] = get_be16(ip + 4);
+		seen++;
+	}
+	CU_ASSERT_EQUAL(seen, N_ROWS(order));
+	rig_close();
+}
+
+CU_TestInfo *ways_tests(void)
+{
+	static CU_TestInfo tests[] = {
+	        {"one pass does what the stages do", test_same},
+	        {"what is usual goes in one pass", test_usual},
+	        {"no packet overtakes another one of its session", test_order},
+	        CU_TEST_INFO_NULL,
+	};
+
+	return tests;
+}
