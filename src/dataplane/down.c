@@ -48,8 +48,7 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	return true;
 }
 
-/* Leaves a frame as classify leaves all other transit packets. */
-static __rte_noinline void to_transit(const struct worker *w, struct rte_mbuf *m)
+__rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, AT_IP);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -93,7 +92,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		           forward(w, v[i], ip[i], sid[i], &way)))
 			continue;
 		if (frames >> i & 1)
-			to_transit(w, v[i]);
+			dp_frame_transit(w, v[i]);
 		behind |= 1ull << (sid[i] & 63);
 		v[k++] = v[i];
 	}
