@@ -410,11 +410,10 @@ enum usual_verdict { USUAL_NOT, USUAL_DONE, USUAL_ELSEWHERE };
 
 /*
  * A frame that is as usual in all that struct usual compares. Done when nothing else is wrong with its
- * headers either and its session is this worker's: it stays as it is, for up. When another's, it has gone
- * there. If not, ip4 finds out what there is.
+ * headers either and its session is this worker's: it stays as it is, for up, which compares its addresses
+ * with the session's. When another's, it has gone there. If not, ip4 finds out what there is.
  */
-static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
-                                            const struct usual *u)
+static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m, const uint8_t *p)
 {
 	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
 	const uint16_t sid = get_be16(p + AT_SID);
@@ -423,8 +422,7 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	/* Up to the session id, and no more than is there. */
 	if (unlikely(total != ulen + (AT_UDP - AT_IP) ||
 	             total - (USUAL_LEN - AT_IP) > (uint32_t)m->data_len - USUAL_LEN ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || u->local == 0 ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff))
 		return USUAL_NOT;
 	if (likely(owner == w->id)) {
 		rte_prefetch0(&w->dp->rx[sid]);
@@ -493,7 +491,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	udp = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]);
 	rest = _mm_or_si128(_mm_or_si128(ip, udp), link);
 	if (_mm_testz_si128(rest, rest)) {
-		enum usual_verdict verdict = usual_data(w, m, (const void *)p, u);
+		enum usual_verdict verdict = usual_data(w, m, (const void *)p);
 
 		if (likely(verdict == USUAL_DONE))
 			return FRAME;
@@ -516,6 +514,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	uint64_t frames = 0;
 	struct usual u;
 	uint16_t k = 0;
 
@@ -531,8 +530,9 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		verdict = classify_one(w, &m, &u);
 		if (verdict == GONE)
 			continue;
-		w->frames |= (uint64_t)(verdict == FRAME) << k;
+		frames |= (uint64_t)(verdict == FRAME) << k;
 		v[k++] = m;
 	}
+	w->frames = frames;
 	return k;
 }

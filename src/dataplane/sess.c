@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* Tunnels and sessions: control's side. What a session's owner needs is made here and sent to it. */
-#include "dataplane/priv.h"
+#include "dataplane/ip4.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -54,7 +54,7 @@ static uint16_t line_flags(const struct dp_session *s)
 	f |= s->length_bit ? SESS_LENGTH : 0;
 	f |= s->udp_checksum ? SESS_UDP_SUM : 0;
 	f |= s->outer_df ? SESS_DF : 0;
-	f |= s->peer_ip != 0 ? SESS_ADDRESS : 0;
+	f |= s->peer_ip != 0 && !ip4_martian_src(ipaddr_to_v4(&s->peer.addr)) ? SESS_ADDRESSES : 0;
 	return f;
 }
 
