@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #define VEC_MAX      64 /* packets in one vector at most */
+#define USUAL_LEN    48 /* bytes of a usual frame that classify compares: up to the session id */
 #define FRAGS_MAX    64 /* fragments of one packet at most */
 #define FIFO_SIZE    4096 /* orders for one worker */
 #define FIFO_BURST   64 /* orders taken in one turn */
@@ -107,6 +108,8 @@ struct port { /* before workers run: rw, then ro */
 	bool used;
 	uint16_t n_rxq, n_txq;
 	uint16_t *vlan_if; /* by 802.1Q VLAN id, 0: untagged */
+	uint8_t usual
+	        [USUAL_LEN]; /* what a usual frame to the interface without a tag begins with */
 };
 
 struct tunnel { /* control: wo, workers: ro; each word is written atomically */
@@ -403,13 +406,19 @@ void dp_flush(struct worker *w);
 
 /* ---- pieces of stages ---- */
 
+/* classify: the port has an interface without a tag, of that MAC address. */
+void dp_usual_make(struct port *port, const uint8_t *mac);
+
 /*
  * An L2TP message of len bytes, off bytes into m and right behind its UDP header. Returns m at the L2TP
  * header when it is a data message that this worker can handle.
  */
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
-/* Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. */
-void dp_frame_message(const struct worker *w, struct rte_mbuf *m);
+/*
+ * Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. False when it was
+ * dropped.
+ */
+bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
 /* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */
