@@ -12,7 +12,6 @@
 #include "dataplane/priv.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,15 +50,12 @@ static void *chunk_map(void)
 	return p + before;
 }
 
-/* A thread: maps and touches. It has only the time that control leaves over. */
+/* A thread: maps and touches. */
 static void *spare_run(void *arg)
 {
-	const struct sched_param none = {0};
-	volatile uint8_t *p;
+	volatile uint8_t *p = chunk_map();
 
 	(void)arg;
-	(void)sched_setscheduler(0, SCHED_IDLE, &none);
-	p = chunk_map();
 	for (size_t i = 0; p != NULL && i < CHUNK; i += PAGE)
 		p[i] = 0;
 	return (void *)p;
@@ -76,12 +72,13 @@ static void spare_start(struct sa_mem *mem)
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
+/* NULL: none is ready. Control does not wait for a thread that gets no time. */
 static void *spare_take(struct sa_mem *mem)
 {
 	void *p = NULL;
 
-	if (mem->has_spare)
-		pthread_join(mem->spare, &p); /* it has long been ready, mostly */
+	if (!mem->has_spare || pthread_tryjoin_np(mem->spare, &p) != 0)
+		return NULL;
 	mem->has_spare = false;
 	return p;
 }
@@ -146,8 +143,10 @@ void dp_sa_mem_put(struct node *node, void *p, uint32_t lines)
 void dp_sa_mem_free(struct node *node)
 {
 	struct sa_chunk *c = node->sa_mem.chunks, *next;
-	void *spare = spare_take(&node->sa_mem);
+	void *spare = NULL;
 
+	if (node->sa_mem.has_spare)
+		pthread_join(node->sa_mem.spare, &spare);
 	if (spare != NULL)
 		munmap(spare, CHUNK);
 	for (; c != NULL; c = next) {
