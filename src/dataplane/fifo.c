@@ -98,7 +98,7 @@ static void session_del(struct worker *w, const struct fifo_msg *msg)
 		rx->flags = 0; /* the generation stays, for readers of the counters */
 		w->dp->tx[msg->id].flags = 0;
 	}
-	dp_hold_purge(w, msg->id, msg->gen);
+	dp_hold_purge(w);
 	dp_flush(w); /* as FIFO_FENCE does */
 }
 
@@ -155,6 +155,7 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 		dp_sa_order_del(w, msg->sa.sa);
 		break;
 	case FIFO_FENCE:
+		dp_hold_purge(w); /* of a tunnel that was closed */
 		dp_flush(w); /* orders before it may have released packets */
 		break;
 	case FIFO_SEND_PPP:

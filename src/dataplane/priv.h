@@ -285,8 +285,9 @@ struct ctl_session { /* control: rw */
 	uint32_t sub_ip;
 	uint64_t del_ticket; /* 0: live, or never used */
 	uint32_t child;
-	uint16_t worker;
+	uint16_t worker, tunnel_id;
 	bool live;
+	bool closed; /* by dp_tunnel_close */
 };
 
 struct ctl_child { /* control: rw */
@@ -448,7 +449,8 @@ void dp_mss_clamp(struct rte_mbuf *m, uint16_t mss);
 /* Keeps m until its next hop is known. */
 void dp_hold(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint32_t ip);
 void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac);
-void dp_hold_purge(struct worker *w, uint16_t session_id, uint32_t gen);
+/* What is of sessions that control has deleted, or whose tunnel it has closed, before this order. */
+void dp_hold_purge(struct worker *w);
 void dp_hold_timer(struct worker *w);
 
 /* Keeps an ESP packet until the SA of its SPI is there. */

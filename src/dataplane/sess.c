@@ -39,6 +39,21 @@ int dp_tunnel_del(struct dp *dp, uint16_t tunnel_id)
 	return 0;
 }
 
+/* A walk over all ids: a list of a tunnel's own would be longer in the cache than this is in time. */
+void dp_tunnel_close(struct dp *dp, uint16_t tunnel_id)
+{
+	for (uint32_t id = 1; id < SESS_IDS; id++) {
+		struct ctl_session *c = &dp->ctl[id];
+
+		if (!c->live || c->tunnel_id != tunnel_id)
+			continue;
+		c->closed = true;
+		__atomic_store_n(&dp->owner[id], SESS_NO_OWNER, __ATOMIC_RELEASE);
+		__atomic_store_n(&dp->gen[id], 0, __ATOMIC_RELEASE);
+	}
+	dp->fence_owed = true;
+}
+
 /* ---- the lines ---- */
 
 static uint16_t line_flags(const struct dp_session *s)
@@ -161,6 +176,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	        .sub_ip = s->peer_ip,
 	        .child = s->child,
 	        .worker = s->worker,
+	        .tunnel_id = s->tunnel_id,
 	        .live = true,
 	};
 	dp_child_use(dp, s->child, 1);
@@ -192,6 +208,8 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 
 	if (rc == 0)
 		rc = session_find(dp, s->session_id, s->gen, &c);
+	if (rc == 0 && c->closed)
+		rc = -ENOENT;
 	if (rc != 0)
 		return rc;
 	if (!dp_fifo_room(dp, c->worker))
