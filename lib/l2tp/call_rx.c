@@ -67,9 +67,9 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 
 	t->l->stats.calls_refused++;
 	t->calls_failed++;
-	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"",
-	          t->conf.local_id, cdn.peer_sid, l2tp_reason_name(res->reason));
-	if (fire && t->conf.single_shot)
+	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"", t->id,
+	          cdn.peer_sid, l2tp_reason_name(res->reason));
+	if (fire && t->conf->single_shot)
 		l2tp_call_last_word(t, cdn.peer_sid != 0 ? &cdn : NULL);
 	else if (cdn.peer_sid != 0 && t->state == L2TP_TS_ESTABLISHED)
 		l2tp_send_cdn(t, &cdn);
@@ -79,7 +79,7 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 static bool objection(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in,
                       struct l2tp_result *res)
 {
-	const struct l2tp_tunnel_conf *conf = &t->conf;
+	const struct l2tp_tunnel_conf *conf = t->conf;
 	const struct l2tp_msg *msg = in->msg;
 
 	if (in->err != L2TP_MSG_OK)
@@ -142,8 +142,8 @@ static void ask_owner(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 static void fired(const struct l2tp_tunnel *t, struct l2tp_result *res)
 {
 	l2tp_result_set(res, L2TP_R_CALL_SINGLE_SHOT_FIRED,
-	                t->conf.fired_result != 0 ? t->conf.fired_result : 5, t->conf.fired_error,
-	                "single-shot tunnel already fired");
+	                t->conf->fired_result != 0 ? t->conf->fired_result : 5,
+	                t->conf->fired_error, "single-shot tunnel already fired");
 }
 
 /* ICRQ or OCRQ for a new call. */
@@ -152,7 +152,7 @@ static void rx_request(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 	struct l2tp *l = t->l;
 	struct l2tp_result res;
 
-	if (t->conf.single_shot && t->used) {
+	if (t->conf->single_shot && t->used) {
 		/* B1: one call ever. The first one is not touched. */
 		fired(t, &res);
 		l->ops->call_refused(l->ctx, t, in->msg, &res);
@@ -224,7 +224,7 @@ void l2tp_call_deliver_late(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *
 
 	if (in->msg->type != L2TP_ICRQ && in->msg->type != L2TP_OCRQ)
 		return;
-	if (t->conf.single_shot)
+	if (t->conf->single_shot)
 		fired(t, &res);
 	else
 		l2tp_result_set(&res, L2TP_R_CALL_TUNNEL_DOWN, 0, -1, NULL);

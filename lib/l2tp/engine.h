@@ -22,6 +22,8 @@
 #define L2TP_LINGER_MAX   65536 /* beyond this the oldest record gives way */
 #define L2TP_CHALLENGE    16 /* bytes of the challenges that we send */
 
+#define L2TP_SHARED_BUCKETS 256
+
 /* Result codes of StopCCN (4.4.2). */
 enum {
 	L2TP_STOP_CLEAR = 1,
@@ -52,6 +54,7 @@ TAILQ_HEAD(l2tp_call_list, l2tp_call);
 LIST_HEAD(l2tp_call_bucket, l2tp_call);
 LIST_HEAD(l2tp_tunnel_bucket, l2tp_tunnel);
 LIST_HEAD(l2tp_linger_bucket, l2tp_linger);
+LIST_HEAD(l2tp_shared_list, l2tp_shared);
 TAILQ_HEAD(l2tp_linger_list, l2tp_linger);
 
 struct l2tp {
@@ -77,6 +80,7 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
+	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
 	struct l2tp_stats stats;
 	struct l2tp_msg rx; /* the message being processed; one at a time */
@@ -91,10 +95,10 @@ struct l2tp_tunnel {
 	enum l2tp_tunnel_state state;
 	void *user;
 	struct l2tp_path path;
-	struct l2tp_tunnel_conf conf;
+	const struct l2tp_tunnel_conf *conf; /* shared.c's; without local_id */
 	struct l2tp_channel chan;
 
-	uint16_t peer_id, peer_rws;
+	uint16_t id, peer_id, peer_rws; /* id: ours */
 	bool initiator;
 	bool authenticated;
 	bool challenged; /* our challenge below is out */
@@ -182,6 +186,15 @@ void l2tp_linger_free(struct l2tp *l);
 /* --- accept.c: SCCRQ of unknown tunnels ------------------------------------------------------- */
 void l2tp_rx_without_id(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h,
                         const uint8_t *pkt, size_t len);
+
+/* --- shared.c: the configurations of tunnels ---------------------------------------------------- */
+/* Room for one; NULL: no memory. */
+const struct l2tp_tunnel_conf *l2tp_shared_new(void);
+/* Fills that room, or gives it back for one that is the same. Cannot fail. */
+const struct l2tp_tunnel_conf *l2tp_shared_fill(struct l2tp *l, const struct l2tp_tunnel_conf *own,
+                                                const struct l2tp_tunnel_conf *conf);
+/* The last one who lets go of it wipes and frees it. */
+void l2tp_shared_put(const struct l2tp_tunnel_conf *conf);
 
 /* --- result.c: why ----------------------------------------------------------------------------- */
 void l2tp_result_set(struct l2tp_result *res, enum l2tp_reason reason, uint16_t result,

@@ -51,7 +51,7 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	const struct l2tp_channel *ch = &t->chan;
 
 	*out = (struct l2tp_tunnel_info){
-	        .local_id = t->conf.local_id,
+	        .local_id = t->id,
 	        .peer_id = t->peer_id,
 	        .state = t->state,
 	        .initiated_by_us = t->initiator,
@@ -81,7 +81,7 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	        .calls_established = t->calls_established,
 	        .created_ms = t->created_ms,
 	        .established_ms = t->established_ms,
-	        .single_shot = t->conf.single_shot,
+	        .single_shot = t->conf->single_shot,
 	};
 	copy(out->peer_host, sizeof(out->peer_host), t->peer_host);
 	copy(out->peer_vendor, sizeof(out->peer_vendor), t->peer_vendor);

@@ -17,7 +17,7 @@ void l2tp_enter(struct l2tp *l, uint64_t now_ms)
 
 static void free_tunnel(struct l2tp_tunnel *t)
 {
-	explicit_bzero(t->conf.secret, sizeof(t->conf.secret));
+	l2tp_shared_put(t->conf);
 	explicit_bzero(t->challenge, sizeof(t->challenge));
 	free(t->peer_host);
 	free(t->peer_vendor);

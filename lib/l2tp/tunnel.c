@@ -60,7 +60,7 @@ static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 	if (!t->down_told) {
 		t->down_told = true;
 		log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
-		         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
+		         t->id, t->peer_id, l2tp_reason_name(res->reason), res->result);
 		t->l->ops->tunnel_down(t->l->ctx, t, res);
 	}
 	l2tp_calls_down(t, res);
@@ -72,12 +72,12 @@ static void up(struct l2tp_tunnel *t)
 
 	l2tp_wait_remove(t);
 	t->established_ms = l->now_ms > 0 ? l->now_ms : 1;
-	l2tp_chan_set_retries(&t->chan, t->conf.retries_established);
-	if (t->conf.hello_ms > 0)
-		timer_set(l->timers, &t->hello, l->now_ms + t->conf.hello_ms);
+	l2tp_chan_set_retries(&t->chan, t->conf->retries_established);
+	if (t->conf->hello_ms > 0)
+		timer_set(l->timers, &t->hello, l->now_ms + t->conf->hello_ms);
 	l2tp_tunnel_calls_changed(t);
-	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->conf.local_id,
-	         t->peer_id, t->peer_host != NULL ? t->peer_host : "");
+	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->id, t->peer_id,
+	         t->peer_host != NULL ? t->peer_host : "");
 	l->ops->tunnel_up(l->ctx, t);
 	if (t->state == L2TP_TS_ESTABLISHED)
 		l2tp_calls_tunnel_up(t);
@@ -89,14 +89,14 @@ static void act_none(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 
 static void act_open(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
 	l2tp_wait_insert(t);
 	l2tp_send_sccrq(t);
 }
 
 static void act_answer(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
 	l2tp_send_sccrp(t, in->msg);
 }
 
@@ -216,8 +216,8 @@ void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
 
 		if (row->state != t->state || row->event != ev)
 			continue;
-		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s",
-		          t->conf.local_id, event_names[ev], l2tp_tunnel_state_name(t->state),
+		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s", t->id,
+		          event_names[ev], l2tp_tunnel_state_name(t->state),
 		          l2tp_tunnel_state_name(row->next));
 		t->state = row->next;
 		row->action(t, in);
@@ -225,7 +225,7 @@ void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
 	}
 	/* A message out of place ends the control connection (7.2.1). */
 	if (in->msg != NULL && t->state != L2TP_TS_CLOSED) {
-		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->conf.local_id,
+		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->id,
 		         event_names[ev], l2tp_tunnel_state_name(t->state));
 		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_FSM_ERROR, L2TP_STOP_FSM, -1, NULL);
 	}
@@ -246,10 +246,10 @@ void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t)
 		return;
 	if (t->n_calls > 0)
 		life_set(t, L2TP_LIFE_NONE, 0);
-	else if (!t->conf.single_shot)
-		life_set(t, L2TP_LIFE_IDLE, t->conf.idle_ms);
+	else if (!t->conf->single_shot)
+		life_set(t, L2TP_LIFE_IDLE, t->conf->idle_ms);
 	else if (!t->used)
-		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf.first_call_ms);
+		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf->first_call_ms);
 }
 
 static void on_life(struct timer *timer, void *arg, uint64_t now_ms)
@@ -278,11 +278,11 @@ static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
 {
 	struct l2tp_tunnel *t = arg;
 	struct l2tp *l = t->l;
-	uint64_t due = t->heard_ms + t->conf.hello_ms;
+	uint64_t due = t->heard_ms + t->conf->hello_ms;
 
 	l2tp_enter(l, now_ms);
 	if (due <= now_ms) {
-		due = now_ms + t->conf.hello_ms;
+		due = now_ms + t->conf->hello_ms;
 		if (t->chan.n_queue == 0)
 			l2tp_send_hello(t);
 	}
@@ -344,6 +344,11 @@ struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *pa
 
 	if (t == NULL)
 		return NULL;
+	t->conf = l2tp_shared_new();
+	if (t->conf == NULL) {
+		free(t);
+		return NULL;
+	}
 	t->l = l;
 	t->path = *path;
 	t->created_ms = t->heard_ms = l->now_ms;
@@ -367,9 +372,8 @@ void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *con
 	};
 
 	assert(conf->local_id != 0 && l->tunnels[conf->local_id] == NULL);
-	t->conf = *conf;
-	if (t->conf.secret_len > L2TP_SECRET_MAX)
-		t->conf.secret_len = L2TP_SECRET_MAX;
+	t->conf = l2tp_shared_fill(l, t->conf, conf);
+	t->id = conf->local_id;
 	t->user = user;
 	t->peer_id = peer_id;
 	t->peer_rws = peer_rws;
