@@ -59,9 +59,17 @@ bool opts_valid(const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool asked_for(const struct fsm *f, const uint8_t *o)
+/* The options of our last request, as they were sent. */
+static void last_request(const struct fsm *f, struct optbuf *out)
 {
-	OPTS_FOREACH(q, f->req, f->req_len)
+	out->len = 0;
+	if (f->req_len > 0)
+		f->ops->request(f, out);
+}
+
+static bool asked_for(const struct optbuf *req, const uint8_t *o)
+{
+	OPTS_FOREACH(q, req->b, req->len)
 	{
 		if (q[1] == o[1] && memcmp(q, o, q[1]) == 0)
 			return true;
@@ -71,9 +79,12 @@ static bool asked_for(const struct fsm *f, const uint8_t *o)
 
 bool fsm_all_asked_for(const struct fsm *f, const uint8_t *opts, size_t len)
 {
+	struct optbuf req;
+
+	last_request(f, &req);
 	OPTS_FOREACH(o, opts, len)
 	{
-		if (!asked_for(f, o))
+		if (!asked_for(&req, o))
 			return false;
 	}
 	return len > 0;
@@ -91,19 +102,19 @@ static bool timer_runs(enum fsm_state s)
  */
 static void send_request(struct fsm *f, bool again)
 {
-	if (!again) {
-		struct optbuf o = {.len = 0};
+	struct optbuf o;
 
-		f->ops->request(f, &o);
-		f->req_len = (uint8_t)(o.len <= sizeof(f->req) ? o.len : sizeof(f->req));
-		memcpy(f->req, o.b, f->req_len);
+	o.len = 0;
+	f->ops->request(f, &o);
+	if (!again) {
+		f->req_len = (uint8_t)o.len;
 		f->req_id = ++f->id;
 	}
 	f->req_acked = false;
 	if (f->restarts > 0)
 		f->restarts--;
-	ppp_tx(f->p, f->ops->proto, PPP_CONF_REQ, f->req_id, f->req, f->req_len);
-	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	ppp_tx(f->p, f->ops->proto, PPP_CONF_REQ, f->req_id, o.b, o.len);
+	ppp_wait(f->p, f->ops->wait, f->p->conf->restart_ms);
 	if (again && f->ops->retransmit != NULL)
 		f->ops->retransmit(f);
 }
@@ -123,7 +134,7 @@ static void send_terminate(struct fsm *f, bool again)
 	if (f->restarts > 0)
 		f->restarts--;
 	ppp_tx(f->p, f->ops->proto, PPP_TERM_REQ, f->term_id, NULL, 0);
-	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	ppp_wait(f->p, f->ops->wait, f->p->conf->restart_ms);
 }
 
 /* RFC 1661 5.6: the rejected packet is cut to what the peer can take. */
@@ -179,23 +190,23 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 		return;
 	/* A new negotiation: copies of the old one's requests may be its own. */
 	if (act & FSM_TLD)
-		memset(f->seen, 0, sizeof(f->seen));
+		f->seen_used = 0;
 	if (row->next != was)
-		log_debug(f->p->log, "ppp proto=0x%04x state=%s was=%s", f->ops->proto,
+		log_debug(f->p->conf->log, "ppp proto=0x%04x state=%s was=%s", f->ops->proto,
 		          fsm_state_name(row->next), fsm_state_name(was));
 	f->state = row->next;
 	if (!timer_runs(f->state))
-		ppp_timer_stop(f->p, &f->timer);
+		ppp_wait_no_more(f->p, f->ops->wait);
 	if (act & FSM_TLD)
 		f->ops->down(f, ev);
 	if (act & FSM_IRC)
-		f->restarts = act & FSM_STR ? f->p->conf.max_terminate : f->p->conf.max_configure;
+		f->restarts = act & FSM_STR ? f->p->conf->max_terminate : f->p->conf->max_configure;
 	/* Out of Opened the count starts anew: the table's irc of Ack-Rcvd is long past. */
 	if ((act & FSM_TLD) && (act & FSM_SCR))
-		f->restarts = f->p->conf.max_configure;
+		f->restarts = f->p->conf->max_configure;
 	if (act & FSM_ZRC) {
 		f->restarts = 0;
-		ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+		ppp_wait(f->p, f->ops->wait, f->p->conf->restart_ms);
 	}
 	/* The peer sends as soon as it has our Ack: what is to take that must be there before. */
 	if (f->ops->up_before_ack && (act & FSM_SCA) && (act & FSM_TLU)) {
@@ -220,14 +231,9 @@ void fsm_event(struct fsm *f, enum fsm_event ev)
 	step(f, ev, NULL);
 }
 
-static void restart_timer(struct timer *t, void *arg, uint64_t now_ms)
+void fsm_restart(struct fsm *f)
 {
-	struct fsm *f = arg;
-
-	if (!ppp_enter(f->p, now_ms))
-		return;
 	step(f, f->restarts > 0 ? FSM_EV_TO_PLUS : FSM_EV_TO_MINUS, NULL);
-	ppp_leave(f->p);
 }
 
 /* FNV-1a; only told apart are copies of one peer's own packets. */
@@ -240,11 +246,10 @@ static uint32_t hash(const struct ppp_pkt *pkt)
 	return h;
 }
 
-/* True when the options are, byte for byte, those that were answered last. */
+/* True when the options are those that were answered last. */
 static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return f->peer_req_len == pkt->len && pkt->len <= sizeof(f->peer_req) &&
-	       memcmp(f->peer_req, pkt->data, pkt->len) == 0;
+	return f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
 }
 
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
@@ -252,7 +257,8 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 	uint32_t h = hash(pkt);
 
 	for (int i = 0; i < FSM_SEEN; i++)
-		if (f->seen[i].used && f->seen[i].id == pkt->id && f->seen[i].hash == h)
+		if ((f->seen_used >> i & 1) != 0 && f->seen_id[i] == pkt->id &&
+		    f->seen_hash[i] == h)
 			return true;
 	return false;
 }
@@ -260,13 +266,14 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 {
 	if (!seen_before(f, pkt)) {
-		f->seen[f->seen_next] = (struct fsm_seen){hash(pkt), pkt->id, true};
+		f->seen_hash[f->seen_next] = hash(pkt);
+		f->seen_id[f->seen_next] = pkt->id;
+		f->seen_used |= (uint8_t)(1u << f->seen_next);
 		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
 	}
 	f->peer_req_id = pkt->id;
-	f->peer_req_len = pkt->len <= sizeof(f->peer_req) ? (uint16_t)pkt->len : NONE_YET;
-	if (pkt->len <= sizeof(f->peer_req))
-		memcpy(f->peer_req, pkt->data, pkt->len);
+	f->peer_req_len = pkt->len <= FSM_OPTS_KEEP ? (uint16_t)pkt->len : NONE_YET;
+	f->peer_req = hash(pkt);
 	f->peer_req_acked = acked;
 }
 
@@ -288,7 +295,7 @@ static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
 		return false;
 	if (!unique || (last && !same_id)) {
-		if (f->repeats >= f->p->conf.max_failure)
+		if (f->repeats >= f->p->conf->max_failure)
 			return false;
 		f->repeats++;
 	}
@@ -300,13 +307,13 @@ static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 /* Counts an answer that is no Ack. False: the peer will never learn (RFC 1661 4.6). */
 static bool may_refuse(struct fsm *f, uint8_t answer, bool repeat)
 {
-	uint8_t max = f->p->conf.max_failure;
+	uint8_t max = f->p->conf->max_failure;
 
 	f->answers_tx++;
 	if (answer == PPP_CONF_NAK && !repeat)
 		f->naks_tx++;
 	/* Repeats may be the network's doing, so they get a longer rope. */
-	return f->naks_tx <= max && f->answers_tx <= 4 * max + f->p->conf.max_configure;
+	return f->naks_tx <= max && f->answers_tx <= 4 * max + f->p->conf->max_configure;
 }
 
 static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
@@ -350,12 +357,14 @@ static bool answers_us(const struct fsm *f, const struct ppp_pkt *pkt)
 static void rx_ack(struct fsm *f, const struct ppp_pkt *pkt)
 {
 	struct fsm_input in = {.pkt = pkt};
+	struct optbuf req;
 
 	if (!answers_us(f, pkt))
 		return;
 	if (f->state >= FSM_REQ_SENT) {
 		/* RFC 1661 5.2: an Ack must echo the request exactly */
-		if (pkt->len != f->req_len || memcmp(pkt->data, f->req, f->req_len) != 0) {
+		last_request(f, &req);
+		if (pkt->len != req.len || memcmp(pkt->data, req.b, req.len) != 0) {
 			f->p->rx_bad++;
 			return;
 		}
@@ -383,7 +392,7 @@ static void rx_refusal(struct fsm *f, const struct ppp_pkt *pkt)
 		if (f->p->reason != PPP_R_NONE)
 			return;
 		/* Each one changes what we ask for, so an honest peer is content soon. */
-		if (++f->naks_rx > 2 * f->p->conf.max_failure) {
+		if (++f->naks_rx > 2 * f->p->conf->max_failure) {
 			f->ops->not_converged(f);
 			return;
 		}
@@ -462,7 +471,6 @@ void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p)
 	f->peer_req_len = NONE_YET;
 	/* Unpredictable, and not the ids that a LAC used before us on the same link. */
 	ppp_random(p, &f->id, sizeof(f->id));
-	timer_init(&f->timer, restart_timer, f);
 }
 
 void fsm_force_open(struct fsm *f)

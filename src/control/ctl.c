@@ -109,8 +109,9 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
 	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
+	c->ppp_confs = ppp_confs_new();
 	c->aaa = aaa_new(conf, ops->wake, ctx, log);
-	if (c->l2tp == NULL || c->aaa == NULL || make_tables(c) < 0) {
+	if (c->l2tp == NULL || c->ppp_confs == NULL || c->aaa == NULL || make_tables(c) < 0) {
 		ctl_free(c);
 		return NULL;
 	}
@@ -136,6 +137,7 @@ void ctl_free(struct ctl *c)
 		return;
 	l2tp_free(c->l2tp);
 	free_records(c);
+	ppp_confs_free(c->ppp_confs);
 	halfopen_free(c->half_open);
 	aaa_free(c->aaa);
 	for (uint32_t i = 0; i < c->n_pools; i++)

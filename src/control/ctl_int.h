@@ -115,6 +115,7 @@ struct ctl {
 	struct timerq *timers;
 	struct log *log;
 	struct l2tp *l2tp;
+	struct ppp_confs *ppp_confs;
 	uint64_t now_ms; /* of the call under way: callbacks of the engines have no time */
 	bool closing;
 

@@ -338,7 +338,7 @@ int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 	bool proxied;
 
 	link_conf(s, &pc);
-	s->ppp = ppp_new(&pc, &link_ops, s, c->timers, c->log);
+	s->ppp = ppp_new_in(c->ppp_confs, &pc, &link_ops, s, c->timers, c->log);
 	if (s->ppp == NULL)
 		return -1;
 	proxied = take_proxy(s, iccn, &px);
