@@ -8,11 +8,10 @@
  * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
  * owner; ours and the unknown to control.
  */
-#include "dataplane/ip4.h"
+#include "dataplane/l2tp.h"
 
 #include <rte_ether.h>
 #include <rte_prefetch.h>
-#include <rte_vect.h>
 
 #define ETH_LEN        RTE_ETHER_HDR_LEN
 #define VLAN_LEN       4
@@ -25,13 +24,6 @@
 #define KEEPALIVE   0xff
 #define ESP_HDR_LEN 8
 
-/* RFC 2661 3.1: flag bits of the first word. */
-#define L2TP_T    0x8000
-#define L2TP_L    0x4000
-#define L2TP_S    0x0800
-#define L2TP_O    0x0200
-#define L2TP_P    0x0100
-#define L2TP_VER  0x000f
 #define L2TP_CTRL 12 /* header of a control message, and with it of a ZLB */
 
 /* The kernel twin knows its interface, not the tag. */

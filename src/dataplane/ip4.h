@@ -64,21 +64,25 @@ static inline uint16_t ip4_sum20(const struct rte_ipv4_hdr *ip)
 /* ip4_check of all that is not usual: options, or something is wrong. */
 enum dp_drop dp_ip4_check_rest(const struct rte_ipv4_hdr *ip, uint32_t len, bool sum_ok);
 
+/* True for a header without options in which ip4_check finds nothing wrong. */
+static inline bool ip4_usual(const struct rte_ipv4_hdr *ip, uint32_t len, bool sum_ok)
+{
+	uint32_t total;
+
+	if (unlikely(len < sizeof(*ip) || ip->version_ihl != RTE_IPV4_VHL_DEF))
+		return false;
+	total = rte_be_to_cpu_16(ip->total_length);
+	return total - sizeof(*ip) <= len - sizeof(*ip) && (sum_ok || ip4_sum20(ip) == 0xffff);
+}
+
 /*
  * What is wrong with an IPv4 header of which len bytes of packet are there (RFC 1812 5.2.2), or
  * DP_DROP_NONE. sum_ok: the port has verified the header's checksum.
  */
 static inline enum dp_drop ip4_check(const struct rte_ipv4_hdr *ip, uint32_t len, bool sum_ok)
 {
-	uint32_t total;
-
-	if (likely(len >= sizeof(*ip) && ip->version_ihl == RTE_IPV4_VHL_DEF)) {
-		total = rte_be_to_cpu_16(ip->total_length);
-		if (likely(total - sizeof(*ip) <= len - sizeof(*ip) &&
-		           (sum_ok || ip4_sum20(ip) == 0xffff)))
-			return DP_DROP_NONE;
-	}
-	return dp_ip4_check_rest(ip, len, sum_ok);
+	return likely(ip4_usual(ip, len, sum_ok)) ? DP_DROP_NONE
+	                                          : dp_ip4_check_rest(ip, len, sum_ok);
 }
 
 /* Never a source on the wire: 0/8, 127/8, multicast, 240/4 (RFC 1812 5.3.7). Host order. */
@@ -174,13 +178,17 @@ static inline bool udp4_verify(const struct rte_mbuf *m, const struct rte_udp_hd
 	return udp4_sum(udp, len, rte_cpu_to_be_32(src), rte_cpu_to_be_32(dst)) == 0xffff;
 }
 
-/* Before dp_mss_clamp: true for the start of a TCP connection, of which there are few. */
-static inline bool ip4_tcp_syn(struct rte_mbuf *m)
+/* Before dp_mss_clamp: true for the start of a TCP connection, of which there are few. len: of the packet. */
+static inline bool ip4_is_syn(const struct rte_ipv4_hdr *ip, uint32_t len)
 {
-	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
-	uint16_t flags = (uint16_t)(ip4_hdr_len(ip) + 13); /* offset (RFC 9293 3.1) */
+	uint32_t flags = ip4_hdr_len(ip) + 13u; /* offset (RFC 9293 3.1) */
 
 	return ip->next_proto_id == IPPROTO_TCP &&
 	       (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_OFFSET_MASK)) == 0 &&
-	       flags < m->data_len && (*rte_pktmbuf_mtod_offset(m, uint8_t *, flags) & 2) != 0;
+	       flags < len && (((const uint8_t *)ip)[flags] & 2) != 0;
+}
+
+static inline bool ip4_tcp_syn(struct rte_mbuf *m)
+{
+	return ip4_is_syn(rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *), m->data_len);
 }

@@ -7,6 +7,7 @@
  * than the link takes, interface in the metadata. Packets whose next hop is not known yet are held.
  */
 #include "dataplane/ip4.h"
+#include "dataplane/link.h"
 
 #include <rte_ether.h>
 
@@ -37,25 +38,30 @@ bool dp_l2_write(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint64_t 
 	return l2_write(w, m, ifidx, mac);
 }
 
-/* The last next hop of this vector: packets come in trains. */
-struct last_hop {
-	uint64_t mac;
-	uint32_t ip, nh;
-};
-
-static inline uint64_t next_mac(const struct dp *dp, const struct pkt_meta *meta,
-                                struct last_hop *last)
+bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 {
-	const struct nh *nh = &dp->nh[meta->nh];
+	const struct nh *hop = &dp->nh[nh];
+	const struct interface *ifc = &dp->ifs[hop->ifidx];
+	uint8_t *l2 = way->l2 + WAY_ROOM - ifc->l2_len;
+	uint64_t mac = 0;
 
-	if (nh->kind == DP_RT_VIA)
-		return __atomic_load_n(&dp->neigh[nh->neigh].mac, __ATOMIC_RELAXED);
-	if (last->mac == 0 || last->nh != meta->nh || last->ip != meta->next_hop) {
-		last->mac = dp_neigh_mac(dp, nh->ifidx, meta->next_hop);
-		last->ip = meta->next_hop;
-		last->nh = meta->nh;
-	}
-	return last->mac;
+	if (hop->kind == DP_RT_VIA)
+		mac = __atomic_load_n(&dp->neigh[hop->neigh].mac, __ATOMIC_RELAXED);
+	else if (hop->kind == DP_RT_CONNECTED)
+		mac = dp_neigh_mac(dp, hop->ifidx, ip);
+	if (mac == 0)
+		return false;
+	*way = (struct way){.nh = nh,
+	                    .ip = ip,
+	                    .ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX,
+	                    .mac = mac,
+	                    .ifidx = hop->ifidx,
+	                    .mtu = ifc->conf.mtu,
+	                    .port = ifc->conf.port_id,
+	                    .l2_len = ifc->l2_len};
+	memcpy(l2, ifc->l2, ifc->l2_len);
+	memcpy(l2, &mac, RTE_ETHER_ADDR_LEN);
+	return true;
 }
 
 /* Larger than the link's MTU: v[0..k) leave first, to keep the order. */
@@ -75,14 +81,13 @@ static __rte_noinline void too_big(struct worker *w, struct rte_mbuf *m, uint16_
 
 uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct last_hop last = {0};
+	struct way way = {0};
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		const struct pkt_meta *meta = pkt_meta(m);
 		uint16_t ifidx = w->dp->nh[meta->nh].ifidx, mtu = w->dp->ifs[ifidx].conf.mtu;
-		uint64_t mac;
 
 		assert(m->nb_segs == 1 && (meta->flags & PKT_ROUTED) != 0);
 		if (unlikely(m->data_len > mtu)) {
@@ -91,10 +96,9 @@ uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n)
 			too_big(w, m, mtu);
 			continue;
 		}
-		mac = next_mac(w->dp, meta, &last);
-		if (unlikely(mac == 0))
+		if (unlikely(!way_to(w->dp, &way, meta->nh, meta->next_hop)))
 			dp_hold(w, m, ifidx, meta->next_hop);
-		else if (l2_write(w, m, ifidx, mac))
+		else if (l2_write(w, m, ifidx, way.mac))
 			v[k++] = m;
 	}
 	return k;

@@ -6,11 +6,7 @@
  * In: at the L2TP header, cut to the UDP length; outer addresses in the metadata. Out: at the PPP
  * header, session and generation in the metadata: of this worker, from the session's peer, in order.
  */
-#include "dataplane/ip4.h"
-
-#define L2TP_L 0x4000
-#define L2TP_S 0x0800
-#define L2TP_O 0x0200
+#include "dataplane/l2tp.h"
 
 struct l2tp_data {
 	uint16_t tid, sid, ns;
@@ -59,15 +55,17 @@ static __rte_noinline enum dp_drop parse_any(const uint8_t *p, uint16_t len, str
 /* The usual message has nothing but ids. */
 static inline enum dp_drop parse(const uint8_t *p, uint16_t len, struct l2tp_data *d)
 {
-	if (likely(len >= 6 && (get_be16(p) & (L2TP_L | L2TP_S | L2TP_O)) == 0)) {
-		*d = (struct l2tp_data){
-		        .tid = get_be16(p + 2), .sid = get_be16(p + 4), .hdr_len = 6, .len = len};
+	if (likely(len >= L2TP_DATA_LEAST && (get_be16(p) & (L2TP_L | L2TP_S | L2TP_O)) == 0)) {
+		*d = (struct l2tp_data){.tid = get_be16(p + 2),
+		                        .sid = get_be16(p + 4),
+		                        .hdr_len = L2TP_DATA_LEAST,
+		                        .len = len};
 		return DP_DROP_NONE;
 	}
 	return parse_any(p, len, d);
 }
 
-/* RFC 3193 and plain sense: a session takes packets from its own peer and connection only. */
+/* What keeps a session from taking a message (l2tp_bound). */
 static __rte_cold enum dp_drop binding(const struct worker *w, const struct l2tp_data *d,
                                        const struct pkt_meta *meta)
 {
@@ -83,30 +81,6 @@ static __rte_cold enum dp_drop binding(const struct worker *w, const struct l2tp
 	    s->local_port != meta->dport)
 		return DP_DROP_L2TP_PEER_MISMATCH;
 	return DP_DROP_NONE;
-}
-
-static_assert(offsetof(struct sess_rx, local_ip) == offsetof(struct sess_rx, peer_ip) + 4 &&
-                      offsetof(struct sess_rx, local_port) ==
-                              offsetof(struct sess_rx, peer_port) + 2 &&
-                      offsetof(struct pkt_meta, dst) == offsetof(struct pkt_meta, src) + 4 &&
-                      offsetof(struct pkt_meta, dport) == offsetof(struct pkt_meta, sport) + 2,
-              "both ends of one kind are one word");
-
-/* True when binding has nothing to say: all of it in one branch. */
-static inline bool bound(const struct worker *w, const struct l2tp_data *d,
-                         const struct pkt_meta *meta)
-{
-	const struct sess_rx *s = &w->dp->rx[d->sid];
-	uint64_t addrs, from_addrs;
-	uint32_t ports, from_ports;
-
-	memcpy(&addrs, &s->peer_ip, sizeof(addrs));
-	memcpy(&from_addrs, &meta->src, sizeof(from_addrs));
-	memcpy(&ports, &s->peer_port, sizeof(ports));
-	memcpy(&from_ports, &meta->sport, sizeof(from_ports));
-	return ((addrs ^ from_addrs) | (ports ^ from_ports) | (s->conn ^ meta->conn) |
-	        (uint64_t)(s->tunnel_id ^ d->tid) | (uint64_t)(~s->flags & SESS_VALID) |
-	        (uint64_t)(dp_owner(w->dp, d->sid) ^ w->id)) == 0;
 }
 
 /* RFC 2661 5.4: false for a message that is older than what has come already. */
@@ -142,7 +116,7 @@ static inline enum dp_drop l2tp_in_one(struct worker *w, struct rte_mbuf *m, boo
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return bad;
-	if (unlikely(!bound(w, &d, meta)))
+	if (unlikely(!l2tp_bound(w, d.sid, d.tid, meta, SESS_VALID)))
 		return binding(w, &d, meta);
 	if (verify && udp->dgram_cksum != 0 && unlikely(sum_wrong(m, udp, meta)))
 		return DP_DROP_UDP_CHECKSUM;

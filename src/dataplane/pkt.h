@@ -4,18 +4,18 @@
  * What travels with a packet from stage to stage, in the private area of its mbuf, and where the
  * packet's data pointer stands.
  *
- * Stages: R rx, C classify, D esp_in, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
+ * Stages: R rx, C classify, D esp_in, U up, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
  * E ip4_out, T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small
- * letters.
+ * letters. What up does itself has left when up is done with it: its metadata say nothing.
  *
  * | field        | set by | read by   | meaning                                              |
  * | ------------ | ------ | --------- | ---------------------------------------------------- |
  * | flags        | R F C I O X | d i o x e | PKT_*                                           |
  * | in_if        | C      | punt      | interface of arrival, DP_IF_NONE from control        |
  * | l2_len       | C      | reassembly| Ethernet and 802.1Q bytes before the IPv4 header     |
- * | src .. dport | C D    | d l, punt | outer addresses and ports of an L2TP message; of one |
+ * | src .. dport | C D    | d u l, punt | outer addresses and ports of an L2TP message; of one |
  * |              |        |           | in an SA the inner ones, from esp_in on              |
- * | conn         | R D    | l, punt   | transport connection that it came through, 0: none   |
+ * | conn         | R D    | u l, punt | transport connection that it came through, 0: none   |
  * | in_child     | R D    | handoff, hold | child that it came through, 0: none              |
  * | in_session   | R L    | i o, punt | session it came from, 0: none                        |
  * | in_gen       | L      | handoff   | .. and its generation                                |
@@ -29,8 +29,8 @@
  * | icmp, mtu    | I O E  | punt      | the error that the packet wants                      |
  *
  * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data),
- * the ESP header or the IPv4 header (transit); after esp_in at the L2TP header; after l2tp_in at the PPP
- * header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one (with
+ * the ESP header or the IPv4 header (transit); after esp_in and up at the L2TP header; after l2tp_in at the
+ * PPP header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one (with
  * PKT_AT_UDP behind it); after ip4_out at the Ethernet header again.
  */
 #pragma once

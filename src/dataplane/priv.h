@@ -371,6 +371,7 @@ struct dp {
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);

@@ -6,11 +6,11 @@
  * In: whole frames, tags included, interface in the metadata. They leave in bursts: when a port's
  * buffer is full and at the end of the turn. What a port does not take is dropped, counted.
  */
-#include "dataplane/priv.h"
+#include "dataplane/link.h"
 
 static_assert(RTE_MAX_ETHPORTS <= 64, "tx_filled has a bit for each port");
 
-static void port_flush(struct worker *w, uint16_t port)
+void dp_tx_port(struct worker *w, uint16_t port)
 {
 	struct vec *b = &w->tx[port];
 	uint16_t sent = rte_eth_tx_burst(port, w->id, b->v, b->n);
@@ -44,7 +44,7 @@ uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		b->n += k;
 		w->tx_filled |= 1ull << port;
 		if (b->n == VEC_MAX)
-			port_flush(w, port);
+			dp_tx_port(w, port);
 		v += k;
 		n -= k;
 	}
@@ -54,5 +54,5 @@ uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n)
 void dp_tx_flush(struct worker *w)
 {
 	while (w->tx_filled != 0)
-		port_flush(w, (uint16_t)__builtin_ctzll(w->tx_filled));
+		dp_tx_port(w, (uint16_t)__builtin_ctzll(w->tx_filled));
 }
