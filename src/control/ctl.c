@@ -102,9 +102,8 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	c->log = log;
 	c->now_ms = now_ms;
 	ops->random(ctx, (uint8_t *)&c->hash_seed, sizeof(c->hash_seed));
-	TAILQ_INIT(&c->dead_tunnels);
 	TAILQ_INIT(&c->closing_sessions);
-	TAILQ_INIT(&c->dead_sessions);
+	records_init(c);
 	c->limit_refused = c->limit_rejected = c->limit_refused_calls = c->limit_restart =
 	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
@@ -137,6 +136,9 @@ void ctl_free(struct ctl *c)
 		return;
 	l2tp_free(c->l2tp);
 	free_records(c);
+	timer_cancel(c->timers, &c->tunnel_record);
+	timer_cancel(c->timers, &c->tunnel_linger);
+	timer_cancel(c->timers, &c->session_record);
 	ppp_confs_free(c->ppp_confs);
 	halfopen_free(c->half_open);
 	aaa_free(c->aaa);
