@@ -223,7 +223,7 @@ void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct 
 		log_debug(c->t->l->log, "l2tp tunnel=%u session=%u event=\"%s\" state=%s next=%s",
 		          c->t->id, c->conf.local_id, event_names[ev],
 		          l2tp_call_state_name(c->state), l2tp_call_state_name(row->next));
-		c->state = row->next;
+		c->state = (uint8_t)row->next;
 		row->action(c, in);
 		return;
 	}
@@ -291,6 +291,13 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 	return c;
 }
 
+struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c)
+{
+	if (c->numbers == NULL)
+		c->numbers = calloc(1, sizeof(*c->numbers));
+	return c->numbers;
+}
+
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user)
 {
 	struct l2tp_tunnel *t = c->t;
@@ -328,6 +335,19 @@ static char *dup_number(const char *number, size_t size)
 	return number[0] != '\0' ? strndup(number, size - 1) : NULL;
 }
 
+static void take_numbers(struct l2tp_call *c, const struct l2tp_call_conf *conf)
+{
+	struct l2tp_numbers *n;
+
+	if (conf->calling_number[0] == '\0' && conf->called_number[0] == '\0')
+		return;
+	n = l2tp_call_numbers(c);
+	if (n == NULL)
+		return;
+	n->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
+	n->called = dup_number(conf->called_number, sizeof(conf->called_number));
+}
+
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
                                  void *user, uint64_t now_ms)
 {
@@ -340,8 +360,7 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 	if (c != NULL) {
 		c->serial = conf->serial;
 		c->bearer_type = conf->bearer_type;
-		c->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
-		c->called = dup_number(conf->called_number, sizeof(conf->called_number));
+		take_numbers(c, conf);
 		l2tp_call_start(c, conf, user);
 		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
 		if (t->state == L2TP_TS_ESTABLISHED)

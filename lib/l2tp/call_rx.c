@@ -28,28 +28,40 @@ static char *dup_string(const struct l2tp_bytes *from)
 
 void l2tp_call_learn_request(struct l2tp_call *c, const struct l2tp_msg *icrq)
 {
+	struct l2tp_numbers *n;
+
 	c->lns = true;
 	c->peer_id = icrq->assigned_session_id;
 	c->serial = icrq->call_serial;
 	c->bearer_type = icrq->bearer_type;
 	c->physical_channel = icrq->physical_channel;
+	if (!l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER) &&
+	    !l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER) &&
+	    !l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
+		return;
+	n = l2tp_call_numbers(c);
+	if (n == NULL)
+		return;
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER))
-		c->calling = dup_string(&icrq->calling_number);
+		n->calling = dup_string(&icrq->calling_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER))
-		c->called = dup_string(&icrq->called_number);
+		n->called = dup_string(&icrq->called_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
-		c->sub_address = dup_string(&icrq->sub_address);
+		n->sub_address = dup_string(&icrq->sub_address);
 }
 
 void l2tp_call_learn_connect(struct l2tp_call *c, const struct l2tp_msg *iccn)
 {
+	struct l2tp_numbers *n;
+
 	c->framing_type = iccn->framing_type;
 	c->tx_speed = iccn->tx_speed;
 	/* Without AVP 38 both directions are alike (4.4.4). */
 	c->rx_speed = l2tp_msg_has(iccn, L2TP_AVP_RX_SPEED) ? iccn->rx_speed : iccn->tx_speed;
 	c->sequencing_required = l2tp_msg_has(iccn, L2TP_AVP_SEQUENCING_REQUIRED);
-	if (l2tp_msg_has(iccn, L2TP_AVP_PRIVATE_GROUP) && c->private_group == NULL)
-		c->private_group = dup_string(&iccn->private_group);
+	n = l2tp_msg_has(iccn, L2TP_AVP_PRIVATE_GROUP) ? l2tp_call_numbers(c) : NULL;
+	if (n != NULL && n->private_group == NULL)
+		n->private_group = dup_string(&iccn->private_group);
 }
 
 /* An answer to a request that never became a call. fire: it was a single-shot tunnel's chance. */

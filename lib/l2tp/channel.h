@@ -73,7 +73,7 @@ struct l2tp_channel {
 	uint16_t n_stored;
 
 	bool ack_pending, emptied, urgent, nomem, closed;
-	uint64_t rx_zlb, tx_zlb, rx_duplicate, rx_out_of_order, rx_out_of_window, retransmits;
+	uint32_t rx_zlb, tx_zlb, rx_duplicate, rx_out_of_order, rx_out_of_window, retransmits;
 };
 
 /* Prepares a channel with Ns = Nr = 0. Allocates nothing. ops and stats must outlive it. */

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "base/texts.h"
 #include "l2tp/channel.h"
 #include "l2tp/l2tp.h"
 #include "l2tp/msg.h"
@@ -80,6 +81,7 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
+	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
 	struct l2tp_stats stats;
@@ -92,7 +94,7 @@ enum l2tp_life { L2TP_LIFE_NONE, L2TP_LIFE_ESTABLISH, L2TP_LIFE_IDLE, L2TP_LIFE_
 
 struct l2tp_tunnel {
 	struct l2tp *l;
-	enum l2tp_tunnel_state state;
+	uint8_t state; /* enum l2tp_tunnel_state */
 	void *user;
 	struct l2tp_path path;
 	const struct l2tp_tunnel_conf *conf; /* shared.c's; without local_id */
@@ -105,29 +107,42 @@ struct l2tp_tunnel {
 	bool used; /* single-shot: the one call was there, or failed to be */
 	bool down_told, in_wait_list, in_peer_list;
 	uint8_t challenge[L2TP_CHALLENGE];
-	uint64_t tie_breaker; /* of our SCCRQ */
-	uint64_t request_digest; /* of the SCCRQ that made this tunnel */
 
-	struct timer life, hello;
-	enum l2tp_life life_for;
+	struct timer timer; /* of what comes first of .. */
+	uint64_t life_at, hello_at; /* UINT64_MAX: not waited for */
+	uint8_t life_for; /* enum l2tp_life */
 	uint64_t heard_ms; /* something authentic came from the peer */
 	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
 
 	struct l2tp_call_list calls;
 	uint32_t n_calls, calls_total, calls_failed, calls_established;
 	uint64_t created_ms, established_ms;
-	char *peer_host, *peer_vendor; /* NULL: not told */
+	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
 	uint16_t peer_firmware;
 	uint8_t peer_version, peer_revision;
 	uint32_t peer_framing, peer_bearer;
 
-	LIST_ENTRY(l2tp_tunnel) peer_link, wait_link;
-	struct l2tp_tunnel *next_dead;
+	union {
+		struct { /* initiator */
+			LIST_ENTRY(l2tp_tunnel) wait_link;
+			uint64_t tie_breaker; /* of our SCCRQ */
+		};
+		struct { /* responder */
+			LIST_ENTRY(l2tp_tunnel) peer_link;
+			uint64_t request_digest; /* of the SCCRQ that made this tunnel */
+		};
+		struct l2tp_tunnel *next_dead;
+	};
+};
+
+/* NULL: not told. */
+struct l2tp_numbers {
+	char *calling, *called, *sub_address, *private_group;
 };
 
 struct l2tp_call {
 	struct l2tp_tunnel *t;
-	enum l2tp_call_state state;
+	uint8_t state; /* enum l2tp_call_state */
 	void *user;
 	struct {
 		uint16_t local_id;
@@ -139,12 +154,14 @@ struct l2tp_call {
 	bool sequencing_required;
 	bool in_peer_list;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
-	char *calling, *called, *sub_address, *private_group; /* NULL: not told */
+	struct l2tp_numbers *numbers; /* NULL: none was told */
 	struct timer establish;
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;
-	LIST_ENTRY(l2tp_call) peer_link;
-	struct l2tp_call *next_dead;
+	union {
+		LIST_ENTRY(l2tp_call) peer_link; /* while in_peer_list */
+		struct l2tp_call *next_dead;
+	};
 };
 
 /* --- l2tp.c: entries, graveyard, tables ------------------------------------------------------ */
@@ -250,6 +267,7 @@ void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t r
                       const char *message);
 /* The number of calls changed, or the tunnel came up: idle and first-call timers. */
 void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t);
+void l2tp_tunnel_stop(struct l2tp_tunnel *t); /* waits for nothing any more */
 
 /* --- tunnel_rx.c: a message in order becomes an event ------------------------------------------ */
 void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len);
@@ -299,6 +317,8 @@ struct l2tp_call_in {
 
 void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct l2tp_call_in *in);
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t);
+/* Its numbers, to be filled; NULL: no memory. */
+struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c);
 /* Takes conf and makes the call known by its id. */
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user);
 /* Closes with a result made on the spot. */

@@ -105,10 +105,12 @@ void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 	        .created_ms = c->created_ms,
 	        .established_ms = c->established_ms,
 	};
-	copy(out->calling_number, sizeof(out->calling_number), c->calling);
-	copy(out->called_number, sizeof(out->called_number), c->called);
-	copy(out->sub_address, sizeof(out->sub_address), c->sub_address);
-	copy(out->private_group, sizeof(out->private_group), c->private_group);
+	if (c->numbers == NULL)
+		return;
+	copy(out->calling_number, sizeof(out->calling_number), c->numbers->calling);
+	copy(out->called_number, sizeof(out->called_number), c->numbers->called);
+	copy(out->sub_address, sizeof(out->sub_address), c->numbers->sub_address);
+	copy(out->private_group, sizeof(out->private_group), c->numbers->private_group);
 }
 
 void l2tp_stats_get(const struct l2tp *l, struct l2tp_stats *out)

@@ -15,17 +15,10 @@
  */
 #define REPLIES_BASE 128
 
-static char *to_string(const struct l2tp_bytes *b)
+static const char *text(struct l2tp *l, const struct l2tp_bytes *b)
 {
-	size_t n = b->len < 255 ? b->len : 255;
-	char *s = malloc(n + 1);
-
-	if (s == NULL)
-		return NULL;
-	if (n > 0)
-		memcpy(s, b->p, n);
-	s[n] = '\0';
-	return s;
+	return texts_get(l->texts, b->len > 0 ? (const char *)b->p : "",
+	                 b->len < 255 ? b->len : 255);
 }
 
 void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
@@ -38,11 +31,11 @@ void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 	t->peer_framing = msg->framing_caps;
 	t->peer_bearer = msg->bearer_caps;
 	t->peer_firmware = msg->firmware;
-	free(t->peer_host);
-	free(t->peer_vendor);
-	t->peer_host = to_string(&msg->host_name);
+	texts_put(t->l->texts, t->peer_host);
+	texts_put(t->l->texts, t->peer_vendor);
+	t->peer_host = text(t->l, &msg->host_name);
 	t->peer_vendor =
-	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? to_string(&msg->vendor_name) : NULL;
+	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? text(t->l, &msg->vendor_name) : NULL;
 	l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
 }
 
