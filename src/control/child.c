@@ -65,7 +65,6 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	ch->peer = key->peer;
 	ch->tunnel_mode = key->tunnel_mode;
 	TAILQ_INIT(&ch->sas);
-	STAILQ_INIT(&ch->early);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
 		free(ch);

@@ -14,15 +14,17 @@ int conns_init(struct conns *t)
 	return t->bucket == NULL || t->slot == NULL || t->free_slot == NULL ? -1 : 0;
 }
 
-static void conn_free(struct conn *k)
+static void conn_free(struct ctl *c, struct conn *k)
 {
-	free(k->profile);
-	free(k->remote_id);
+	texts_put(c->ipsec->texts, k->profile);
+	texts_put(c->ipsec->texts, k->remote_id);
 	free(k);
 }
 
-void conns_fini(struct conns *t)
+void conns_fini(struct ctl *c)
 {
+	struct conns *t = &c->conns;
+
 	for (uint32_t i = 0; t->slot != NULL && i < t->n_slots; i++) {
 		struct conn *k = t->slot[i];
 		struct child *ch;
@@ -40,7 +42,7 @@ void conns_fini(struct conns *t)
 			early_forget(ch);
 			free(ch);
 		}
-		conn_free(k);
+		conn_free(c, k);
 	}
 	free(t->bucket);
 	free(t->slot);
@@ -125,7 +127,7 @@ void ctl_conn_release(struct ctl *c, struct conn *k)
 	c->ipsec->load[k->worker]--;
 	c->ipsec->st.conns_now--;
 	c->ipsec->st.orphans_now -= k->orphan;
-	conn_free(k);
+	conn_free(c, k);
 }
 
 bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r)

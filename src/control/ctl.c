@@ -146,7 +146,7 @@ void ctl_free(struct ctl *c)
 		pool_fini(&c->pools[i]);
 	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
 		free(c->host_sessions[i]);
-	conns_fini(&c->conns); /* what has SAs still gives them up to the next */
+	conns_fini(c); /* what has SAs still gives them up to the next */
 	ipsec_fini(c);
 	free(c->tunnel_ids);
 	free(c->session_ids);

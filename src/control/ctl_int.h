@@ -191,7 +191,7 @@ extern const struct l2tp_ops ctl_l2tp_ops;
 
 /* conns.c */
 int conns_init(struct conns *t);
-void conns_fini(struct conns *t); /* with their children and SAs, without a word */
+void conns_fini(struct ctl *c); /* with their children and SAs, without a word */
 struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
 /* The worker for something new: a session outside of IPsec, or an IKE_SA and what comes of it. */
 uint16_t ctl_pick_worker(struct ctl *c);

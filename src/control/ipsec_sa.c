@@ -20,18 +20,23 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 {
 	struct sa *sa;
 
-	LIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
+	SLIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
 		if (sa->spi == spi && sa->inbound == inbound &&
 		    (inbound || ipaddr_eq(&sa->peer.addr, dst)))
 			return sa;
 	return NULL;
 }
 
+static struct sa_list *id_bucket(const struct ctl *c, dp_sa_id id)
+{
+	return &c->ipsec->by_id[id % SA_BUCKETS];
+}
+
 struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
 {
 	struct sa *sa;
 
-	LIST_FOREACH (sa, &c->ipsec->by_id[id % SA_BUCKETS], by_id)
+	SLIST_FOREACH (sa, id_bucket(c, id), by_id)
 		if (sa->id == id)
 			return sa;
 	return NULL;
@@ -39,7 +44,7 @@ struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
 
 void sa_hash(struct sa *sa)
 {
-	LIST_INSERT_HEAD(&sa->ctl->ipsec->by_id[sa->id % SA_BUCKETS], sa, by_id);
+	SLIST_INSERT_HEAD(id_bucket(sa->ctl, sa->id), sa, by_id);
 }
 
 void sa_answer(struct sa *sa, enum sslink_status status)
@@ -93,7 +98,7 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 	sa->use_at = sa->soft_at = sa->hard_at = UINT64_MAX;
 	sa->seen = c->ipsec->link_no;
 	timer_init(&sa->timer, on_timer, sa);
-	LIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
+	SLIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
 	return sa;
 }
 
@@ -101,9 +106,9 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 static void forget(struct sa *sa)
 {
 	timer_cancel(sa->ctl->timers, &sa->timer);
-	LIST_REMOVE(sa, by_spi);
+	SLIST_REMOVE(spi_bucket(sa->ctl, sa->spi), sa, sa, by_spi);
 	if (sa->id != 0)
-		LIST_REMOVE(sa, by_id);
+		SLIST_REMOVE(id_bucket(sa->ctl, sa->id), sa, sa, by_id);
 }
 
 void sa_free(struct sa *sa)
@@ -112,7 +117,26 @@ void sa_free(struct sa *sa)
 		forget(sa);
 	stop_waiting(sa);
 	sa_order_free(sa);
+	free(sa->move);
 	free(sa);
+}
+
+struct esp_suite sa_suite(const struct sa *sa)
+{
+	return (struct esp_suite){
+	        .cipher = (enum esp_cipher)sa->cipher,
+	        .auth = (enum esp_auth)sa->auth,
+	        .key_len = sa->key_len,
+	        .icv_len = sa->icv_len,
+	};
+}
+
+void sa_set_suite(struct sa *sa, const struct esp_suite *s)
+{
+	sa->cipher = (uint8_t)s->cipher;
+	sa->auth = (uint8_t)s->auth;
+	sa->key_len = s->key_len;
+	sa->icv_len = (uint8_t)s->icv_len;
 }
 
 void sa_leave_child(struct sa *sa)
@@ -289,7 +313,7 @@ static void tell_move(struct sa *sa)
 {
 	struct sslink_msg m = {
 	        .type = SSLINK_MAPPING,
-	        .mapping = {.spi = sa->spi, .local = sa->local, .remote = sa->moved_to},
+	        .mapping = {.spi = sa->spi, .local = sa->local, .remote = sa->move->to},
 	};
 
 	sa->moved = sa->ctl->ipsec->link != LINK_UP || !ipsec_send(sa->ctl, &m);
@@ -441,10 +465,14 @@ static void moved(struct sa *sa, const struct endpoint *to)
 	struct ctl *c = sa->ctl;
 	struct sa *other;
 
-	if (endpoint_eq(&sa->moved_to, to) && c->now_ms < sa->moved_ms + MOVED_AGAIN)
+	if (sa->move == NULL)
+		sa->move = calloc(1, sizeof(*sa->move));
+	if (sa->move == NULL)
+		return; /* it will be said again */
+	if (endpoint_eq(&sa->move->to, to) && c->now_ms < sa->move->ms + MOVED_AGAIN)
 		return;
-	sa->moved_to = *to;
-	sa->moved_ms = c->now_ms;
+	sa->move->to = *to;
+	sa->move->ms = c->now_ms;
 	tell_move(sa);
 	if (c->ipsec->link != LINK_DOWN || !sa->encap)
 		return;

@@ -123,7 +123,7 @@ static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struc
 	        .encap = sa->encap,
 	        .local = sa->local,
 	        .peer = sa->peer,
-	        .suite = sa->suite,
+	        .suite = sa_suite(sa),
 	        .enc_key = a->enc_key,
 	        .auth_key = a->auth_key,
 	        .enc_key_len = a->enc_key_len,
@@ -319,8 +319,8 @@ static void install(struct sa *sa, struct child *ch, const struct sslink_msg *m,
 	sa->esn = a->esn;
 	sa->local = *w->local;
 	sa->peer = *w->peer;
-	sa->suite = w->suite;
-	sa->replay_window = a->replay_window;
+	sa_set_suite(sa, &w->suite);
+	sa->replay_window = (uint16_t)a->replay_window;
 	sa->soft_at = at(c->now_ms, a->life.soft_s);
 	sa->hard_at = at(c->now_ms, a->life.hard_s);
 	sa->created_ms = c->now_ms;
