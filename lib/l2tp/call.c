@@ -281,7 +281,7 @@ static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
 
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 {
-	struct l2tp_call *c = calloc(1, sizeof(*c));
+	struct l2tp_call *c = slab_get(&t->l->call_slab);
 
 	if (c == NULL)
 		return NULL;

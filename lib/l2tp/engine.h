@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "base/slab.h"
 #include "base/texts.h"
 #include "l2tp/channel.h"
 #include "l2tp/l2tp.h"
@@ -81,6 +82,7 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
+	struct slab tunnel_slab, call_slab;
 	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 

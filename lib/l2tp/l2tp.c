@@ -21,7 +21,7 @@ static void free_tunnel(struct l2tp_tunnel *t)
 	explicit_bzero(t->challenge, sizeof(t->challenge));
 	texts_put(t->l->texts, t->peer_host);
 	texts_put(t->l->texts, t->peer_vendor);
-	free(t);
+	slab_put(&t->l->tunnel_slab, t);
 }
 
 static void free_call(struct l2tp_call *c)
@@ -35,7 +35,7 @@ static void free_call(struct l2tp_call *c)
 		free(n->private_group);
 	}
 	free(n);
-	free(c);
+	slab_put(&c->t->l->call_slab, c);
 }
 
 void l2tp_leave(struct l2tp *l)
@@ -85,6 +85,8 @@ struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *time
 	if (vendor != NULL)
 		snprintf(l->vendor, sizeof(l->vendor), "%s", vendor);
 	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
+	slab_init(&l->tunnel_slab, sizeof(struct l2tp_tunnel));
+	slab_init(&l->call_slab, sizeof(struct l2tp_call));
 	l->texts = texts_new();
 	if (l->texts == NULL || l2tp_tables_init(l) < 0) {
 		l2tp_tables_free(l);
@@ -119,6 +121,8 @@ void l2tp_free(struct l2tp *l)
 		free_tunnel(t);
 	}
 	l2tp_linger_free(l);
+	slab_fini(&l->call_slab);
+	slab_fini(&l->tunnel_slab);
 	texts_free(l->texts);
 	l2tp_tables_free(l);
 	explicit_bzero(&l->rx, sizeof(l->rx));

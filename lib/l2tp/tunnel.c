@@ -372,13 +372,13 @@ static const struct l2tp_chan_ops chan_ops = {
 
 struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path)
 {
-	struct l2tp_tunnel *t = calloc(1, sizeof(*t));
+	struct l2tp_tunnel *t = slab_get(&l->tunnel_slab);
 
 	if (t == NULL)
 		return NULL;
 	t->conf = l2tp_shared_new();
 	if (t->conf == NULL) {
-		free(t);
+		slab_put(&l->tunnel_slab, t);
 		return NULL;
 	}
 	t->l = l;

@@ -40,13 +40,13 @@ bool ppp_set_user(struct ppp *p, const void *name, size_t len)
 struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
                        const struct ppp_ops *ops, void *ctx, struct timerq *timers, struct log *log)
 {
-	struct ppp *p = calloc(1, sizeof(*p));
+	struct ppp *p = ppp_link_get(set);
 
 	if (p == NULL)
 		return NULL;
 	p->conf = ppp_shared_get(set, conf, ops, timers, log);
 	if (p->conf == NULL) {
-		free(p);
+		ppp_link_put(set, p);
 		return NULL;
 	}
 	p->ctx = ctx;
@@ -106,6 +106,8 @@ static void verdict_drop(struct ppp *p)
 
 void ppp_free(struct ppp *p)
 {
+	struct ppp_confs *set;
+
 	if (p == NULL)
 		return;
 	ppp_timers_stop(p);
@@ -114,9 +116,10 @@ void ppp_free(struct ppp *p)
 	auth_try_free(&p->auth);
 	free(p->user);
 	free(p->auth.answer);
+	set = p->conf->of;
 	ppp_shared_put(p->conf);
 	OPENSSL_cleanse(p, sizeof(*p));
-	free(p);
+	ppp_link_put(set, p);
 }
 
 void ppp_random(struct ppp *p, void *buf, size_t len)

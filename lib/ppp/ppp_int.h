@@ -3,6 +3,7 @@
 /* What the files of lib/ppp share. Not for others. */
 #pragma once
 
+#include "base/slab.h"
 #include "ppp/fsm.h"
 #include "ppp/ppp.h"
 
@@ -121,7 +122,8 @@ struct ppp_shared {
 	uint32_t local_ip, dns[2], nbns[2];
 	char *local_name, *user, *password; /* the latter two: PPP_PEER */
 	uint32_t refs;
-	struct ppp_confs *of; /* NULL: not in a set */
+	struct ppp_confs *of; /* NULL: of no set */
+	bool listed; /* there */
 	struct ppp_shared *next;
 };
 
@@ -190,6 +192,9 @@ const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_
                                         const struct ppp_ops *ops, struct timerq *timers,
                                         struct log *log);
 void ppp_shared_put(const struct ppp_shared *s);
+/* A zeroed link of the set (NULL: of none), and back. */
+struct ppp *ppp_link_get(struct ppp_confs *set);
+void ppp_link_put(struct ppp_confs *set, struct ppp *p);
 
 /* ---- timers.c ---- */
 

@@ -11,17 +11,37 @@
 #define BUCKETS 256
 
 struct ppp_confs {
+	struct slab links;
 	struct ppp_shared *bucket[BUCKETS];
 };
 
 struct ppp_confs *ppp_confs_new(void)
 {
-	return calloc(1, sizeof(struct ppp_confs));
+	struct ppp_confs *set = calloc(1, sizeof(*set));
+
+	if (set != NULL)
+		slab_init(&set->links, sizeof(struct ppp));
+	return set;
 }
 
 void ppp_confs_free(struct ppp_confs *set)
 {
+	if (set != NULL)
+		slab_fini(&set->links);
 	free(set);
+}
+
+struct ppp *ppp_link_get(struct ppp_confs *set)
+{
+	return set != NULL ? slab_get(&set->links) : calloc(1, sizeof(struct ppp));
+}
+
+void ppp_link_put(struct ppp_confs *set, struct ppp *p)
+{
+	if (set != NULL)
+		slab_put(&set->links, p);
+	else
+		free(p);
 }
 
 /* Everything that is told by value, and what is made of it. */
@@ -120,12 +140,13 @@ const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_
 	if (made == NULL)
 		return NULL;
 	*made = s;
+	made->of = set;
 	if (!keep_texts(made, conf)) {
 		ppp_shared_put(made);
 		return NULL;
 	}
 	if (at != NULL) {
-		made->of = set;
+		made->listed = true;
 		made->next = *at;
 		*at = made;
 	}
@@ -138,7 +159,7 @@ void ppp_shared_put(const struct ppp_shared *shared)
 
 	if (--s->refs > 0)
 		return;
-	if (s->of != NULL) {
+	if (s->listed) {
 		for (at = bucket(s->of, s, s->local_name); *at != s; at = &(*at)->next)
 			;
 		*at = s->next;

@@ -54,7 +54,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	struct child *ch;
 	int ret;
 
-	ch = calloc(1, sizeof(*ch));
+	ch = slab_get(&c->ipsec->child_slab);
 	if (ch == NULL) {
 		errno = ENOMEM;
 		return NULL;
@@ -67,7 +67,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	TAILQ_INIT(&ch->sas);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
-		free(ch);
+		slab_put(&c->ipsec->child_slab, ch);
 		errno = -ret;
 		return NULL;
 	}
@@ -172,7 +172,7 @@ void child_poll(struct ctl *c)
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
 		early_forget(ch);
-		free(ch);
+		slab_put(&c->ipsec->child_slab, ch);
 		ctl_conn_release(c, k);
 	}
 }

@@ -8,6 +8,7 @@
 
 int conns_init(struct conns *t)
 {
+	slab_init(&t->slab, sizeof(struct conn));
 	t->bucket = calloc(CONN_BUCKETS, sizeof(*t->bucket));
 	t->slot = calloc(CONN_SLOTS, sizeof(*t->slot));
 	t->free_slot = calloc(CONN_SLOTS, sizeof(*t->free_slot));
@@ -18,7 +19,7 @@ static void conn_free(struct ctl *c, struct conn *k)
 {
 	texts_put(c->ipsec->texts, k->profile);
 	texts_put(c->ipsec->texts, k->remote_id);
-	free(k);
+	slab_put(&c->conns.slab, k);
 }
 
 void conns_fini(struct ctl *c)
@@ -40,7 +41,7 @@ void conns_fini(struct ctl *c)
 			}
 			TAILQ_REMOVE(&k->children, ch, link);
 			early_forget(ch);
-			free(ch);
+			slab_put(&c->ipsec->child_slab, ch);
 		}
 		conn_free(c, k);
 	}
@@ -72,7 +73,7 @@ struct conn *conn_make(struct ctl *c)
 
 	if (t->n_free == 0 && t->n_slots == CONN_SLOTS)
 		return NULL;
-	k = calloc(1, sizeof(*k));
+	k = slab_get(&t->slab);
 	if (k == NULL)
 		return NULL;
 	conn_init(k, ++t->last_id, CONN_IPSEC);

@@ -102,6 +102,9 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	c->log = log;
 	c->now_ms = now_ms;
 	ops->random(ctx, (uint8_t *)&c->hash_seed, sizeof(c->hash_seed));
+	slab_init(&c->tunnel_slab, sizeof(struct tunnel));
+	slab_init(&c->session_slab, sizeof(struct session));
+	slab_init(&c->dest_slab, sizeof(struct dest));
 	TAILQ_INIT(&c->closing_sessions);
 	records_init(c);
 	c->limit_refused = c->limit_rejected = c->limit_refused_calls = c->limit_restart =
@@ -148,6 +151,10 @@ void ctl_free(struct ctl *c)
 		free(c->host_sessions[i]);
 	conns_fini(c); /* what has SAs still gives them up to the next */
 	ipsec_fini(c);
+	slab_fini(&c->session_slab);
+	slab_fini(&c->tunnel_slab);
+	slab_fini(&c->dest_slab);
+	slab_fini(&c->conns.slab);
 	free(c->tunnel_ids);
 	free(c->session_ids);
 	free(c->pools);

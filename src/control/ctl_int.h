@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/idpool.h"
+#include "base/slab.h"
 #include "control/aaa.h"
 #include "control/conn.h"
 #include "control/ctl.h"
@@ -134,6 +135,7 @@ struct conns {
 	uint32_t *free_slot;
 	uint32_t n_slots, n_free; /* n_slots: ever used */
 	uint64_t last_id;
+	struct slab slab;
 };
 
 struct ipsec;
@@ -150,6 +152,7 @@ struct ctl {
 	uint64_t now_ms; /* of the call under way: callbacks of the engines have no time */
 	bool closing;
 
+	struct slab tunnel_slab, session_slab, dest_slab;
 	struct idpool *tunnel_ids, *session_ids;
 	uint64_t next_serial;
 	uint32_t next_gen;

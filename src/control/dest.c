@@ -67,7 +67,7 @@ struct dest *dest_get(struct ctl *c, const struct ipaddr *addr)
 		if (ipaddr_eq(&d->addr, addr))
 			break;
 	if (d == NULL) {
-		d = calloc(1, sizeof(*d));
+		d = slab_get(&c->dest_slab);
 		if (d == NULL)
 			return NULL;
 		d->addr = *addr;
@@ -87,7 +87,7 @@ void dest_put(struct ctl *c, struct dest *d)
 		c->st.destinations.failed++;
 	c->st.destinations.live--;
 	LIST_REMOVE(d, link);
-	free(d);
+	slab_put(&c->dest_slab, d);
 }
 
 void dest_active(struct ctl *c, struct dest *d, int change)

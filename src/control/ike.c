@@ -71,7 +71,7 @@ void ike_end_due(struct timer *t, void *arg, uint64_t now_ms)
 
 static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 {
-	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? calloc(1, sizeof(*e)) : NULL;
+	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? slab_get(&c->ipsec->ike_slab) : NULL;
 
 	if (e == NULL)
 		return NULL;
@@ -153,7 +153,7 @@ void ike_free(struct ike *e)
 	c->ipsec->st.ike_now--;
 	texts_put(c->ipsec->texts, e->profile);
 	texts_put(c->ipsec->texts, e->remote_id);
-	free(e);
+	slab_put(&c->ipsec->ike_slab, e);
 }
 
 void ike_maybe_free(struct ike *e)

@@ -29,6 +29,9 @@ int ipsec_init(struct ctl *c)
 	TAILQ_INIT(&p->ike_ending);
 	timer_init(&p->ike_end, ike_end_due, c);
 	p->texts = texts_new();
+	slab_init(&p->ike_slab, sizeof(struct ike));
+	slab_init(&p->child_slab, sizeof(struct child));
+	slab_init(&p->sa_slab, sizeof(struct sa));
 	p->limit_refused = (struct log_limit){.every_ms = 1000, .burst = 10};
 	p->ikes = calloc(IKE_BUCKETS, sizeof(*p->ikes));
 	p->by_spi = calloc(SA_BUCKETS, sizeof(*p->by_spi));
@@ -56,7 +59,7 @@ void ipsec_fini(struct ctl *c)
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
 		early_forget(ch);
-		free(ch);
+		slab_put(&p->child_slab, ch);
 	}
 	for (uint32_t i = 0; p->ikes != NULL && i < IKE_BUCKETS; i++)
 		while ((e = LIST_FIRST(&p->ikes[i])) != NULL) {
@@ -69,6 +72,9 @@ void ipsec_fini(struct ctl *c)
 		}
 	timer_cancel(c->timers, &p->ike_end);
 	texts_free(p->texts);
+	slab_fini(&p->sa_slab);
+	slab_fini(&p->child_slab);
+	slab_fini(&p->ike_slab);
 	free(p->ikes);
 	free(p->by_spi);
 	free(p->by_id);

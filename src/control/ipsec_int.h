@@ -127,6 +127,7 @@ struct ipsec {
 	enum link_state link;
 	uint32_t link_no; /* counts links; an answer goes to the link that asked */
 	struct texts *texts;
+	struct slab ike_slab, child_slab, sa_slab;
 	struct ike_list *ikes;
 	struct ike_tailq ike_ending; /* by time */
 	struct timer ike_end; /* of the first */

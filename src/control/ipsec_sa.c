@@ -87,7 +87,7 @@ static void on_timer(struct timer *t, void *arg, uint64_t now_ms);
 
 struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 {
-	struct sa *sa = calloc(1, sizeof(*sa));
+	struct sa *sa = slab_get(&c->ipsec->sa_slab);
 
 	if (sa == NULL)
 		return NULL;
@@ -118,7 +118,7 @@ void sa_free(struct sa *sa)
 	stop_waiting(sa);
 	sa_order_free(sa);
 	free(sa->move);
-	free(sa);
+	slab_put(&sa->ctl->ipsec->sa_slab, sa);
 }
 
 struct esp_suite sa_suite(const struct sa *sa)

@@ -157,7 +157,7 @@ static void let_go_of_child(struct session *s)
 static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
                                    uint16_t peer_session)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = slab_get(&c->session_slab);
 	struct l2tp_tunnel_info info;
 
 	if (s == NULL)
@@ -187,7 +187,7 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 	}
 	if (s->slot != 0)
 		c->free_session_slots[c->n_free_session_slots++] = s->slot;
-	free(s);
+	slab_put(&c->session_slab, s);
 	return NULL;
 }
 
@@ -379,7 +379,7 @@ static void session_free(struct session *s)
 	c->free_session_slots[c->n_free_session_slots++] = s->slot;
 	session_early_free(s);
 	free(s->last);
-	free(s);
+	slab_put(&c->session_slab, s);
 }
 
 void session_record_free(struct session *s)

@@ -103,7 +103,7 @@ static void tunnel_free(struct tunnel *tn)
 	c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
 	dest_put(c, tn->dest);
 	free(tn->last);
-	free(tn);
+	slab_put(&c->tunnel_slab, tn);
 }
 
 void tunnel_drop(struct tunnel *tn)
@@ -134,7 +134,7 @@ static void evict_half_open(struct ctl *c)
 
 static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, struct conn *k)
 {
-	struct tunnel *tn = calloc(1, sizeof(*tn));
+	struct tunnel *tn = slab_get(&c->tunnel_slab);
 	uint64_t scope = endpoint_hash(&path->remote, c->hash_seed ^ path->conn);
 
 	if (tn == NULL)
@@ -158,7 +158,7 @@ static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, st
 			idpool_put(c->tunnel_ids, tn->id, c->now_ms);
 		if (tn->slot != 0)
 			c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
-		free(tn);
+		slab_put(&c->tunnel_slab, tn);
 		return NULL;
 	}
 	tn->live = true;
