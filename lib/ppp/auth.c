@@ -138,6 +138,7 @@ void auth_answer_again(struct ppp *p, uint8_t id)
 /* With PAP every request has its own id; the id of a CHAP response is part of what it proves. */
 static bool cred_digest(const struct ppp *p, const struct cred *c, uint8_t out[CRED_DIGEST_LEN])
 {
+	uint8_t whole[32];
 	uint8_t head[4] = {(uint8_t)p->auth.method, p->auth.method == PPP_AUTH_PAP ? 0 : c->id,
 	                   (uint8_t)(c->name_len >> 8), (uint8_t)c->name_len};
 	const struct chunk parts[] = {{p->auth.salt, sizeof(p->auth.salt)},
@@ -145,7 +146,11 @@ static bool cred_digest(const struct ppp *p, const struct cred *c, uint8_t out[C
 	                              {c->name, c->name_len},
 	                              {c->secret, c->secret_len}};
 
-	return digest_sha256(parts, sizeof(parts) / sizeof(parts[0]), out);
+	bool ok = digest_sha256(parts, sizeof(parts) / sizeof(parts[0]), whole);
+
+	memcpy(out, whole, CRED_DIGEST_LEN);
+	OPENSSL_cleanse(whole, sizeof(whole));
+	return ok;
 }
 
 static void ask_owner(struct ppp *p, const struct cred *c)

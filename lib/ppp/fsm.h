@@ -190,9 +190,9 @@ struct fsm_ops {
 	bool unique_requests; /* requests differ between two lives of the peer (magic number) */
 };
 
+/* Which protocol's it is says what link it is in, and what is done: fsm_link, fsm_ops_of. */
 struct fsm {
-	const struct fsm_ops *ops;
-	struct ppp *p;
+	bool ipcp; /* else LCP's */
 	uint8_t state; /* enum fsm_state */
 	uint8_t id; /* of the last packet that we originated */
 	uint8_t req_id, term_id;
@@ -215,7 +215,7 @@ struct fsm {
 	uint8_t repeats; /* copies of answered requests that came in Opened */
 };
 
-void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p);
+void fsm_init(struct fsm *f, bool ipcp);
 void fsm_event(struct fsm *f, enum fsm_event ev);
 void fsm_restart(struct fsm *f); /* its Restart timer has run out */
 /* A packet whose Length was checked. Calls fsm_event as its code and content say. */

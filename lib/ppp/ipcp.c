@@ -42,7 +42,7 @@ void ipcp_reset(struct ppp *p)
 
 static void ipcp_request(const struct fsm *f, struct optbuf *out)
 {
-	const struct ipcp *n = &f->p->ipcp;
+	const struct ipcp *n = &fsm_link(f)->ipcp;
 
 	if (n->ask_ip)
 		opt_add32(out, IPCP_OPT_ADDR, n->local_ip);
@@ -110,7 +110,7 @@ static void judge_no_address(struct ppp *p, struct optbuf *nak)
 
 static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct optbuf nak = {.len = 0}, rej = {.len = 0};
 	bool address = false;
 
@@ -146,7 +146,7 @@ static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct
 
 static void ipcp_commit(struct fsm *f)
 {
-	f->p->ipcp.peer_ip = f->p->ipcp.cand_ip;
+	fsm_link(f)->ipcp.peer_ip = fsm_link(f)->ipcp.cand_ip;
 }
 
 /*
@@ -165,14 +165,14 @@ static void nak_address(struct ppp *p, uint32_t v)
 
 static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &f->p->ipcp;
+	struct ipcp *n = &fsm_link(f)->ipcp;
 
 	OPTS_FOREACH(o, opts, len)
 	{
 		if (o[1] != LEN_ADDR)
 			continue;
 		if (o[0] == IPCP_OPT_ADDR)
-			nak_address(f->p, get32(o + 2));
+			nak_address(fsm_link(f), get32(o + 2));
 		else if (is_server(o[0]))
 			n->server[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
 	}
@@ -181,7 +181,7 @@ static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 
 static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &f->p->ipcp;
+	struct ipcp *n = &fsm_link(f)->ipcp;
 
 	if (!fsm_all_asked_for(f, opts, len))
 		return false;
@@ -203,12 +203,12 @@ static enum fsm_extra ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 
 static void ipcp_code_rejected(struct fsm *f, uint8_t code)
 {
-	log_debug(f->p->conf->log, "ppp event=ipcp-code-reject code=%u", code);
+	log_debug(fsm_link(f)->conf->log, "ppp event=ipcp-code-reject code=%u", code);
 }
 
 static bool ipcp_renegotiate(struct fsm *f)
 {
-	return f->p->reason == PPP_R_NONE;
+	return fsm_link(f)->reason == PPP_R_NONE;
 }
 
 /*
@@ -217,7 +217,7 @@ static bool ipcp_renegotiate(struct fsm *f)
  */
 static void ipcp_retransmit(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	if (!p->ipcp.heard && p->conf->role == PPP_AUTHENTICATOR && p->auth.state == AUTH_OK)
 		auth_answer_again(p, p->auth.answer_id);
@@ -225,7 +225,7 @@ static void ipcp_retransmit(struct fsm *f)
 
 static void ipcp_up(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct ipcp *n = &p->ipcp;
 
 	/* A client without an address of its own has no use for the link. */
@@ -243,7 +243,7 @@ static void ipcp_up(struct fsm *f)
 
 static void ipcp_down(struct fsm *f, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	if (why == FSM_EV_RXJ_MINUS)
 		ppp_end(p, PPP_R_PROTOCOL_ERROR);
@@ -265,15 +265,15 @@ static void ipcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 	/* The peer closed IPCP: a link without it is what NCP timeouts are for. */
 	if (was == FSM_STOPPING || was == FSM_CLOSING)
 		return;
-	ppp_end(f->p, why == FSM_EV_TO_MINUS ? PPP_R_NCP_TIMEOUT : PPP_R_PROTOCOL_ERROR);
+	ppp_end(fsm_link(f), why == FSM_EV_TO_MINUS ? PPP_R_NCP_TIMEOUT : PPP_R_PROTOCOL_ERROR);
 }
 
 static void ipcp_not_converged(struct fsm *f)
 {
-	ppp_end(f->p, PPP_R_NCP_NOT_CONVERGED);
+	ppp_end(fsm_link(f), PPP_R_NCP_NOT_CONVERGED);
 }
 
-static const struct fsm_ops ipcp_ops = {
+const struct fsm_ops ipcp_ops = {
         .proto = PPP_IPCP,
         .wait = PPP_W_IPCP,
         .up_before_ack = true,
@@ -295,7 +295,7 @@ static const struct fsm_ops ipcp_ops = {
 
 void ipcp_init(struct ppp *p)
 {
-	fsm_init(&p->ipcp.fsm, &ipcp_ops, p);
+	fsm_init(&p->ipcp.fsm, true);
 }
 
 void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt)

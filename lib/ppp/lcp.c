@@ -20,7 +20,7 @@ static uint32_t our_magic(const struct ppp *p)
 
 static void lcp_echo(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	uint8_t body[PPP_BODY_MAX];
 	size_t n = pkt->len;
 
@@ -79,7 +79,7 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 {
 	switch (pkt->code) {
 	case LCP_PROT_REJ:
-		rx_protocol_reject(f->p, pkt);
+		rx_protocol_reject(fsm_link(f), pkt);
 		return FSM_DONE;
 	case LCP_ECHO_REQ:
 	case LCP_ECHO_REP:
@@ -99,7 +99,7 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
  */
 static void lcp_code_rejected(struct fsm *f, uint8_t code)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	log_debug(p->conf->log, "ppp event=code-reject code=%u", code);
 	if (code < 32)
@@ -136,12 +136,12 @@ void lcp_echo_tick(struct ppp *p)
 
 static void lcp_commit(struct fsm *f)
 {
-	f->p->lcp.peer = f->p->lcp.cand;
+	fsm_link(f)->lcp.peer = fsm_link(f)->lcp.cand;
 }
 
 static void lcp_up(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp *l = &p->lcp;
 
 	log_debug(p->conf->log, "ppp event=lcp-up mru=%u peer_mru=%u auth=%s proxied=%d",
@@ -160,7 +160,7 @@ static void lcp_up(struct fsm *f)
 
 static void lcp_down(struct fsm *f, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	ppp_wait_no_more(p, PPP_W_ECHO);
 	ppp_wait_no_more(p, PPP_W_NCP);
@@ -187,7 +187,7 @@ static void lcp_down(struct fsm *f, enum fsm_event why)
  */
 static bool lcp_renegotiate(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	if (p->reason != PPP_R_NONE)
 		return false;
@@ -204,7 +204,7 @@ static bool lcp_renegotiate(struct fsm *f)
 
 static void lcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	enum ppp_reason r = PPP_R_PROTOCOL_ERROR;
 
 	if (why == FSM_EV_TO_MINUS) {
@@ -218,10 +218,10 @@ static void lcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 
 static void lcp_not_converged(struct fsm *f)
 {
-	ppp_end(f->p, PPP_R_LCP_NOT_CONVERGED);
+	ppp_end(fsm_link(f), PPP_R_LCP_NOT_CONVERGED);
 }
 
-static const struct fsm_ops lcp_ops = {
+const struct fsm_ops lcp_ops = {
         .proto = PPP_LCP,
         .wait = PPP_W_LCP,
         .request = lcp_request,
@@ -242,7 +242,7 @@ static const struct fsm_ops lcp_ops = {
 
 void lcp_init(struct ppp *p)
 {
-	fsm_init(&p->lcp.fsm, &lcp_ops, p);
+	fsm_init(&p->lcp.fsm, false);
 	p->lcp.peer = (struct lcp_side){.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};
 	p->lcp.want = p->lcp.peer;
 }

@@ -78,7 +78,7 @@ enum ppp_auth_method lcp_auth_option(const uint8_t *opt)
 
 void lcp_request(const struct fsm *f, struct optbuf *out)
 {
-	const struct lcp *l = &f->p->lcp;
+	const struct lcp *l = &fsm_link(f)->lcp;
 
 	if (l->ask_mru)
 		opt_add16(out, LCP_OPT_MRU, l->want.mru);
@@ -181,7 +181,7 @@ static void judge_accm(struct lcp_side *c, const uint8_t *o, struct answers *a)
 
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp_side *c = &p->lcp.cand;
 	struct answers a = {.no_more_naks = f->naks_tx >= p->conf->max_failure};
 
@@ -257,7 +257,7 @@ static void nak_mru(struct lcp *l, const uint8_t *o)
 
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp *l = &p->lcp;
 	bool auth_refused = false;
 	uint32_t suggested = 0;
@@ -294,7 +294,7 @@ bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct lcp *l = &f->p->lcp;
+	struct lcp *l = &fsm_link(f)->lcp;
 
 	if (!fsm_all_asked_for(f, opts, len))
 		return false;
@@ -305,7 +305,7 @@ bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 			l->ask_mru = false;
 			break;
 		case LCP_OPT_AUTH:
-			ppp_end(f->p, PPP_R_AUTH_REFUSED);
+			ppp_end(fsm_link(f), PPP_R_AUTH_REFUSED);
 			break;
 		case LCP_OPT_MAGIC:
 			l->ask_magic = false;

@@ -26,7 +26,7 @@
 #define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
 #define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
-#define CRED_DIGEST_LEN 32 /* SHA-256 */
+#define CRED_DIGEST_LEN 16 /* of SHA-256, salted */
 #define AUTH_ANSWER_MAX 255 /* Msg-Length of PAP is one byte (RFC 1334 2.2.2) */
 
 /* What one side announced; our own wishes and the peer's. */
@@ -164,6 +164,20 @@ struct ppp {
 	char *user; /* NULL: none was tried */
 	uint32_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
 };
+
+extern const struct fsm_ops lcp_ops, ipcp_ops;
+
+static inline struct ppp *fsm_link(const struct fsm *f)
+{
+	size_t at = f->ipcp ? offsetof(struct ppp, ipcp.fsm) : offsetof(struct ppp, lcp.fsm);
+
+	return (struct ppp *)((uintptr_t)f - at);
+}
+
+static inline const struct fsm_ops *fsm_ops_of(const struct fsm *f)
+{
+	return f->ipcp ? &ipcp_ops : &lcp_ops;
+}
 
 /* ---- ppp.c ---- */
 

@@ -110,11 +110,11 @@ void proxy_auth(struct ppp *p, const struct ppp_proxy *x)
 	/* No challenge of ours may carry the id of the LAC's. */
 	a->id = (uint8_t)x->auth_id;
 	if (!x->use_auth || !credentials_fit(p, x)) {
-		p->lcp.fsm.ops->up(&p->lcp.fsm);
+		fsm_ops_of(&p->lcp.fsm)->up(&p->lcp.fsm);
 		return;
 	}
 	a->proxy = true;
-	p->lcp.fsm.ops->up(&p->lcp.fsm);
+	fsm_ops_of(&p->lcp.fsm)->up(&p->lcp.fsm);
 	a->proxy = false;
 	if (p->reason != PPP_R_NONE || p->over || a->state != AUTH_WAIT)
 		return;

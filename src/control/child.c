@@ -89,7 +89,8 @@ void child_latch(struct ctl *c, struct child *ch)
 static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
-	bool ok = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote) != NULL;
+	bool ok =
+	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote) != NULL;
 	struct session *s;
 
 	TAILQ_FOREACH (s, &tn->sessions, link)

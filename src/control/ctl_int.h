@@ -17,13 +17,13 @@
 
 /* A remote L2TP system: the level above tunnels in JunosE's shows. */
 struct dest {
-	struct ipaddr addr;
+	SLIST_ENTRY(dest) link;
 	uint32_t tunnels; /* records that refer to it */
 	uint32_t active; /* of them established */
+	struct ipaddr addr;
 	bool was_active;
-	LIST_ENTRY(dest) link;
 };
-LIST_HEAD(dest_list, dest);
+SLIST_HEAD(dest_list, dest);
 #define DEST_BUCKETS 65536
 
 TAILQ_HEAD(session_tailq, session);
@@ -36,7 +36,6 @@ struct tunnel {
 	struct conn *conn;
 	struct dest *dest;
 	uint32_t profile, host; /* indices into the configuration */
-	struct l2tp_path path;
 	uint16_t slot;
 	uint16_t id; /* ours; not any more when no longer live */
 	bool single_shot; /* sampled at the SCCRQ (E22) */
@@ -64,6 +63,7 @@ struct tunnel {
 
 /* What is kept of a tunnel for its record. */
 struct tunnel_last {
+	struct l2tp_path path;
 	struct l2tp_tunnel_info info;
 	char message[sizeof(((struct l2tp_result *)0)->message)];
 };
@@ -252,6 +252,8 @@ bool tunnel_record_free(struct tunnel *tn);
 void tunnel_drop(struct tunnel *tn); /* without ceremony; for ctl_free */
 void tunnel_fire(struct tunnel *tn, enum ss_reason r);
 const struct cfg_host *tunnel_host(const struct tunnel *tn);
+/* Where its peer is; of a record for which there was no memory: nowhere. */
+const struct l2tp_path *tunnel_path(const struct tunnel *tn);
 /* The engine's object of a live tunnel; NULL in the destruct period. */
 struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn);
 

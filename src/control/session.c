@@ -82,9 +82,9 @@ static struct dp_session order_of(const struct session *s)
 	        .peer_tunnel_id = s->dps.peer_tunnel_id,
 	        .gen = s->dps.gen,
 	        .worker = s->dps.worker,
-	        .local = tn->path.local,
-	        .peer = tn->path.remote,
-	        .conn = tn->path.conn,
+	        .local = tunnel_path(tn)->local,
+	        .peer = tunnel_path(tn)->remote,
+	        .conn = tunnel_path(tn)->conn,
 	        .child = s->child != NULL ? ipsec_child_index(s->child) : 0,
 	        .open = s->dps.open,
 	        .udp_checksum = g->data_checksum && tn->conn->kind == CONN_UDP,
@@ -121,7 +121,7 @@ static bool take_owner(struct session *s, const struct tunnel *tn)
 		s->dps.worker = ctl_pick_worker(s->ctl);
 		return true;
 	}
-	s->child = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	s->child = ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	if (s->child == NULL)
 		return false;
 	s->dps.worker = tn->conn->worker;
@@ -132,7 +132,8 @@ static bool take_owner(struct session *s, const struct tunnel *tn)
 bool session_change_child(struct session *s)
 {
 	struct tunnel *tn = s->tunnel;
-	struct child *ch = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	struct child *ch =
+	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	struct child *old = s->child;
 
 	if (ch == NULL)

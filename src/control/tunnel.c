@@ -26,6 +26,16 @@ struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn)
 	return tn->live ? l2tp_tunnel_by_id(tn->ctl->l2tp, tn->id) : NULL;
 }
 
+const struct l2tp_path *tunnel_path(const struct tunnel *tn)
+{
+	static const struct l2tp_path nowhere;
+	const struct l2tp_tunnel *t = tunnel_engine(tn);
+
+	if (t != NULL)
+		return l2tp_tunnel_path(t);
+	return tn->last != NULL ? &tn->last->path : &nowhere;
+}
+
 const struct cfg_host *tunnel_host(const struct tunnel *tn)
 {
 	return &tn->ctl->conf->dest_profiles[tn->profile].hosts[tn->host];
@@ -70,7 +80,7 @@ void tunnel_fire(struct tunnel *tn, enum ss_reason r)
 	if (!tn->single_shot || !ctl_conn_fire(c, tn->conn, r))
 		return;
 	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=%u reason=%s",
-	           tn->conn->id, endpoint_str(&tn->path.remote, a, sizeof(a)), tn->id,
+	           tn->conn->id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)), tn->id,
 	           ss_reason_name(r));
 }
 
@@ -140,7 +150,6 @@ static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, st
 	if (tn == NULL)
 		return NULL;
 	tn->ctl = c;
-	tn->path = *path;
 	tn->conn = k;
 	TAILQ_INIT(&tn->sessions);
 	if (halfopen_full(c->half_open))
@@ -364,8 +373,8 @@ void tunnel_up(void *ctx, struct l2tp_tunnel *t)
 	l2tp_tunnel_info(t, &info);
 	log_info(c->log,
 	         "event=tunnel-up tunnel=%u peer-tunnel=%u peer=%s host=\"%s\" profile=%s%s",
-	         tn->id, info.peer_id, endpoint_str(&tn->path.remote, a, sizeof(a)), info.peer_host,
-	         c->conf->dest_profiles[tn->profile].name,
+	         tn->id, info.peer_id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)),
+	         info.peer_host, c->conf->dest_profiles[tn->profile].name,
 	         tn->single_shot ? " single-shot=yes" : "");
 }
 
@@ -377,8 +386,10 @@ static void keep_last(struct tunnel *tn, struct l2tp_tunnel *t, const struct l2t
 	tn->error = res->error;
 	if (tn->last == NULL)
 		tn->last = calloc(1, sizeof(*tn->last));
-	if (tn->last != NULL)
-		memcpy(tn->last->message, res->message, sizeof(tn->last->message));
+	if (tn->last == NULL)
+		return;
+	tn->last->path = *l2tp_tunnel_path(t);
+	memcpy(tn->last->message, res->message, sizeof(tn->last->message));
 }
 
 void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res)
@@ -405,8 +416,8 @@ void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res
 	log_msg(c->log, tn->established ? LOG_LVL_INFO : LOG_LVL_DEBUG,
 	        "event=tunnel-down tunnel=%u peer=%s reason=\"%s\" result=%u error=%u "
 	        "message=\"%s\"",
-	        tn->id, endpoint_str(&tn->path.remote, a, sizeof(a)), l2tp_reason_name(res->reason),
-	        res->result, res->error, res->message);
+	        tn->id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)),
+	        l2tp_reason_name(res->reason), res->result, res->error, res->message);
 }
 
 /* The destruct period begins: the id is free, the record stays (spec section 2). */

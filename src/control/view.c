@@ -56,7 +56,7 @@ static void view_tunnel(const struct tunnel *tn, uint64_t now_ms, struct ctl_tun
 	        .destruct_left_s = tn->live ? 0 : seconds_left(tn->destruct_ms, now_ms),
 	        .profile = p->name,
 	        .host = p->hosts[tn->host].name,
-	        .path = tn->path,
+	        .path = *tunnel_path(tn),
 	        .conn = tn->conn->id,
 	        .single_shot = ss_state(tn),
 	        .sessions = tn->n_live,
