@@ -18,7 +18,7 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 	const struct sa *sa;
 
 	TAILQ_FOREACH (sa, &ch->sas, link)
-		if (ipaddr_eq(&sa->peer.addr, addr))
+		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
 			return true;
 	return false;
 }

@@ -188,6 +188,43 @@ void conn_removed_sa(struct ctl *c, struct conn *k)
 	ctl_conn_release(c, k);
 }
 
+/* An SA has a place of its own when that is not its connection's. */
+static void forget_same(struct conn *k)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	TAILQ_FOREACH (ch, &k->children, link)
+		TAILQ_FOREACH (sa, &ch->sas, link)
+			if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
+			    endpoint_eq(&sa->own->peer, &k->peer)) {
+				free(sa->own);
+				sa->own = NULL;
+			}
+}
+
+bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	if (endpoint_eq(&k->local, local) && endpoint_eq(&k->peer, peer))
+		return true;
+	TAILQ_FOREACH (ch, &k->children, link)
+		TAILQ_FOREACH (sa, &ch->sas, link) {
+			if (sa->own != NULL)
+				continue;
+			sa->own = malloc(sizeof(*sa->own));
+			if (sa->own == NULL)
+				return false;
+			*sa->own = (struct sa_ends){.local = k->local, .peer = k->peer};
+		}
+	k->local = *local;
+	k->peer = *peer;
+	forget_same(k);
+	return true;
+}
+
 void conn_strip(struct ctl *c, struct conn *k, bool tell)
 {
 	struct child *ch;
@@ -197,7 +234,9 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 		while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
 			struct sslink_msg m = {
 			        .type = SSLINK_DELETE_CHILD,
-			        .sa_id = {.spi = sa->spi, .inbound = true, .dst = sa->local.addr},
+			        .sa_id = {.spi = sa->spi,
+			                  .inbound = true,
+			                  .dst = sa_local(sa)->addr},
 			};
 
 			if (tell && sa->inbound)

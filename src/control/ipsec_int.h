@@ -71,6 +71,11 @@ struct sa_order {
 	uint8_t enc_key[SSLINK_KEY_MAX], auth_key[SSLINK_KEY_MAX];
 };
 
+/* Outer addresses and ports. */
+struct sa_ends {
+	struct endpoint local, peer;
+};
+
 /* Where the peer's packets have come from of late, when that is elsewhere. */
 struct sa_moved {
 	struct endpoint to;
@@ -93,8 +98,8 @@ struct sa {
 	uint16_t replay_window;
 	uint32_t seen; /* the link that last replayed it, or made it */
 	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
-	struct endpoint local, peer; /* outer */
 	struct ctl *ctl;
+	struct sa_ends *own; /* NULL: larval, or the same as its connection's */
 	struct child *child; /* NULL: larval */
 	union {
 		struct ike *ike; /* larval: whose SPI */
@@ -210,6 +215,9 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m);
 /* From now on it is not known any more; its memory goes when the worker has let go of it. */
 void sa_remove(struct sa *sa);
 void sa_larval_free(struct sa *sa);
+/* Of one that is not larval. */
+const struct endpoint *sa_local(const struct sa *sa);
+const struct endpoint *sa_peer(const struct sa *sa);
 struct esp_suite sa_suite(const struct sa *sa);
 void sa_set_suite(struct sa *sa, const struct esp_suite *s);
 void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
@@ -247,6 +255,11 @@ bool suite_keys(const struct esp_suite *s, uint16_t *enc_key_len, uint16_t *auth
 
 /* conns.c */
 struct conn *conn_make(struct ctl *c); /* CONN_IPSEC; NULL: no room */
+/*
+ * The connection is there now; its SAs, but for the one that is to follow, stay where they are. False: no
+ * memory, and it stays too.
+ */
+bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer);
 /* All SAs go: orders to the workers, in the FIFO after what was sent before. */
 void conn_strip(struct ctl *c, struct conn *k, bool tell);
 void conn_end(struct ctl *c, struct conn *k); /* strip, then terminate: at the next settling */

@@ -10,6 +10,16 @@
 #define RETRY_MS    10 /* an order that did not fit */
 #define MOVED_AGAIN 1000 /* the same news of a move at most so often */
 
+const struct endpoint *sa_local(const struct sa *sa)
+{
+	return sa->own != NULL ? &sa->own->local : &sa->conn->local;
+}
+
+const struct endpoint *sa_peer(const struct sa *sa)
+{
+	return sa->own != NULL ? &sa->own->peer : &sa->conn->peer;
+}
+
 static struct sa_list *spi_bucket(const struct ctl *c, uint32_t spi)
 {
 	return &c->ipsec->by_spi[(spi ^ spi >> 16) % SA_BUCKETS];
@@ -22,7 +32,7 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 
 	SLIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
 		if (sa->spi == spi && sa->inbound == inbound &&
-		    (inbound || ipaddr_eq(&sa->peer.addr, dst)))
+		    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
 			return sa;
 	return NULL;
 }
@@ -118,6 +128,7 @@ void sa_free(struct sa *sa)
 	stop_waiting(sa);
 	sa_order_free(sa);
 	free(sa->move);
+	free(sa->own);
 	slab_put(&sa->ctl->ipsec->sa_slab, sa);
 }
 
@@ -301,7 +312,7 @@ static void tell_expire(struct sa *sa, bool hard)
 	        .expire = {.spi = sa->spi,
 	                   .inbound = sa->inbound,
 	                   .hard = hard,
-	                   .dst = sa->inbound ? sa->local.addr : sa->peer.addr},
+	                   .dst = sa->inbound ? sa_local(sa)->addr : sa_peer(sa)->addr},
 	};
 	bool told = sa->ctl->ipsec->link == LINK_UP && ipsec_send(sa->ctl, &m);
 
@@ -313,7 +324,7 @@ static void tell_move(struct sa *sa)
 {
 	struct sslink_msg m = {
 	        .type = SSLINK_MAPPING,
-	        .mapping = {.spi = sa->spi, .local = sa->local, .remote = sa->move->to},
+	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->move->to},
 	};
 
 	sa->moved = sa->ctl->ipsec->link != LINK_UP || !ipsec_send(sa->ctl, &m);
@@ -400,7 +411,7 @@ void sa_on_query(struct ctl *c, const struct sslink_msg *m)
 /* 0, or -EAGAIN: it is tried again. */
 static int order_update(struct sa *sa)
 {
-	int ret = dp_sa_update(sa->ctl->dp, sa->id, &sa->local, &sa->peer, sa->encap);
+	int ret = dp_sa_update(sa->ctl->dp, sa->id, sa_local(sa), sa_peer(sa), sa->encap);
 
 	sa->again = ret == -EAGAIN;
 	if (ret == -EAGAIN)
@@ -410,23 +421,25 @@ static int order_update(struct sa *sa)
 	return ret;
 }
 
-static void move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
+/* False: no memory, and it stays where it is. */
+static bool move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
                  bool encap)
 {
 	struct conn *k = sa->child->conn;
 
-	sa->local = *local;
-	sa->peer = *peer;
+	if (!conn_move(k, local, peer))
+		return false;
+	free(sa->own);
+	sa->own = NULL;
 	sa->encap = encap;
 	sa->moved = false;
-	k->local = *local;
-	k->peer = *peer;
 	k->encap = encap;
 	if (sa->state == SA_ADDING && sa->order != NULL) {
 		sa->order->sa.local = *local;
 		sa->order->sa.peer = *peer;
 		sa->order->sa.encap = encap;
 	}
+	return true;
 }
 
 void sa_on_update(struct ctl *c, const struct sslink_msg *m)
@@ -446,11 +459,14 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
 		return;
 	}
 	sa_answer(sa, SSLINK_REFUSED); /* an older update that never fitted is overtaken */
+	if (!move(sa, local, peer, u->encap)) {
+		ipsec_refuse(c, m, NULL, sa->child->conn, SSLINK_NO_RESOURCES, "no memory");
+		return;
+	}
 	if (sa->inbound) {
 		c->ipsec->st.nat_moves++;
 		sa->child->conn->nat_moves++;
 	}
-	move(sa, local, peer, u->encap);
 	sa->answer_seq = m->seq;
 	sa->answer_link = c->ipsec->link_no;
 	order_update(sa);
@@ -463,6 +479,7 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
 static void moved(struct sa *sa, const struct endpoint *to)
 {
 	struct ctl *c = sa->ctl;
+	struct endpoint local;
 	struct sa *other;
 
 	if (sa->move == NULL)
@@ -478,11 +495,12 @@ static void moved(struct sa *sa, const struct endpoint *to)
 		return;
 	c->ipsec->st.nat_moves++;
 	sa->child->conn->nat_moves++;
+	local = *sa_local(sa);
 	TAILQ_FOREACH (other, &sa->child->sas, link) {
-		if (other->state != SA_LIVE || !endpoint_eq(&other->local, &sa->local))
+		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
 			continue;
-		move(other, &other->local, to, true);
-		order_update(other);
+		if (move(other, &local, to, true))
+			order_update(other);
 	}
 	sa->moved = true;
 }
