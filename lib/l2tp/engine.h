@@ -96,13 +96,14 @@ enum l2tp_life { L2TP_LIFE_NONE, L2TP_LIFE_ESTABLISH, L2TP_LIFE_IDLE, L2TP_LIFE_
 
 struct l2tp_tunnel {
 	struct l2tp *l;
-	uint8_t state; /* enum l2tp_tunnel_state */
 	void *user;
 	struct l2tp_path path;
 	const struct l2tp_tunnel_conf *conf; /* shared.c's; without local_id */
 	struct l2tp_channel chan;
 
 	uint16_t id, peer_id, peer_rws; /* id: ours */
+	uint8_t state; /* enum l2tp_tunnel_state */
+	uint8_t life_for; /* enum l2tp_life */
 	bool initiator;
 	bool authenticated;
 	bool challenged; /* our challenge below is out */
@@ -112,7 +113,6 @@ struct l2tp_tunnel {
 
 	struct timer timer; /* of what comes first of .. */
 	uint64_t life_at, hello_at; /* UINT64_MAX: not waited for */
-	uint8_t life_for; /* enum l2tp_life */
 	uint64_t heard_ms; /* something authentic came from the peer */
 	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
 
@@ -144,13 +144,13 @@ struct l2tp_numbers {
 
 struct l2tp_call {
 	struct l2tp_tunnel *t;
-	uint8_t state; /* enum l2tp_call_state */
 	void *user;
 	struct {
 		uint16_t local_id;
 		bool sequencing, has_bearer;
 	} conf; /* as l2tp_call_conf */
 	uint16_t peer_id;
+	uint8_t state; /* enum l2tp_call_state */
 	bool lns;
 	bool replied; /* LAC: the ICRP is here */
 	bool sequencing_required;

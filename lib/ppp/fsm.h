@@ -200,8 +200,8 @@ struct fsm {
 	bool heard_rtr; /* the last packet of the peer was a Terminate-Request */
 	uint8_t restarts; /* the Restart counter (RFC 1661 4.6) */
 	uint8_t naks_tx; /* Naks that the peer got in a row, by distinct requests */
-	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
 	uint8_t naks_rx; /* .. that we got in a row */
+	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
 	uint8_t req_len; /* of the options of our last request */
 	uint8_t peer_req_id;
 	bool peer_req_acked;

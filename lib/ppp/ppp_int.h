@@ -67,8 +67,8 @@ enum auth_state {
 };
 
 struct auth {
-	enum ppp_auth_method method;
-	enum auth_state state;
+	uint8_t method; /* enum ppp_auth_method */
+	uint8_t state; /* enum auth_state */
 	bool begun; /* an authentication phase was entered once in the life of the link */
 	/*
 	 * The owner owes a verdict. It may be about a credential from before LCP was negotiated
@@ -81,11 +81,11 @@ struct auth {
 	uint8_t first_id; /* PPP_PEER with PAP: of the first request of this phase */
 	uint8_t answer_id; /* of the credential being judged */
 	bool retry; /* MS-CHAPv2 said R=1: the answer may count the id on (RFC 2759 9.1) */
-	struct auth_try *try; /* NULL: no challenge is out */
 	bool have_cred;
+	uint8_t answer_code, answer_len;
 	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
 	uint8_t salt[16];
-	uint8_t answer_code, answer_len;
+	struct auth_try *try; /* NULL: no challenge is out */
 	char *answer; /* what we told the peer; repeats get it again. NULL: nothing */
 };
 
@@ -146,8 +146,8 @@ struct ppp {
 	uint32_t due[PPP_W_MAX]; /* the low half of when, valid for what is in waits */
 	uint8_t waits; /* bits of enum ppp_wait */
 
-	enum ppp_phase phase;
-	enum ppp_reason reason; /* why it is being closed */
+	uint8_t phase; /* enum ppp_phase */
+	uint8_t reason; /* enum ppp_reason; why it is being closed */
 	uint8_t depth; /* calls into the link now on the stack */
 	bool started;
 	bool close_due; /* the automaton has yet to be told of reason */

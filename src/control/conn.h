@@ -54,6 +54,11 @@ TAILQ_HEAD(child_tailq, child);
 struct conn {
 	uint64_t id; /* 0: plain UDP */
 	struct conn *next; /* in the table's bucket */
+	uint64_t fired_at_ms;
+	struct conn_tunnels live;
+	uint32_t tunnels; /* live ones */
+	uint32_t records; /* destructing ones (T13a) */
+	uint32_t refused_sccrq, refused_icrq;
 	uint32_t slot; /* in the table */
 	uint8_t kind; /* enum conn_kind */
 	uint8_t fired_reason; /* enum ss_reason */
@@ -63,12 +68,6 @@ struct conn {
 	bool fired : 1;
 	bool disconnecting : 1; /* the signal was given (E18) */
 	bool down : 1; /* gone; the object waits for its last record */
-	uint64_t fired_at_ms;
-	struct conn_tunnels live;
-	uint32_t tunnels; /* live ones */
-	uint32_t records; /* destructing ones (T13a) */
-	uint64_t refused_sccrq;
-	uint32_t refused_icrq;
 
 	/* The rest is IPsec's (ipsec_int.h). */
 	bool is_static : 1; /* of the configuration: no IKE */
@@ -79,16 +78,16 @@ struct conn {
 	bool settling : 1; /* in the queue of conns_settle */
 	bool encap : 1;
 	uint8_t ike_version, auth;
+	uint8_t n_children; /* in the list: CHILDREN_MAX */
 	uint16_t worker;
+	uint16_t n_leaving; /* children whose removal the workers have not taken yet */
+	uint16_t n_sas; /* charon's; those being removed not counted */
+	uint16_t n_removing;
 	uint32_t ike_id;
 	struct endpoint local, peer; /* outer, of the newest SA */
 	struct ike *ike; /* NULL: none, or gone */
 	const char *profile, *remote_id; /* of texts; as last told */
 	struct child_tailq children; /* newest first */
-	uint32_t n_children; /* in the list */
-	uint32_t n_leaving; /* children whose removal the workers have not taken yet */
-	uint32_t n_sas; /* charon's; those being removed not counted */
-	uint32_t n_removing;
 	uint64_t created_ms, down_ms;
 	uint32_t refused_sas, rekeys, ike_rekeys, nat_moves;
 	uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */

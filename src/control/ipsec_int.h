@@ -26,9 +26,9 @@ struct ike {
 	bool ending : 1; /* terminated: in the list of that name */
 	uint8_t version, auth; /* these as last told */
 	struct ipaddr local;
-	const char *profile, *remote_id; /* of texts; NULL: not told */
 	uint32_t seen; /* the link that last replayed an SA of it */
 	uint32_t n_spis;
+	const char *profile, *remote_id; /* of texts; NULL: not told */
 	struct conn *conn; /* what new CHILD_SAs belong to; NULL: none yet */
 	LIST_HEAD(, conn) conns; /* it, and those adopted beside it */
 	LIST_HEAD(, sa) spis; /* given out, no SA yet */
@@ -44,15 +44,15 @@ TAILQ_HEAD(ike_tailq, ike);
 struct child {
 	struct conn *conn;
 	uint32_t index; /* of the data plane */
-	bool tunnel_mode;
-	bool latched;
-	bool leaving, left; /* in the list of that name; left: in that one */
-	bool any; /* made without IKE: takes any path */
+	bool tunnel_mode : 1;
+	bool latched : 1;
+	bool leaving : 1, left : 1; /* in the list of that name; left: in that one */
+	bool any : 1; /* made without IKE: takes any path */
+	uint8_t n_in, n_out, n_early;
 	struct endpoint local, peer; /* inner; peer.port 0: any */
 	TAILQ_HEAD(, sa) sas; /* newest first */
 	uint32_t n_sessions; /* whose removal a worker has not taken yet */
-	uint16_t n_orders; /* .. and SAs */
-	uint8_t n_in, n_out, n_early;
+	uint32_t n_orders; /* .. and SAs */
 	struct early *early; /* messages for which there is no outbound SA yet, oldest first */
 	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
 	struct ctl *ctl;
