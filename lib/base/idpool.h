@@ -22,8 +22,8 @@ struct idpool {
 	uint16_t ring[IDPOOL_IDS];
 	struct {
 		uint64_t scope;
-		uint64_t freed_ms;
-		uint8_t state; /* 0 free and never used, 1 in use, 2 free and used before */
+		uint64_t freed_ms : 62;
+		uint64_t state : 2; /* 0 free and never used, 1 in use, 2 free and used before */
 	} id[IDPOOL_IDS];
 };
 

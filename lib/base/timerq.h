@@ -24,9 +24,9 @@ struct timer {
 	timer_fn fn;
 	void *arg;
 	uint64_t at_ms; /* valid while queued */
-	uint64_t order; /* tie-break among equal at_ms */
+	uint64_t order : 62; /* tie-break among equal at_ms */
+	uint64_t queued : 1, near : 1; /* near: in the wheel */
 	struct timer *left, *right, *up; /* in the tree, or the wheel's ring */
-	bool queued, near; /* near: in the wheel */
 };
 
 #define TIMERQ_SLOTS 4096

@@ -48,9 +48,8 @@ static void end(struct l2tp_call *c, const struct l2tp_result *res)
 		t->calls_established--;
 	l2tp_call_unlink(c);
 	log_info(t->l->log,
-	         "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u",
-	         t->conf.local_id, c->conf.local_id, c->peer_id, l2tp_reason_name(res->reason),
-	         res->result);
+	         "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u", t->id,
+	         c->conf.local_id, c->peer_id, l2tp_reason_name(res->reason), res->result);
 	t->l->ops->call_gone(t->l->ctx, c, res);
 	l2tp_bury_call(c);
 }
@@ -58,7 +57,7 @@ static void end(struct l2tp_call *c, const struct l2tp_result *res)
 /* The tunnel after its call has ended, when no CDN is due. */
 static void leave_tunnel(struct l2tp_tunnel *t)
 {
-	if (t->conf.single_shot)
+	if (t->conf->single_shot)
 		l2tp_call_last_word(t, NULL);
 	else
 		l2tp_tunnel_calls_changed(t);
@@ -68,7 +67,7 @@ void l2tp_call_last_word(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn)
 {
 	struct l2tp_result done;
 
-	if (t->conf.single_shot) {
+	if (t->conf->single_shot) {
 		t->used = true;
 		l2tp_result_set(&done, L2TP_R_TUNNEL_SINGLE_SHOT_DONE, L2TP_STOP_CLEAR, -1, NULL);
 		l2tp_tunnel_event(t, L2TP_TE_CLOSE,
@@ -86,13 +85,13 @@ static void act_none(struct l2tp_call *c, const struct l2tp_call_in *in)
 
 static void act_request(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	establish_set(c, c->t->conf.call_establish_ms);
+	establish_set(c, c->t->conf->call_establish_ms);
 	l2tp_send_icrq(c);
 }
 
 static void act_reply(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	establish_set(c, c->t->conf.call_establish_ms);
+	establish_set(c, c->t->conf->call_establish_ms);
 	l2tp_send_icrp(c);
 }
 
@@ -103,8 +102,8 @@ static void up(struct l2tp_call *c, const struct l2tp_msg *iccn)
 	establish_set(c, 0);
 	c->established_ms = l->now_ms > 0 ? l->now_ms : 1;
 	c->t->calls_established++;
-	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->conf.local_id,
-	         c->conf.local_id, c->peer_id);
+	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->id, c->conf.local_id,
+	         c->peer_id);
 	l->ops->call_up(l->ctx, c, iccn);
 }
 
@@ -222,16 +221,16 @@ void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct 
 		if (row->state != c->state || row->event != ev)
 			continue;
 		log_debug(c->t->l->log, "l2tp tunnel=%u session=%u event=\"%s\" state=%s next=%s",
-		          c->t->conf.local_id, c->conf.local_id, event_names[ev],
+		          c->t->id, c->conf.local_id, event_names[ev],
 		          l2tp_call_state_name(c->state), l2tp_call_state_name(row->next));
-		c->state = row->next;
+		c->state = (uint8_t)row->next;
 		row->action(c, in);
 		return;
 	}
 	/* A message out of place ends the call (7.4.1, 7.4.2), not the tunnel. */
 	if (in->msg != NULL && c->state != L2TP_CS_CLOSED) {
-		log_info(c->t->l->log, "l2tp tunnel=%u session=%u unexpected=%s state=%s",
-		         c->t->conf.local_id, c->conf.local_id, l2tp_msg_name(in->msg->type),
+		log_info(c->t->l->log, "l2tp tunnel=%u session=%u unexpected=%s state=%s", c->t->id,
+		         c->conf.local_id, l2tp_msg_name(in->msg->type),
 		         l2tp_call_state_name(c->state));
 		l2tp_call_fail(c, L2TP_R_CALL_FSM_ERROR, L2TP_CDN_ERROR, L2TP_ERR_VALUE,
 		               "unexpected message");
@@ -283,7 +282,7 @@ static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
 
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 {
-	struct l2tp_call *c = calloc(1, sizeof(*c));
+	struct l2tp_call *c = slab_get(&t->l->call_slab);
 
 	if (c == NULL)
 		return NULL;
@@ -291,6 +290,13 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 	c->created_ms = t->l->now_ms;
 	timer_init(&c->establish, on_establish, c);
 	return c;
+}
+
+struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c)
+{
+	if (c->numbers == NULL)
+		c->numbers = calloc(1, sizeof(*c->numbers));
+	return c->numbers;
 }
 
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user)
@@ -317,9 +323,9 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 	if (t->state != L2TP_TS_WAIT_CTL_REPLY && t->state != L2TP_TS_WAIT_CTL_CONN &&
 	    t->state != L2TP_TS_ESTABLISHED)
 		return false;
-	if (t->conf.single_shot && t->used)
+	if (t->conf->single_shot && t->used)
 		return false;
-	if (t->conf.max_calls != 0 && t->n_calls >= t->conf.max_calls)
+	if (t->conf->max_calls != 0 && t->n_calls >= t->conf->max_calls)
 		return false;
 	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
 }
@@ -328,6 +334,19 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 static char *dup_number(const char *number, size_t size)
 {
 	return number[0] != '\0' ? strndup(number, size - 1) : NULL;
+}
+
+static void take_numbers(struct l2tp_call *c, const struct l2tp_call_conf *conf)
+{
+	struct l2tp_numbers *n;
+
+	if (conf->calling_number[0] == '\0' && conf->called_number[0] == '\0')
+		return;
+	n = l2tp_call_numbers(c);
+	if (n == NULL)
+		return;
+	n->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
+	n->called = dup_number(conf->called_number, sizeof(conf->called_number));
 }
 
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
@@ -342,8 +361,7 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 	if (c != NULL) {
 		c->serial = conf->serial;
 		c->bearer_type = conf->bearer_type;
-		c->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
-		c->called = dup_number(conf->called_number, sizeof(conf->called_number));
+		take_numbers(c, conf);
 		l2tp_call_start(c, conf, user);
 		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
 		if (t->state == L2TP_TS_ESTABLISHED)

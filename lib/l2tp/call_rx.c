@@ -28,28 +28,40 @@ static char *dup_string(const struct l2tp_bytes *from)
 
 void l2tp_call_learn_request(struct l2tp_call *c, const struct l2tp_msg *icrq)
 {
+	struct l2tp_numbers *n;
+
 	c->lns = true;
 	c->peer_id = icrq->assigned_session_id;
 	c->serial = icrq->call_serial;
 	c->bearer_type = icrq->bearer_type;
 	c->physical_channel = icrq->physical_channel;
+	if (!l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER) &&
+	    !l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER) &&
+	    !l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
+		return;
+	n = l2tp_call_numbers(c);
+	if (n == NULL)
+		return;
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER))
-		c->calling = dup_string(&icrq->calling_number);
+		n->calling = dup_string(&icrq->calling_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER))
-		c->called = dup_string(&icrq->called_number);
+		n->called = dup_string(&icrq->called_number);
 	if (l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
-		c->sub_address = dup_string(&icrq->sub_address);
+		n->sub_address = dup_string(&icrq->sub_address);
 }
 
 void l2tp_call_learn_connect(struct l2tp_call *c, const struct l2tp_msg *iccn)
 {
+	struct l2tp_numbers *n;
+
 	c->framing_type = iccn->framing_type;
 	c->tx_speed = iccn->tx_speed;
 	/* Without AVP 38 both directions are alike (4.4.4). */
 	c->rx_speed = l2tp_msg_has(iccn, L2TP_AVP_RX_SPEED) ? iccn->rx_speed : iccn->tx_speed;
 	c->sequencing_required = l2tp_msg_has(iccn, L2TP_AVP_SEQUENCING_REQUIRED);
-	if (l2tp_msg_has(iccn, L2TP_AVP_PRIVATE_GROUP) && c->private_group == NULL)
-		c->private_group = dup_string(&iccn->private_group);
+	n = l2tp_msg_has(iccn, L2TP_AVP_PRIVATE_GROUP) ? l2tp_call_numbers(c) : NULL;
+	if (n != NULL && n->private_group == NULL)
+		n->private_group = dup_string(&iccn->private_group);
 }
 
 /* An answer to a request that never became a call. fire: it was a single-shot tunnel's chance. */
@@ -67,9 +79,9 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 
 	t->l->stats.calls_refused++;
 	t->calls_failed++;
-	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"",
-	          t->conf.local_id, cdn.peer_sid, l2tp_reason_name(res->reason));
-	if (fire && t->conf.single_shot)
+	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"", t->id,
+	          cdn.peer_sid, l2tp_reason_name(res->reason));
+	if (fire && t->conf->single_shot)
 		l2tp_call_last_word(t, cdn.peer_sid != 0 ? &cdn : NULL);
 	else if (cdn.peer_sid != 0 && t->state == L2TP_TS_ESTABLISHED)
 		l2tp_send_cdn(t, &cdn);
@@ -79,7 +91,7 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 static bool objection(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in,
                       struct l2tp_result *res)
 {
-	const struct l2tp_tunnel_conf *conf = &t->conf;
+	const struct l2tp_tunnel_conf *conf = t->conf;
 	const struct l2tp_msg *msg = in->msg;
 
 	if (in->err != L2TP_MSG_OK)
@@ -142,8 +154,8 @@ static void ask_owner(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 static void fired(const struct l2tp_tunnel *t, struct l2tp_result *res)
 {
 	l2tp_result_set(res, L2TP_R_CALL_SINGLE_SHOT_FIRED,
-	                t->conf.fired_result != 0 ? t->conf.fired_result : 5, t->conf.fired_error,
-	                "single-shot tunnel already fired");
+	                t->conf->fired_result != 0 ? t->conf->fired_result : 5,
+	                t->conf->fired_error, "single-shot tunnel already fired");
 }
 
 /* ICRQ or OCRQ for a new call. */
@@ -152,7 +164,7 @@ static void rx_request(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 	struct l2tp *l = t->l;
 	struct l2tp_result res;
 
-	if (t->conf.single_shot && t->used) {
+	if (t->conf->single_shot && t->used) {
 		/* B1: one call ever. The first one is not touched. */
 		fired(t, &res);
 		l->ops->call_refused(l->ctx, t, in->msg, &res);
@@ -224,7 +236,7 @@ void l2tp_call_deliver_late(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *
 
 	if (in->msg->type != L2TP_ICRQ && in->msg->type != L2TP_OCRQ)
 		return;
-	if (t->conf.single_shot)
+	if (t->conf->single_shot)
 		fired(t, &res);
 	else
 		l2tp_result_set(&res, L2TP_R_CALL_TUNNEL_DOWN, 0, -1, NULL);

@@ -20,8 +20,10 @@ void l2tp_send_icrq(struct l2tp_call *c)
 	l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, c->serial);
 	if (c->conf.has_bearer)
 		l2tp_build_u32(&b, L2TP_AVP_BEARER_TYPE, c->bearer_type);
-	build_number(&b, L2TP_AVP_CALLED_NUMBER, c->called);
-	build_number(&b, L2TP_AVP_CALLING_NUMBER, c->calling);
+	if (c->numbers != NULL) {
+		build_number(&b, L2TP_AVP_CALLED_NUMBER, c->numbers->called);
+		build_number(&b, L2TP_AVP_CALLING_NUMBER, c->numbers->calling);
+	}
 	l2tp_send_built(c->t, &b, false);
 }
 

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "base/slab.h"
+#include "base/texts.h"
 #include "l2tp/channel.h"
 #include "l2tp/l2tp.h"
 #include "l2tp/msg.h"
@@ -21,6 +23,8 @@
 #define L2TP_WAIT_BUCKETS 1024
 #define L2TP_LINGER_MAX   65536 /* beyond this the oldest record gives way */
 #define L2TP_CHALLENGE    16 /* bytes of the challenges that we send */
+
+#define L2TP_SHARED_BUCKETS 256
 
 /* Result codes of StopCCN (4.4.2). */
 enum {
@@ -52,6 +56,7 @@ TAILQ_HEAD(l2tp_call_list, l2tp_call);
 LIST_HEAD(l2tp_call_bucket, l2tp_call);
 LIST_HEAD(l2tp_tunnel_bucket, l2tp_tunnel);
 LIST_HEAD(l2tp_linger_bucket, l2tp_linger);
+LIST_HEAD(l2tp_shared_list, l2tp_shared);
 TAILQ_HEAD(l2tp_linger_list, l2tp_linger);
 
 struct l2tp {
@@ -77,6 +82,9 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
+	struct slab tunnel_slab, call_slab;
+	struct texts *texts; /* names of peers */
+	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
 	struct l2tp_stats stats;
 	struct l2tp_msg rx; /* the message being processed; one at a time */
@@ -94,13 +102,14 @@ enum l2tp_life {
 
 struct l2tp_tunnel {
 	struct l2tp *l;
-	enum l2tp_tunnel_state state;
 	void *user;
 	struct l2tp_path path;
-	struct l2tp_tunnel_conf conf;
+	const struct l2tp_tunnel_conf *conf; /* shared.c's; without local_id */
 	struct l2tp_channel chan;
 
-	uint16_t peer_id, peer_rws;
+	uint16_t id, peer_id, peer_rws; /* id: ours */
+	uint8_t state; /* enum l2tp_tunnel_state */
+	uint8_t life_for; /* enum l2tp_life */
 	bool initiator;
 	bool authenticated;
 	bool challenged; /* our challenge below is out */
@@ -108,11 +117,9 @@ struct l2tp_tunnel {
 	bool down_told, in_wait_list, in_peer_list;
 	bool gone_due; /* nothing is left of it but calls */
 	uint8_t challenge[L2TP_CHALLENGE];
-	uint64_t tie_breaker; /* of our SCCRQ */
-	uint64_t request_digest; /* of the SCCRQ that made this tunnel */
 
-	struct timer life, hello;
-	enum l2tp_life life_for;
+	struct timer timer; /* of what comes first of .. */
+	uint64_t life_at, hello_at; /* UINT64_MAX: not waited for */
 	uint64_t heard_ms; /* something authentic came from the peer */
 	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
 
@@ -120,35 +127,51 @@ struct l2tp_tunnel {
 	struct l2tp_call_list calls;
 	uint32_t n_calls, calls_total, calls_failed, calls_established;
 	uint64_t created_ms, established_ms;
-	char *peer_host, *peer_vendor; /* NULL: not told */
+	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
 	uint16_t peer_firmware;
 	uint8_t peer_version, peer_revision;
 	uint32_t peer_framing, peer_bearer;
 
-	LIST_ENTRY(l2tp_tunnel) peer_link, wait_link;
-	struct l2tp_tunnel *next_dead;
+	union {
+		struct { /* initiator */
+			LIST_ENTRY(l2tp_tunnel) wait_link;
+			uint64_t tie_breaker; /* of our SCCRQ */
+		};
+		struct { /* responder */
+			LIST_ENTRY(l2tp_tunnel) peer_link;
+			uint64_t request_digest; /* of the SCCRQ that made this tunnel */
+		};
+		struct l2tp_tunnel *next_dead;
+	};
+};
+
+/* NULL: not told. */
+struct l2tp_numbers {
+	char *calling, *called, *sub_address, *private_group;
 };
 
 struct l2tp_call {
 	struct l2tp_tunnel *t;
-	enum l2tp_call_state state;
 	void *user;
 	struct {
 		uint16_t local_id;
 		bool sequencing, has_bearer;
 	} conf; /* as l2tp_call_conf */
 	uint16_t peer_id;
+	uint8_t state; /* enum l2tp_call_state */
 	bool lns;
 	bool replied; /* LAC: the ICRP is here */
 	bool sequencing_required;
 	bool in_peer_list;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
-	char *calling, *called, *sub_address, *private_group; /* NULL: not told */
+	struct l2tp_numbers *numbers; /* NULL: none was told */
 	struct timer establish;
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;
-	LIST_ENTRY(l2tp_call) peer_link;
-	struct l2tp_call *next_dead;
+	union {
+		LIST_ENTRY(l2tp_call) peer_link; /* while in_peer_list */
+		struct l2tp_call *next_dead;
+	};
 };
 
 /* --- l2tp.c: entries, graveyard, tables ------------------------------------------------------ */
@@ -191,6 +214,15 @@ void l2tp_linger_free(struct l2tp *l);
 /* --- accept.c: SCCRQ of unknown tunnels ------------------------------------------------------- */
 void l2tp_rx_without_id(struct l2tp *l, const struct l2tp_path *path, const struct l2tp_hdr *h,
                         const uint8_t *pkt, size_t len);
+
+/* --- shared.c: the configurations of tunnels ---------------------------------------------------- */
+/* Room for one; NULL: no memory. */
+const struct l2tp_tunnel_conf *l2tp_shared_new(void);
+/* Fills that room, or gives it back for one that is the same. Cannot fail. */
+const struct l2tp_tunnel_conf *l2tp_shared_fill(struct l2tp *l, const struct l2tp_tunnel_conf *own,
+                                                const struct l2tp_tunnel_conf *conf);
+/* The last one who lets go of it wipes and frees it. */
+void l2tp_shared_put(const struct l2tp_tunnel_conf *conf);
 
 /* --- result.c: why ----------------------------------------------------------------------------- */
 void l2tp_result_set(struct l2tp_result *res, enum l2tp_reason reason, uint16_t result,
@@ -246,6 +278,7 @@ void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t r
                       const char *message);
 /* The number of calls changed, or the tunnel came up: idle and first-call timers. */
 void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t);
+void l2tp_tunnel_stop(struct l2tp_tunnel *t); /* waits for nothing any more */
 
 /* --- tunnel_rx.c: a message in order becomes an event ------------------------------------------ */
 void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len);
@@ -295,6 +328,8 @@ struct l2tp_call_in {
 
 void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct l2tp_call_in *in);
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t);
+/* Its numbers, to be filled; NULL: no memory. */
+struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c);
 /* Takes conf and makes the call known by its id. */
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user);
 /* Closes with a result made on the spot. */

@@ -51,7 +51,7 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	const struct l2tp_channel *ch = &t->chan;
 
 	*out = (struct l2tp_tunnel_info){
-	        .local_id = t->conf.local_id,
+	        .local_id = t->id,
 	        .peer_id = t->peer_id,
 	        .state = t->state,
 	        .initiated_by_us = t->initiator,
@@ -81,7 +81,7 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	        .calls_established = t->calls_established,
 	        .created_ms = t->created_ms,
 	        .established_ms = t->established_ms,
-	        .single_shot = t->conf.single_shot,
+	        .single_shot = t->conf->single_shot,
 	};
 	copy(out->peer_host, sizeof(out->peer_host), t->peer_host);
 	copy(out->peer_vendor, sizeof(out->peer_vendor), t->peer_vendor);
@@ -105,10 +105,12 @@ void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 	        .created_ms = c->created_ms,
 	        .established_ms = c->established_ms,
 	};
-	copy(out->calling_number, sizeof(out->calling_number), c->calling);
-	copy(out->called_number, sizeof(out->called_number), c->called);
-	copy(out->sub_address, sizeof(out->sub_address), c->sub_address);
-	copy(out->private_group, sizeof(out->private_group), c->private_group);
+	if (c->numbers == NULL)
+		return;
+	copy(out->calling_number, sizeof(out->calling_number), c->numbers->calling);
+	copy(out->called_number, sizeof(out->called_number), c->numbers->called);
+	copy(out->sub_address, sizeof(out->sub_address), c->numbers->sub_address);
+	copy(out->private_group, sizeof(out->private_group), c->numbers->private_group);
 }
 
 void l2tp_stats_get(const struct l2tp *l, struct l2tp_stats *out)

@@ -17,21 +17,26 @@ void l2tp_enter(struct l2tp *l, uint64_t now_ms)
 
 static void free_tunnel(struct l2tp_tunnel *t)
 {
-	explicit_bzero(t->conf.secret, sizeof(t->conf.secret));
+	l2tp_shared_put(t->conf);
 	explicit_bzero(t->challenge, sizeof(t->challenge));
-	free(t->peer_host);
-	free(t->peer_vendor);
+	texts_put(t->l->texts, t->peer_host);
+	texts_put(t->l->texts, t->peer_vendor);
 	free(t->calls_end);
-	free(t);
+	slab_put(&t->l->tunnel_slab, t);
 }
 
 static void free_call(struct l2tp_call *c)
 {
-	free(c->calling);
-	free(c->called);
-	free(c->sub_address);
-	free(c->private_group);
-	free(c);
+	struct l2tp_numbers *n = c->numbers;
+
+	if (n != NULL) {
+		free(n->calling);
+		free(n->called);
+		free(n->sub_address);
+		free(n->private_group);
+	}
+	free(n);
+	slab_put(&c->t->l->call_slab, c);
 }
 
 void l2tp_leave(struct l2tp *l)
@@ -81,8 +86,12 @@ struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *time
 	if (vendor != NULL)
 		snprintf(l->vendor, sizeof(l->vendor), "%s", vendor);
 	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
-	if (l2tp_tables_init(l) < 0) {
+	slab_init(&l->tunnel_slab, sizeof(struct l2tp_tunnel));
+	slab_init(&l->call_slab, sizeof(struct l2tp_call));
+	l->texts = texts_new();
+	if (l->texts == NULL || l2tp_tables_init(l) < 0) {
 		l2tp_tables_free(l);
+		texts_free(l->texts);
 		free(l);
 		return NULL;
 	}
@@ -107,13 +116,15 @@ void l2tp_free(struct l2tp *l)
 
 		if (t == NULL)
 			continue;
-		timer_cancel(l->timers, &t->life);
-		timer_cancel(l->timers, &t->hello);
+		l2tp_tunnel_stop(t);
 		l2tp_chan_close(&t->chan);
 		l2tp_tunnel_unlink(t);
 		free_tunnel(t);
 	}
 	l2tp_linger_free(l);
+	slab_fini(&l->call_slab);
+	slab_fini(&l->tunnel_slab);
+	texts_free(l->texts);
 	l2tp_tables_free(l);
 	explicit_bzero(&l->rx, sizeof(l->rx));
 	free(l);

@@ -38,7 +38,7 @@ static struct l2tp_tunnel_bucket *wait_bucket(const struct l2tp *l, const struct
 
 static struct l2tp_call_bucket *call_bucket(const struct l2tp_tunnel *t, uint16_t peer_id)
 {
-	uint64_t h = mix(mix(t->l->seed, t->conf.local_id), peer_id);
+	uint64_t h = mix(mix(t->l->seed, t->id), peer_id);
 
 	return &t->l->calls_by_peer[(h >> 32) % L2TP_BUCKETS];
 }
@@ -123,8 +123,8 @@ void l2tp_tunnel_unlink(struct l2tp_tunnel *t)
 {
 	l2tp_wait_remove(t);
 	l2tp_peer_remove(t);
-	if (t->l->tunnels[t->conf.local_id] == t) {
-		t->l->tunnels[t->conf.local_id] = NULL;
+	if (t->l->tunnels[t->id] == t) {
+		t->l->tunnels[t->id] = NULL;
 		t->l->n_tunnels--;
 	}
 }

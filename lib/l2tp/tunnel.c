@@ -35,13 +35,33 @@ static const char *const event_names[L2TP_TE_MAX] = {
         [L2TP_TE_DEAD] = "retries exhausted",
 };
 
+static void arm(struct l2tp_tunnel *t)
+{
+	uint64_t at = t->life_at < t->hello_at ? t->life_at : t->hello_at;
+
+	if (at == UINT64_MAX)
+		timer_cancel(t->l->timers, &t->timer);
+	else if (!t->timer.queued || t->timer.at_ms != at)
+		timer_set(t->l->timers, &t->timer, at);
+}
+
+static void hello_set(struct l2tp_tunnel *t, uint64_t at)
+{
+	t->hello_at = at;
+	arm(t);
+}
+
+void l2tp_tunnel_stop(struct l2tp_tunnel *t)
+{
+	t->life_at = t->hello_at = UINT64_MAX;
+	arm(t);
+}
+
 static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
 {
-	t->life_for = life;
-	if (life == L2TP_LIFE_NONE || ms == 0)
-		timer_cancel(t->l->timers, &t->life);
-	else
-		timer_set(t->l->timers, &t->life, t->l->now_ms + ms);
+	t->life_for = (uint8_t)life;
+	t->life_at = life == L2TP_LIFE_NONE || ms == 0 ? UINT64_MAX : t->l->now_ms + ms;
+	arm(t);
 }
 
 /*
@@ -72,7 +92,8 @@ static void calls_later(struct l2tp_tunnel *t, const struct l2tp_result *res)
 		*t->calls_end = *res;
 	}
 	t->life_for = L2TP_LIFE_CALLS;
-	timer_set(t->l->timers, &t->life, t->l->now_ms);
+	t->life_at = t->l->now_ms;
+	arm(t);
 }
 
 static void calls_go_on(struct l2tp_tunnel *t)
@@ -87,12 +108,12 @@ static void calls_go_on(struct l2tp_tunnel *t)
 static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 {
 	l2tp_wait_remove(t);
-	life_set(t, L2TP_LIFE_NONE, 0);
-	timer_cancel(t->l->timers, &t->hello);
+	t->life_for = L2TP_LIFE_NONE;
+	l2tp_tunnel_stop(t);
 	if (!t->down_told) {
 		t->down_told = true;
 		log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
-		         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
+		         t->id, t->peer_id, l2tp_reason_name(res->reason), res->result);
 		t->l->ops->tunnel_down(t->l->ctx, t, res);
 	}
 	if (l2tp_calls_down(t, res, L2TP_CALLS_AT_ONCE))
@@ -105,12 +126,12 @@ static void up(struct l2tp_tunnel *t)
 
 	l2tp_wait_remove(t);
 	t->established_ms = l->now_ms > 0 ? l->now_ms : 1;
-	l2tp_chan_set_retries(&t->chan, t->conf.retries_established);
-	if (t->conf.hello_ms > 0)
-		timer_set(l->timers, &t->hello, l->now_ms + t->conf.hello_ms);
+	l2tp_chan_set_retries(&t->chan, t->conf->retries_established);
+	if (t->conf->hello_ms > 0)
+		hello_set(t, l->now_ms + t->conf->hello_ms);
 	l2tp_tunnel_calls_changed(t);
-	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->conf.local_id,
-	         t->peer_id, t->peer_host != NULL ? t->peer_host : "");
+	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->id, t->peer_id,
+	         t->peer_host != NULL ? t->peer_host : "");
 	l->ops->tunnel_up(l->ctx, t);
 	if (t->state == L2TP_TS_ESTABLISHED)
 		l2tp_calls_tunnel_up(t);
@@ -122,14 +143,14 @@ static void act_none(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 
 static void act_open(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
 	l2tp_wait_insert(t);
 	l2tp_send_sccrq(t);
 }
 
 static void act_answer(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf.establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
 	l2tp_send_sccrp(t, in->msg);
 }
 
@@ -249,16 +270,16 @@ void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
 
 		if (row->state != t->state || row->event != ev)
 			continue;
-		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s",
-		          t->conf.local_id, event_names[ev], l2tp_tunnel_state_name(t->state),
+		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s", t->id,
+		          event_names[ev], l2tp_tunnel_state_name(t->state),
 		          l2tp_tunnel_state_name(row->next));
-		t->state = row->next;
+		t->state = (uint8_t)row->next;
 		row->action(t, in);
 		return;
 	}
 	/* A message out of place ends the control connection (7.2.1). */
 	if (in->msg != NULL && t->state != L2TP_TS_CLOSED) {
-		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->conf.local_id,
+		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->id,
 		         event_names[ev], l2tp_tunnel_state_name(t->state));
 		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_FSM_ERROR, L2TP_STOP_FSM, -1, NULL);
 	}
@@ -279,13 +300,13 @@ void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t)
 		return;
 	if (t->n_calls > 0)
 		life_set(t, L2TP_LIFE_NONE, 0);
-	else if (!t->conf.single_shot)
-		life_set(t, L2TP_LIFE_IDLE, t->conf.idle_ms);
+	else if (!t->conf->single_shot)
+		life_set(t, L2TP_LIFE_IDLE, t->conf->idle_ms);
 	else if (!t->used)
-		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf.first_call_ms);
+		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf->first_call_ms);
 }
 
-static void on_life(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_life(struct l2tp_tunnel *t)
 {
 	static const enum l2tp_reason why[] = {
 	        [L2TP_LIFE_NONE] = L2TP_R_NONE,
@@ -293,36 +314,48 @@ static void on_life(struct timer *timer, void *arg, uint64_t now_ms)
 	        [L2TP_LIFE_IDLE] = L2TP_R_TUNNEL_TIMEOUT_IDLE,
 	        [L2TP_LIFE_FIRST_CALL] = L2TP_R_TUNNEL_TIMEOUT_FIRST_CALL,
 	};
-	struct l2tp_tunnel *t = arg;
-	struct l2tp *l = t->l;
 
-	l2tp_enter(l, now_ms);
 	if (t->life_for == L2TP_LIFE_FIRST_CALL)
 		t->used = true;
 	if (t->life_for == L2TP_LIFE_CALLS)
 		calls_go_on(t);
 	else
 		l2tp_tunnel_fail(t, why[t->life_for], L2TP_STOP_CLEAR, -1, NULL);
-	l2tp_leave(l);
 }
 
 /*
- * 6.5: a Hello after a silence. The timer is not moved by each message but looks back when it fires.
+ * 6.5: a Hello after a silence. Its time is not moved by each message but looks back when it fires.
  * With a message unacknowledged its retransmission does a Hello's work.
  */
-static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_hello(struct l2tp_tunnel *t, uint64_t now_ms)
 {
-	struct l2tp_tunnel *t = arg;
-	struct l2tp *l = t->l;
-	uint64_t due = t->heard_ms + t->conf.hello_ms;
+	uint64_t due = t->heard_ms + t->conf->hello_ms;
 
-	l2tp_enter(l, now_ms);
 	if (due <= now_ms) {
-		due = now_ms + t->conf.hello_ms;
+		due = now_ms + t->conf->hello_ms;
 		if (t->chan.n_queue == 0)
 			l2tp_send_hello(t);
 	}
-	timer_set(l->timers, &t->hello, due);
+	hello_set(t, due);
+}
+
+/* One thing a time: the other, if it is due as well, comes with the timer that is set for it. */
+static void on_timer(struct timer *timer, void *arg, uint64_t now_ms)
+{
+	struct l2tp_tunnel *t = arg;
+	struct l2tp *l = t->l;
+	bool life = t->life_at <= t->hello_at;
+
+	l2tp_enter(l, now_ms);
+	if (life)
+		t->life_at = UINT64_MAX;
+	else
+		t->hello_at = UINT64_MAX;
+	arm(t);
+	if (life)
+		on_life(t);
+	else
+		on_hello(t, now_ms);
 	l2tp_leave(l);
 }
 
@@ -376,16 +409,21 @@ static const struct l2tp_chan_ops chan_ops = {
 
 struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path)
 {
-	struct l2tp_tunnel *t = calloc(1, sizeof(*t));
+	struct l2tp_tunnel *t = slab_get(&l->tunnel_slab);
 
 	if (t == NULL)
 		return NULL;
+	t->conf = l2tp_shared_new();
+	if (t->conf == NULL) {
+		slab_put(&l->tunnel_slab, t);
+		return NULL;
+	}
 	t->l = l;
 	t->path = *path;
 	t->created_ms = t->heard_ms = l->now_ms;
 	TAILQ_INIT(&t->calls);
-	timer_init(&t->life, on_life, t);
-	timer_init(&t->hello, on_hello, t);
+	timer_init(&t->timer, on_timer, t);
+	t->life_at = t->hello_at = UINT64_MAX;
 	return t;
 }
 
@@ -403,9 +441,8 @@ void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *con
 	};
 
 	assert(conf->local_id != 0 && l->tunnels[conf->local_id] == NULL);
-	t->conf = *conf;
-	if (t->conf.secret_len > L2TP_SECRET_MAX)
-		t->conf.secret_len = L2TP_SECRET_MAX;
+	t->conf = l2tp_shared_fill(l, t->conf, conf);
+	t->id = conf->local_id;
 	t->user = user;
 	t->peer_id = peer_id;
 	t->peer_rws = peer_rws;

@@ -15,17 +15,10 @@
  */
 #define REPLIES_BASE 128
 
-static char *to_string(const struct l2tp_bytes *b)
+static const char *text(struct l2tp *l, const struct l2tp_bytes *b)
 {
-	size_t n = b->len < 255 ? b->len : 255;
-	char *s = malloc(n + 1);
-
-	if (s == NULL)
-		return NULL;
-	if (n > 0)
-		memcpy(s, b->p, n);
-	s[n] = '\0';
-	return s;
+	return texts_get(l->texts, b->len > 0 ? (const char *)b->p : "",
+	                 b->len < 255 ? b->len : 255);
 }
 
 void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
@@ -38,11 +31,11 @@ void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 	t->peer_framing = msg->framing_caps;
 	t->peer_bearer = msg->bearer_caps;
 	t->peer_firmware = msg->firmware;
-	free(t->peer_host);
-	free(t->peer_vendor);
-	t->peer_host = to_string(&msg->host_name);
+	texts_put(t->l->texts, t->peer_host);
+	texts_put(t->l->texts, t->peer_vendor);
+	t->peer_host = text(t->l, &msg->host_name);
 	t->peer_vendor =
-	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? to_string(&msg->vendor_name) : NULL;
+	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? text(t->l, &msg->vendor_name) : NULL;
 	l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
 }
 
@@ -65,7 +58,7 @@ static bool proof_ok(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 		return true;
 	if (!l2tp_msg_has(msg, L2TP_AVP_CHALLENGE_RESPONSE))
 		return false;
-	l2tp_challenge_response((uint8_t)msg->type, t->conf.secret, t->conf.secret_len,
+	l2tp_challenge_response((uint8_t)msg->type, t->conf->secret, t->conf->secret_len,
 	                        t->challenge, sizeof(t->challenge), want);
 	t->authenticated = equal_ct(want, msg->challenge_response, sizeof(want));
 	explicit_bzero(want, sizeof(want));
@@ -87,7 +80,7 @@ static bool acceptable(struct l2tp_tunnel *t, const struct l2tp_msg *msg, struct
 	}
 	/* A challenge must be answered (4.4.3), and without a secret it cannot be. */
 	if (l2tp_msg_has(msg, L2TP_AVP_CHALLENGE) && msg->type != L2TP_SCCCN &&
-	    t->conf.secret_len == 0) {
+	    t->conf->secret_len == 0) {
 		t->l->stats.auth_failed++;
 		l2tp_result_set(res, L2TP_R_TUNNEL_AUTH_FAILED, L2TP_STOP_NOT_AUTHORIZED, 0,
 		                "no secret for this peer");
@@ -135,8 +128,8 @@ static void bad_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg, enum 
 	struct l2tp_tunnel_in in = {.msg = msg, .err = err, .bad_avp = bad_avp};
 	struct l2tp_result res;
 
-	log_info(t->l->log, "l2tp tunnel=%u bad message=%s error=\"%s\" attribute=%u",
-	         t->conf.local_id, l2tp_msg_name(msg->type), l2tp_msg_error_name(err), bad_avp);
+	log_info(t->l->log, "l2tp tunnel=%u bad message=%s error=\"%s\" attribute=%u", t->id,
+	         l2tp_msg_name(msg->type), l2tp_msg_error_name(err), bad_avp);
 	if (msg->type == L2TP_STOPCCN) {
 		l2tp_tunnel_event(t, L2TP_TE_STOPCCN, &in);
 	} else if (t->state == L2TP_TS_ESTABLISHED && err != L2TP_MSG_UNKNOWN_TYPE &&
@@ -201,7 +194,7 @@ void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len)
 		                 "too much unacknowledged");
 		return;
 	}
-	err = l2tp_msg_parse(pkt, len, t->conf.secret, t->conf.secret_len, msg, &bad_avp);
+	err = l2tp_msg_parse(pkt, len, t->conf->secret, t->conf->secret_len, msg, &bad_avp);
 	if (err != L2TP_MSG_OK)
 		bad_message(t, msg, err, bad_avp);
 	else

@@ -15,10 +15,10 @@ void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type
 	uint8_t vector[16];
 
 	l2tp_build_begin(b, t->l->tx, sizeof(t->l->tx), type, t->peer_id, peer_sid);
-	if (!may_hide || !t->conf.hide_avps || t->conf.secret_len == 0)
+	if (!may_hide || !t->conf->hide_avps || t->conf->secret_len == 0)
 		return;
 	t->l->ops->random(t->l->ctx, vector, sizeof(vector));
-	l2tp_build_hide(b, t->conf.secret, t->conf.secret_len, vector);
+	l2tp_build_hide(b, t->conf->secret, t->conf->secret_len, vector);
 }
 
 bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply)
@@ -26,7 +26,7 @@ bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply)
 	size_t len = l2tp_build_end(b);
 
 	if (len == 0) {
-		log_error(t->l->log, "l2tp tunnel=%u message too long", t->conf.local_id);
+		log_error(t->l->log, "l2tp tunnel=%u message too long", t->id);
 		return false;
 	}
 	/* Without memory the channel itself ends the tunnel. */
@@ -43,11 +43,11 @@ static void build_self(struct l2tp_tunnel *t, struct l2tp_build *b)
 	l2tp_build_u32(b, L2TP_AVP_FRAMING_CAPS, FRAMING_CAPS);
 	l2tp_build_u32(b, L2TP_AVP_BEARER_CAPS, BEARER_CAPS);
 	l2tp_build_u16(b, L2TP_AVP_FIRMWARE_REVISION, l->firmware);
-	l2tp_build_bytes(b, L2TP_AVP_HOST_NAME, t->conf.host_name,
-	                 strnlen(t->conf.host_name, sizeof(t->conf.host_name)));
+	l2tp_build_bytes(b, L2TP_AVP_HOST_NAME, t->conf->host_name,
+	                 strnlen(t->conf->host_name, sizeof(t->conf->host_name)));
 	if (l->vendor[0] != '\0')
 		l2tp_build_bytes(b, L2TP_AVP_VENDOR_NAME, l->vendor, strlen(l->vendor));
-	l2tp_build_u16(b, L2TP_AVP_ASSIGNED_TUNNEL_ID, t->conf.local_id);
+	l2tp_build_u16(b, L2TP_AVP_ASSIGNED_TUNNEL_ID, t->id);
 	l2tp_build_u16(b, L2TP_AVP_RECEIVE_WINDOW_SIZE, t->chan.rws);
 	if (t->challenged)
 		l2tp_build_bytes(b, L2TP_AVP_CHALLENGE, t->challenge, sizeof(t->challenge));
@@ -61,7 +61,7 @@ static void build_response(struct l2tp_tunnel *t, struct l2tp_build *b, uint8_t 
 
 	if (!l2tp_msg_has(from, L2TP_AVP_CHALLENGE))
 		return;
-	l2tp_challenge_response(type, t->conf.secret, t->conf.secret_len, from->challenge.p,
+	l2tp_challenge_response(type, t->conf->secret, t->conf->secret_len, from->challenge.p,
 	                        from->challenge.len, response);
 	l2tp_build_bytes(b, L2TP_AVP_CHALLENGE_RESPONSE, response, sizeof(response));
 }
@@ -119,7 +119,7 @@ void l2tp_send_stopccn(struct l2tp_tunnel *t, const struct l2tp_result *res)
 	size_t len;
 
 	l2tp_build_start(t, &b, L2TP_STOPCCN, 0, false);
-	build_stop(&b, t->conf.local_id, res);
+	build_stop(&b, t->id, res);
 	len = l2tp_build_end(&b);
 	l2tp_chan_send_last(&t->chan, b.buf, len, t->l->now_ms);
 }

@@ -27,56 +27,56 @@ uint16_t auth_proto(enum ppp_auth_method m)
 	return 0;
 }
 
-static void resend(struct timer *t, void *arg, uint64_t now_ms)
+void auth_resend(struct ppp *p)
 {
-	struct ppp *p = arg;
 	struct auth *a = &p->auth;
 
-	if (!ppp_enter(p, now_ms))
+	if (a->state != AUTH_WAIT)
 		return;
-	if (a->state == AUTH_WAIT) {
-		if (a->sends >= p->conf.max_configure)
-			ppp_end(p, PPP_R_AUTH_TIMEOUT);
-		else if (p->conf.role == PPP_AUTHENTICATOR)
-			chap_send_challenge(p);
-		else if (a->method == PPP_AUTH_PAP)
-			pap_send_request(p);
-		else
-			chap_peer_resend(p);
-	}
-	ppp_leave(p);
+	if (a->sends >= p->conf->max_configure)
+		ppp_end(p, PPP_R_AUTH_TIMEOUT);
+	else if (p->conf->role == PPP_AUTHENTICATOR)
+		chap_send_challenge(p);
+	else if (a->method == PPP_AUTH_PAP)
+		pap_send_request(p);
+	else
+		chap_peer_resend(p);
 }
 
-static void limit(struct timer *t, void *arg, uint64_t now_ms)
+struct auth_try *auth_try(struct auth *a)
 {
-	struct ppp *p = arg;
+	if (a->try == NULL)
+		a->try = calloc(1, sizeof(*a->try));
+	return a->try;
+}
 
-	if (!ppp_enter(p, now_ms))
+void auth_try_free(struct auth *a)
+{
+	if (a->try == NULL)
 		return;
-	ppp_end(p, PPP_R_AUTH_TIMEOUT);
-	ppp_leave(p);
+	OPENSSL_cleanse(a->try, sizeof(*a->try));
+	free(a->try);
+	a->try = NULL;
 }
 
 void auth_init(struct ppp *p)
 {
-	timer_init(&p->auth.resend, resend, p);
-	timer_init(&p->auth.limit, limit, p);
 	ppp_random(p, p->auth.salt, sizeof(p->auth.salt));
 	ppp_random(p, &p->auth.id, sizeof(p->auth.id));
 }
 
 void auth_limit(struct ppp *p)
 {
-	uint32_t ms = p->conf.auth_timeout_ms;
+	uint32_t ms = p->conf->auth_timeout_ms;
 
-	ppp_timer(p, &p->auth.limit, ms > 0 ? ms : AUTH_LIMIT_DFL_MS);
+	ppp_wait(p, PPP_W_AUTH, ms > 0 ? ms : AUTH_LIMIT_DFL_MS);
 }
 
 void auth_start(struct ppp *p)
 {
 	struct auth *a = &p->auth;
 
-	a->method = p->conf.role == PPP_PEER ? p->lcp.peer.auth : p->lcp.want.auth;
+	a->method = p->conf->role == PPP_PEER ? p->lcp.peer.auth : p->lcp.want.auth;
 	if (a->method == PPP_AUTH_NONE) {
 		ppp_authenticated(p);
 		return;
@@ -86,10 +86,10 @@ void auth_start(struct ppp *p)
 	a->sends = 0;
 	a->retry = false;
 	a->have_cred = false;
-	a->response_len = 0;
+	auth_try_free(a);
 	ppp_set_phase(p, PPP_PH_AUTHENTICATE);
 	auth_limit(p);
-	if (p->conf.role == PPP_AUTHENTICATOR) {
+	if (p->conf->role == PPP_AUTHENTICATOR) {
 		if (a->method != PPP_AUTH_PAP && !a->proxy)
 			chap_send_challenge(p);
 	} else if (a->method == PPP_AUTH_PAP) {
@@ -103,12 +103,11 @@ void auth_stop(struct ppp *p)
 {
 	struct auth *a = &p->auth;
 
-	ppp_timer_stop(p, &a->resend);
-	ppp_timer_stop(p, &a->limit);
+	ppp_wait_no_more(p, PPP_W_RESEND);
+	ppp_wait_no_more(p, PPP_W_AUTH);
 	if (p->reason == PPP_R_NONE || a->state != AUTH_OK)
 		a->state = AUTH_IDLE;
-	OPENSSL_cleanse(a->response, sizeof(a->response));
-	a->response_len = 0;
+	auth_try_free(a);
 }
 
 void auth_keep_answer(struct auth *a, const char *text, size_t len)
@@ -139,6 +138,7 @@ void auth_answer_again(struct ppp *p, uint8_t id)
 /* With PAP every request has its own id; the id of a CHAP response is part of what it proves. */
 static bool cred_digest(const struct ppp *p, const struct cred *c, uint8_t out[CRED_DIGEST_LEN])
 {
+	uint8_t whole[32];
 	uint8_t head[4] = {(uint8_t)p->auth.method, p->auth.method == PPP_AUTH_PAP ? 0 : c->id,
 	                   (uint8_t)(c->name_len >> 8), (uint8_t)c->name_len};
 	const struct chunk parts[] = {{p->auth.salt, sizeof(p->auth.salt)},
@@ -146,7 +146,11 @@ static bool cred_digest(const struct ppp *p, const struct cred *c, uint8_t out[C
 	                              {c->name, c->name_len},
 	                              {c->secret, c->secret_len}};
 
-	return digest_sha256(parts, sizeof(parts) / sizeof(parts[0]), out);
+	bool ok = digest_sha256(parts, sizeof(parts) / sizeof(parts[0]), whole);
+
+	memcpy(out, whole, CRED_DIGEST_LEN);
+	OPENSSL_cleanse(whole, sizeof(whole));
+	return ok;
 }
 
 static void ask_owner(struct ppp *p, const struct cred *c)
@@ -163,15 +167,15 @@ static void ask_owner(struct ppp *p, const struct cred *c)
 		req.password = c->secret;
 		req.password_len = c->secret_len;
 	} else {
-		req.challenge = a->challenge;
-		req.challenge_len = a->challenge_len;
+		req.challenge = a->try->challenge;
+		req.challenge_len = a->try->challenge_len;
 		req.response = c->secret;
 		req.response_len = c->secret_len;
 	}
-	log_debug(p->log, "ppp event=auth-try method=%s user=%s proxy=%d",
+	log_debug(p->conf->log, "ppp event=auth-try method=%s user=%s proxy=%d",
 	          ppp_auth_method_name(a->method), ppp_user(p), c->proxy);
 	a->owed = true;
-	p->ops->auth(p->ctx, &req);
+	p->conf->ops->auth(p->ctx, &req);
 }
 
 /* A credential like none before it. */
@@ -182,7 +186,7 @@ static void judge(struct ppp *p, const struct cred *c)
 	a->state = AUTH_PENDING;
 	a->answer_id = c->id;
 	a->have_cred = true;
-	ppp_timer_stop(p, &a->resend);
+	ppp_wait_no_more(p, PPP_W_RESEND);
 	auth_limit(p);
 	/* A name that two readers would read differently is nobody's. */
 	if (c->name_len >= PPP_NAME_MAX || memchr(c->name, '\0', c->name_len) != NULL ||
@@ -198,7 +202,7 @@ static void judge(struct ppp *p, const struct cred *c)
 /* E37: on single-shot another credential is another guess, whether or not the first was judged. */
 static void one_too_many(struct ppp *p)
 {
-	if (p->conf.single_shot)
+	if (p->conf->single_shot)
 		ppp_end(p, PPP_R_AUTH_AGAIN);
 }
 
@@ -210,6 +214,9 @@ void auth_offer(struct ppp *p, const struct cred *c, bool id_ok)
 
 	if (p->reason != PPP_R_NONE || a->state == AUTH_IDLE || a->state == AUTH_FAILED ||
 	    !cred_digest(p, c, digest))
+		return;
+	/* Nobody has asked yet: there was no memory for a question. */
+	if (a->state == AUTH_WAIT && a->method != PPP_AUTH_PAP && a->try == NULL)
 		return;
 	same = a->have_cred && CRYPTO_memcmp(digest, a->cred, sizeof(digest)) == 0;
 	if (!same && !id_ok)
@@ -233,7 +240,7 @@ void auth_offer(struct ppp *p, const struct cred *c, bool id_ok)
 		break;
 	case AUTH_OK:
 		/* RFC 1334 2.2.1, RFC 1994 4.1: who asks again hears the same again. */
-		if (!same && p->conf.single_shot)
+		if (!same && p->conf->single_shot)
 			one_too_many(p);
 		else
 			auth_answer_again(p, c->id);
@@ -252,8 +259,8 @@ static bool is_hex40(const char *s)
 /* May the peer try once more in this phase? CHAP with MD5 ends with its first failure. */
 static bool may_retry(const struct ppp *p)
 {
-	return p->auth.failures < p->conf.auth_tries && p->auth.method != PPP_AUTH_CHAP_MD5 &&
-	       !p->conf.single_shot;
+	return p->auth.failures < p->conf->auth_tries && p->auth.method != PPP_AUTH_CHAP_MD5 &&
+	       !p->conf->single_shot;
 }
 
 void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
@@ -266,7 +273,8 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 		return;
 	/* Without the authenticator response the peer has to refuse us (RFC 2759 5). */
 	if (a->method == PPP_AUTH_MSCHAPV2 && ok && !is_hex40(reply->mschapv2_success)) {
-		log_error(p->log, "ppp event=auth-reply-without-response user=%s", ppp_user(p));
+		log_error(p->conf->log, "ppp event=auth-reply-without-response user=%s",
+		          ppp_user(p));
 		ok = false;
 	}
 	if (ok) {
@@ -276,7 +284,7 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 		retry = may_retry(p);
 		a->state = retry ? AUTH_WAIT : AUTH_FAILED;
 	}
-	log_info(p->log, "ppp event=auth user=%s method=%s result=%s", ppp_user(p),
+	log_info(p->conf->log, "ppp event=auth user=%s method=%s result=%s", ppp_user(p),
 	         ppp_auth_method_name(a->method),
 	         ok      ? "accept"
 	         : retry ? "retry"
@@ -285,8 +293,10 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 		pap_answer(p, ok, reply->message);
 	else
 		chap_answer(p, reply, ok, retry);
+	if (!retry)
+		auth_try_free(a);
 	if (ok) {
-		ppp_timer_stop(p, &a->limit);
+		ppp_wait_no_more(p, PPP_W_AUTH);
 		ppp_authenticated(p);
 	} else if (retry) {
 		auth_limit(p);

@@ -21,18 +21,21 @@
 void chap_send_challenge(struct ppp *p)
 {
 	struct auth *a = &p->auth;
-	uint8_t body[1 + CHAP_VALUE_MAX + PPP_NAME_MAX];
-	size_t n = strlen(p->conf.local_name);
+	struct auth_try *try = auth_try(a);
+	uint8_t body[1 + CHAP_CHALLENGE_LEN + PPP_NAME_MAX];
+	size_t n = strlen(p->conf->local_name);
 
 	a->id++;
-	a->challenge_len = CHAP_CHALLENGE_LEN;
-	ppp_random(p, a->challenge, a->challenge_len);
-	body[0] = a->challenge_len;
-	memcpy(body + 1, a->challenge, a->challenge_len);
-	memcpy(body + 1 + a->challenge_len, p->conf.local_name, n);
 	a->sends++;
-	ppp_tx(p, PPP_CHAP, CHAP_CHALLENGE, a->id, body, 1 + a->challenge_len + n);
-	ppp_timer(p, &a->resend, p->conf.restart_ms);
+	ppp_wait(p, PPP_W_RESEND, p->conf->restart_ms);
+	if (try == NULL)
+		return; /* as if it were lost */
+	try->challenge_len = CHAP_CHALLENGE_LEN;
+	ppp_random(p, try->challenge, CHAP_CHALLENGE_LEN);
+	body[0] = CHAP_CHALLENGE_LEN;
+	memcpy(body + 1, try->challenge, CHAP_CHALLENGE_LEN);
+	memcpy(body + 1 + CHAP_CHALLENGE_LEN, p->conf->local_name, n);
+	ppp_tx(p, PPP_CHAP, CHAP_CHALLENGE, a->id, body, 1 + CHAP_CHALLENGE_LEN + n);
 }
 
 static void hex(const uint8_t *p, size_t n, char *out)
@@ -48,9 +51,9 @@ static void mschapv2_failure(struct ppp *p, const struct ppp_auth_reply *r, bool
 	char c[2 * CHAP_CHALLENGE_LEN + 1], text[AUTH_ANSWER_MAX];
 	int n;
 
-	a->challenge_len = CHAP_CHALLENGE_LEN;
-	ppp_random(p, a->challenge, CHAP_CHALLENGE_LEN);
-	hex(a->challenge, CHAP_CHALLENGE_LEN, c);
+	a->try->challenge_len = CHAP_CHALLENGE_LEN;
+	ppp_random(p, a->try->challenge, CHAP_CHALLENGE_LEN);
+	hex(a->try->challenge, CHAP_CHALLENGE_LEN, c);
 	n = snprintf(text, sizeof(text), "E=%u R=%d C=%s V=3 M=%.*s",
 	             r->mschapv2_error != 0 ? r->mschapv2_error : MSCHAP_ERROR_AUTH, retry, c,
 	             (int)sizeof(r->message) - 1, r->message);

@@ -15,21 +15,21 @@
 /* RFC 2759 8.2 hashes the name without a domain before a backslash. */
 static const char *bare_user(const struct ppp *p)
 {
-	const char *s = strrchr(p->conf.user, '\\');
+	const char *s = strrchr(p->conf->user, '\\');
 
-	return s != NULL ? s + 1 : p->conf.user;
+	return s != NULL ? s + 1 : p->conf->user;
 }
 
 /* Peer-Challenge 16, reserved 8, NT-Response 24, Flags 1 (RFC 2759 4) */
 static bool answer_mschapv2(struct ppp *p)
 {
-	struct auth *a = &p->auth;
+	struct auth_try *a = p->auth.try;
 	uint8_t nt[16];
 	bool ok;
 
 	memset(a->response, 0, sizeof(a->response));
 	ppp_random(p, a->response, 16);
-	ok = a->challenge_len == CHAP_CHALLENGE_LEN && ppp_nt_hash(p->conf.password, nt) == 0 &&
+	ok = a->challenge_len == CHAP_CHALLENGE_LEN && ppp_nt_hash(p->conf->password, nt) == 0 &&
 	     mschapv2_nt_response(nt, bare_user(p), a->challenge, a->response, a->response + 24);
 	OPENSSL_cleanse(nt, sizeof(nt));
 	a->response_len = MSCHAPV2_RESP_LEN;
@@ -38,28 +38,34 @@ static bool answer_mschapv2(struct ppp *p)
 
 static bool answer_md5(struct ppp *p)
 {
-	struct auth *a = &p->auth;
+	struct auth_try *a = p->auth.try;
 
 	a->response_len = 16;
-	return chap_md5_response(a->id, (const uint8_t *)p->conf.password, strlen(p->conf.password),
-	                         a->challenge, a->challenge_len, a->response);
+	return chap_md5_response(p->auth.id, (const uint8_t *)p->conf->password,
+	                         strlen(p->conf->password), a->challenge, a->challenge_len,
+	                         a->response);
+}
+
+static bool answered(const struct auth *a)
+{
+	return a->try != NULL && a->try->response_len != 0;
 }
 
 void chap_peer_resend(struct ppp *p)
 {
 	struct auth *a = &p->auth;
 	uint8_t body[1 + MSCHAPV2_RESP_LEN + PPP_NAME_MAX];
-	size_t n = strlen(p->conf.user);
+	size_t n = strlen(p->conf->user);
 
-	if (a->response_len == 0)
+	if (!answered(a))
 		return;
-	body[0] = a->response_len;
-	memcpy(body + 1, a->response, a->response_len);
-	memcpy(body + 1 + a->response_len, p->conf.user, n);
+	body[0] = a->try->response_len;
+	memcpy(body + 1, a->try->response, a->try->response_len);
+	memcpy(body + 1 + a->try->response_len, p->conf->user, n);
 	a->sends++;
-	ppp_tx(p, PPP_CHAP, CHAP_RESPONSE, a->id, body, 1 + a->response_len + n);
+	ppp_tx(p, PPP_CHAP, CHAP_RESPONSE, a->id, body, 1 + a->try->response_len + n);
 	if (a->state == AUTH_WAIT)
-		ppp_timer(p, &a->resend, p->conf.restart_ms);
+		ppp_wait(p, PPP_W_RESEND, p->conf->restart_ms);
 }
 
 /* The same question gets the same answer; another one a new answer, also long after Success. */
@@ -73,17 +79,19 @@ static void rx_challenge(struct ppp *p, const struct ppp_pkt *pkt)
 		return;
 	}
 	n = pkt->data[0];
-	if (a->response_len == 0 || pkt->id != a->id || n != a->challenge_len ||
-	    memcmp(pkt->data + 1, a->challenge, n) != 0) {
+	if (!answered(a) || pkt->id != a->id || n != a->try->challenge_len ||
+	    memcmp(pkt->data + 1, a->try->challenge, n) != 0) {
+		if (auth_try(a) == NULL)
+			return; /* as if it were lost */
 		a->id = pkt->id;
-		a->challenge_len = n;
-		memcpy(a->challenge, pkt->data + 1, n);
+		a->try->challenge_len = n;
+		memcpy(a->try->challenge, pkt->data + 1, n);
 		a->sends = 0;
 		if (!(a->method == PPP_AUTH_MSCHAPV2 ? answer_mschapv2(p) : answer_md5(p))) {
 			ppp_end(p, PPP_R_PROTOCOL_ERROR);
 			return;
 		}
-		ppp_set_user(p, p->conf.user, strlen(p->conf.user));
+		ppp_set_user(p, p->conf->user, strlen(p->conf->user));
 	}
 	chap_peer_resend(p);
 }
@@ -99,9 +107,9 @@ static bool success_verified(struct ppp *p, const struct ppp_pkt *pkt)
 	if (a->method != PPP_AUTH_MSCHAPV2)
 		return true;
 	ok = pkt->len >= 42 && memcmp(pkt->data, "S=", 2) == 0 &&
-	     ppp_nt_hash(p->conf.password, nt) == 0 &&
-	     mschapv2_auth_response(nt, bare_user(p), a->challenge, a->response, a->response + 24,
-	                            want) &&
+	     ppp_nt_hash(p->conf->password, nt) == 0 &&
+	     mschapv2_auth_response(nt, bare_user(p), a->try->challenge, a->try->response,
+	                            a->try->response + 24, want) &&
 	     CRYPTO_memcmp(want, pkt->data + 2, 40) == 0;
 	OPENSSL_cleanse(nt, sizeof(nt));
 	return ok;
@@ -111,7 +119,7 @@ static void rx_verdict(struct ppp *p, const struct ppp_pkt *pkt)
 {
 	struct auth *a = &p->auth;
 
-	if (a->response_len == 0 || pkt->id != a->id || p->reason != PPP_R_NONE)
+	if (!answered(a) || pkt->id != a->id || p->reason != PPP_R_NONE)
 		return;
 	if (pkt->code == CHAP_FAILURE) {
 		/* R=1 would allow another password; there is only the one. */
@@ -126,8 +134,8 @@ static void rx_verdict(struct ppp *p, const struct ppp_pkt *pkt)
 		ppp_end(p, PPP_R_AUTH_FAILED);
 		return;
 	}
-	ppp_timer_stop(p, &a->resend);
-	ppp_timer_stop(p, &a->limit);
+	ppp_wait_no_more(p, PPP_W_RESEND);
+	ppp_wait_no_more(p, PPP_W_AUTH);
 	a->state = AUTH_OK;
 	ppp_authenticated(p);
 }

@@ -59,9 +59,17 @@ bool opts_valid(const uint8_t *p, size_t len)
 	return true;
 }
 
-static bool asked_for(const struct fsm *f, const uint8_t *o)
+/* The options of our last request, as they were sent. */
+static void last_request(const struct fsm *f, struct optbuf *out)
 {
-	OPTS_FOREACH(q, f->req, f->req_len)
+	out->len = 0;
+	if (f->req_len > 0)
+		fsm_ops_of(f)->request(f, out);
+}
+
+static bool asked_for(const struct optbuf *req, const uint8_t *o)
+{
+	OPTS_FOREACH(q, req->b, req->len)
 	{
 		if (q[1] == o[1] && memcmp(q, o, q[1]) == 0)
 			return true;
@@ -71,9 +79,12 @@ static bool asked_for(const struct fsm *f, const uint8_t *o)
 
 bool fsm_all_asked_for(const struct fsm *f, const uint8_t *opts, size_t len)
 {
+	struct optbuf req;
+
+	last_request(f, &req);
 	OPTS_FOREACH(o, opts, len)
 	{
-		if (!asked_for(f, o))
+		if (!asked_for(&req, o))
 			return false;
 	}
 	return len > 0;
@@ -91,29 +102,29 @@ static bool timer_runs(enum fsm_state s)
  */
 static void send_request(struct fsm *f, bool again)
 {
-	if (!again) {
-		struct optbuf o = {.len = 0};
+	struct optbuf o;
 
-		f->ops->request(f, &o);
-		f->req_len = (uint8_t)(o.len <= sizeof(f->req) ? o.len : sizeof(f->req));
-		memcpy(f->req, o.b, f->req_len);
+	o.len = 0;
+	fsm_ops_of(f)->request(f, &o);
+	if (!again) {
+		f->req_len = (uint8_t)o.len;
 		f->req_id = ++f->id;
 	}
 	f->req_acked = false;
 	if (f->restarts > 0)
 		f->restarts--;
-	ppp_tx(f->p, f->ops->proto, PPP_CONF_REQ, f->req_id, f->req, f->req_len);
-	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
-	if (again && f->ops->retransmit != NULL)
-		f->ops->retransmit(f);
+	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_CONF_REQ, f->req_id, o.b, o.len);
+	ppp_wait(fsm_link(f), fsm_ops_of(f)->wait, fsm_link(f)->conf->restart_ms);
+	if (again && fsm_ops_of(f)->retransmit != NULL)
+		fsm_ops_of(f)->retransmit(f);
 }
 
 static void send_ack(struct fsm *f, const struct ppp_pkt *pkt)
 {
 	f->naks_tx = 0;
 	f->answers_tx = 0;
-	f->ops->commit(f);
-	ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
+	fsm_ops_of(f)->commit(f);
+	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
 }
 
 static void send_terminate(struct fsm *f, bool again)
@@ -122,8 +133,8 @@ static void send_terminate(struct fsm *f, bool again)
 		f->term_id = ++f->id;
 	if (f->restarts > 0)
 		f->restarts--;
-	ppp_tx(f->p, f->ops->proto, PPP_TERM_REQ, f->term_id, NULL, 0);
-	ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_TERM_REQ, f->term_id, NULL, 0);
+	ppp_wait(fsm_link(f), fsm_ops_of(f)->wait, fsm_link(f)->conf->restart_ms);
 }
 
 /* RFC 1661 5.6: the rejected packet is cut to what the peer can take. */
@@ -132,15 +143,15 @@ static void send_code_reject(struct fsm *f, const struct ppp_pkt *pkt)
 	uint8_t body[PPP_BODY_MAX];
 	size_t max = sizeof(body), n = PPP_HDR_LEN + pkt->len;
 
-	if (f->p->lcp.peer.mru < PPP_MRU_DFL)
-		max = f->p->lcp.peer.mru - PPP_HDR_LEN;
+	if (fsm_link(f)->lcp.peer.mru < PPP_MRU_DFL)
+		max = fsm_link(f)->lcp.peer.mru - PPP_HDR_LEN;
 	if (n > max)
 		n = max;
 	body[0] = pkt->code;
 	body[1] = pkt->id;
 	put16(body + 2, (uint16_t)(PPP_HDR_LEN + pkt->len));
 	memcpy(body + PPP_HDR_LEN, pkt->data, n - PPP_HDR_LEN);
-	ppp_tx(f->p, f->ops->proto, PPP_CODE_REJ, ++f->id, body, n);
+	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_CODE_REJ, ++f->id, body, n);
 }
 
 static void send_actions(struct fsm *f, uint16_t act, enum fsm_event ev, const struct fsm_input *in)
@@ -150,22 +161,23 @@ static void send_actions(struct fsm *f, uint16_t act, enum fsm_event ev, const s
 	if (act & FSM_SCA)
 		send_ack(f, in->pkt);
 	if (act & FSM_SCN)
-		ppp_tx(f->p, f->ops->proto, in->answer, in->pkt->id, in->opts->b, in->opts->len);
+		ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, in->answer, in->pkt->id, in->opts->b,
+		       in->opts->len);
 	if (act & FSM_STR)
 		send_terminate(f, ev == FSM_EV_TO_PLUS);
 	if (act & FSM_STA)
-		ppp_tx(f->p, f->ops->proto, PPP_TERM_ACK, in->pkt->id, NULL, 0);
+		ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_TERM_ACK, in->pkt->id, NULL, 0);
 	if (act & FSM_SCJ)
 		send_code_reject(f, in->pkt);
 	if (act & FSM_SER)
-		f->ops->echo(f, in->pkt);
+		fsm_ops_of(f)->echo(f, in->pkt);
 }
 
 static void layer_up(struct fsm *f)
 {
 	f->repeats = 0;
 	f->naks_rx = 0;
-	f->ops->up(f);
+	fsm_ops_of(f)->up(f);
 }
 
 static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
@@ -175,44 +187,47 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 	uint16_t act = row->actions;
 
 	/* Negotiating anew out of Opened needs leave; so does nothing else. */
-	if (was == FSM_OPENED && (act & FSM_TLD) && (act & FSM_SCR) && !f->ops->renegotiate(f))
+	if (was == FSM_OPENED && (act & FSM_TLD) && (act & FSM_SCR) &&
+	    !fsm_ops_of(f)->renegotiate(f))
 		return;
 	/* A new negotiation: copies of the old one's requests may be its own. */
 	if (act & FSM_TLD)
-		memset(f->seen, 0, sizeof(f->seen));
+		f->seen_used = 0;
 	if (row->next != was)
-		log_debug(f->p->log, "ppp proto=0x%04x state=%s was=%s", f->ops->proto,
-		          fsm_state_name(row->next), fsm_state_name(was));
+		log_debug(fsm_link(f)->conf->log, "ppp proto=0x%04x state=%s was=%s",
+		          fsm_ops_of(f)->proto, fsm_state_name(row->next), fsm_state_name(was));
 	f->state = row->next;
 	if (!timer_runs(f->state))
-		ppp_timer_stop(f->p, &f->timer);
+		ppp_wait_no_more(fsm_link(f), fsm_ops_of(f)->wait);
 	if (act & FSM_TLD)
-		f->ops->down(f, ev);
+		fsm_ops_of(f)->down(f, ev);
 	if (act & FSM_IRC)
-		f->restarts = act & FSM_STR ? f->p->conf.max_terminate : f->p->conf.max_configure;
+		f->restarts = act & FSM_STR ? fsm_link(f)->conf->max_terminate
+		                            : fsm_link(f)->conf->max_configure;
 	/* Out of Opened the count starts anew: the table's irc of Ack-Rcvd is long past. */
 	if ((act & FSM_TLD) && (act & FSM_SCR))
-		f->restarts = f->p->conf.max_configure;
+		f->restarts = fsm_link(f)->conf->max_configure;
 	if (act & FSM_ZRC) {
 		f->restarts = 0;
-		ppp_timer(f->p, &f->timer, f->p->conf.restart_ms);
+		ppp_wait(fsm_link(f), fsm_ops_of(f)->wait, fsm_link(f)->conf->restart_ms);
 	}
 	/* The peer sends as soon as it has our Ack: what is to take that must be there before. */
-	if (f->ops->up_before_ack && (act & FSM_SCA) && (act & FSM_TLU)) {
-		f->ops->commit(f);
+	if (fsm_ops_of(f)->up_before_ack && (act & FSM_SCA) && (act & FSM_TLU)) {
+		fsm_ops_of(f)->commit(f);
 		layer_up(f);
-		if (f->p->over || f->p->reason != PPP_R_NONE) /* the link ends instead */
+		if (fsm_link(f)->over ||
+		    fsm_link(f)->reason != PPP_R_NONE) /* the link ends instead */
 			return;
 		act &= (uint16_t)~FSM_TLU;
 	}
 	send_actions(f, act, ev, in);
 	/* The owner may have taken the lower layer away while we sent. */
-	if (f->p->over)
+	if (fsm_link(f)->over)
 		return;
 	if (act & FSM_TLU)
 		layer_up(f);
 	if (act & FSM_TLF)
-		f->ops->finished(f, was, ev);
+		fsm_ops_of(f)->finished(f, was, ev);
 }
 
 void fsm_event(struct fsm *f, enum fsm_event ev)
@@ -220,14 +235,9 @@ void fsm_event(struct fsm *f, enum fsm_event ev)
 	step(f, ev, NULL);
 }
 
-static void restart_timer(struct timer *t, void *arg, uint64_t now_ms)
+void fsm_restart(struct fsm *f)
 {
-	struct fsm *f = arg;
-
-	if (!ppp_enter(f->p, now_ms))
-		return;
 	step(f, f->restarts > 0 ? FSM_EV_TO_PLUS : FSM_EV_TO_MINUS, NULL);
-	ppp_leave(f->p);
 }
 
 /* FNV-1a; only told apart are copies of one peer's own packets. */
@@ -240,11 +250,10 @@ static uint32_t hash(const struct ppp_pkt *pkt)
 	return h;
 }
 
-/* True when the options are, byte for byte, those that were answered last. */
+/* True when the options are those that were answered last. */
 static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return f->peer_req_len == pkt->len && pkt->len <= sizeof(f->peer_req) &&
-	       memcmp(f->peer_req, pkt->data, pkt->len) == 0;
+	return f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
 }
 
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
@@ -252,7 +261,8 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 	uint32_t h = hash(pkt);
 
 	for (int i = 0; i < FSM_SEEN; i++)
-		if (f->seen[i].used && f->seen[i].id == pkt->id && f->seen[i].hash == h)
+		if ((f->seen_used >> i & 1) != 0 && f->seen_id[i] == pkt->id &&
+		    f->seen_hash[i] == h)
 			return true;
 	return false;
 }
@@ -260,13 +270,14 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 {
 	if (!seen_before(f, pkt)) {
-		f->seen[f->seen_next] = (struct fsm_seen){hash(pkt), pkt->id, true};
+		f->seen_hash[f->seen_next] = hash(pkt);
+		f->seen_id[f->seen_next] = pkt->id;
+		f->seen_used |= (uint8_t)(1u << f->seen_next);
 		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
 	}
 	f->peer_req_id = pkt->id;
-	f->peer_req_len = pkt->len <= sizeof(f->peer_req) ? (uint16_t)pkt->len : NONE_YET;
-	if (pkt->len <= sizeof(f->peer_req))
-		memcpy(f->peer_req, pkt->data, pkt->len);
+	f->peer_req_len = pkt->len <= FSM_OPTS_KEEP ? (uint16_t)pkt->len : NONE_YET;
+	f->peer_req = hash(pkt);
 	f->peer_req_acked = acked;
 }
 
@@ -281,32 +292,33 @@ static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
  */
 static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	bool unique = f->ops->unique_requests && f->p->lcp.peer.magic != 0;
+	bool unique = fsm_ops_of(f)->unique_requests && fsm_link(f)->lcp.peer.magic != 0;
 	bool same_id = f->peer_req_id == pkt->id;
 	bool last = f->peer_req_acked && same_options(f, pkt) && (same_id || unique);
 
 	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
 		return false;
 	if (!unique || (last && !same_id)) {
-		if (f->repeats >= f->p->conf.max_failure)
+		if (f->repeats >= fsm_link(f)->conf->max_failure)
 			return false;
 		f->repeats++;
 	}
 	if (last)
-		ppp_tx(f->p, f->ops->proto, PPP_CONF_ACK, pkt->id, pkt->data, pkt->len);
+		ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_CONF_ACK, pkt->id, pkt->data,
+		       pkt->len);
 	return true;
 }
 
 /* Counts an answer that is no Ack. False: the peer will never learn (RFC 1661 4.6). */
 static bool may_refuse(struct fsm *f, uint8_t answer, bool repeat)
 {
-	uint8_t max = f->p->conf.max_failure;
+	uint8_t max = fsm_link(f)->conf->max_failure;
 
 	f->answers_tx++;
 	if (answer == PPP_CONF_NAK && !repeat)
 		f->naks_tx++;
 	/* Repeats may be the network's doing, so they get a longer rope. */
-	return f->naks_tx <= max && f->answers_tx <= 4 * max + f->p->conf.max_configure;
+	return f->naks_tx <= max && f->answers_tx <= 4 * max + fsm_link(f)->conf->max_configure;
 }
 
 static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
@@ -316,7 +328,7 @@ static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
 	bool judged = f->state == FSM_STOPPED || f->state >= FSM_REQ_SENT;
 
 	if (!opts_valid(pkt->data, pkt->len)) {
-		f->p->rx_bad++;
+		fsm_link(f)->rx_bad++;
 		return;
 	}
 	if (!judged) {
@@ -325,7 +337,7 @@ static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
 	}
 	if (is_copy(f, pkt))
 		return;
-	in.answer = f->ops->judge(f, pkt->data, pkt->len, &out);
+	in.answer = fsm_ops_of(f)->judge(f, pkt->data, pkt->len, &out);
 	if (in.answer == 0)
 		return;
 	if (in.answer == PPP_CONF_ACK) {
@@ -334,7 +346,7 @@ static void rx_request(struct fsm *f, const struct ppp_pkt *pkt)
 		return;
 	}
 	if (!may_refuse(f, in.answer, f->peer_req_id == pkt->id && same_options(f, pkt))) {
-		f->ops->not_converged(f);
+		fsm_ops_of(f)->not_converged(f);
 		return;
 	}
 	remember(f, pkt, false);
@@ -350,13 +362,15 @@ static bool answers_us(const struct fsm *f, const struct ppp_pkt *pkt)
 static void rx_ack(struct fsm *f, const struct ppp_pkt *pkt)
 {
 	struct fsm_input in = {.pkt = pkt};
+	struct optbuf req;
 
 	if (!answers_us(f, pkt))
 		return;
 	if (f->state >= FSM_REQ_SENT) {
 		/* RFC 1661 5.2: an Ack must echo the request exactly */
-		if (pkt->len != f->req_len || memcmp(pkt->data, f->req, f->req_len) != 0) {
-			f->p->rx_bad++;
+		last_request(f, &req);
+		if (pkt->len != req.len || memcmp(pkt->data, req.b, req.len) != 0) {
+			fsm_link(f)->rx_bad++;
 			return;
 		}
 		f->req_acked = true;
@@ -374,17 +388,18 @@ static void rx_refusal(struct fsm *f, const struct ppp_pkt *pkt)
 		bool ok = opts_valid(pkt->data, pkt->len);
 
 		if (ok)
-			ok = pkt->code == PPP_CONF_NAK ? f->ops->nak(f, pkt->data, pkt->len)
-			                               : f->ops->reject(f, pkt->data, pkt->len);
+			ok = pkt->code == PPP_CONF_NAK
+			             ? fsm_ops_of(f)->nak(f, pkt->data, pkt->len)
+			             : fsm_ops_of(f)->reject(f, pkt->data, pkt->len);
 		if (!ok) {
-			f->p->rx_bad++;
+			fsm_link(f)->rx_bad++;
 			return;
 		}
-		if (f->p->reason != PPP_R_NONE)
+		if (fsm_link(f)->reason != PPP_R_NONE)
 			return;
 		/* Each one changes what we ask for, so an honest peer is content soon. */
-		if (++f->naks_rx > 2 * f->p->conf.max_failure) {
-			f->ops->not_converged(f);
+		if (++f->naks_rx > 2 * fsm_link(f)->conf->max_failure) {
+			fsm_ops_of(f)->not_converged(f);
 			return;
 		}
 		/* The request is answered; were the new one not sent, a repeat must not count. */
@@ -398,7 +413,7 @@ static void rx_code_reject(struct fsm *f, const struct ppp_pkt *pkt)
 	struct fsm_input in = {.pkt = pkt};
 
 	if (pkt->len < 1) {
-		f->p->rx_bad++;
+		fsm_link(f)->rx_bad++;
 		return;
 	}
 	/* A peer that does not know the codes of the automaton cannot be talked to. */
@@ -406,7 +421,7 @@ static void rx_code_reject(struct fsm *f, const struct ppp_pkt *pkt)
 		step(f, FSM_EV_RXJ_MINUS, &in);
 		return;
 	}
-	f->ops->code_rejected(f, pkt->data[0]);
+	fsm_ops_of(f)->code_rejected(f, pkt->data[0]);
 	step(f, FSM_EV_RXJ_PLUS, &in);
 }
 
@@ -440,7 +455,7 @@ void fsm_rx(struct fsm *f, const struct ppp_pkt *pkt)
 		rx_code_reject(f, pkt);
 		break;
 	default:
-		switch (f->ops->extra(f, pkt)) {
+		switch (fsm_ops_of(f)->extra(f, pkt)) {
 		case FSM_UNKNOWN:
 			step(f, FSM_EV_RUC, &in);
 			break;
@@ -454,15 +469,13 @@ void fsm_rx(struct fsm *f, const struct ppp_pkt *pkt)
 	}
 }
 
-void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p)
+void fsm_init(struct fsm *f, bool ipcp)
 {
-	f->ops = ops;
-	f->p = p;
+	f->ipcp = ipcp;
 	f->state = FSM_INITIAL;
 	f->peer_req_len = NONE_YET;
 	/* Unpredictable, and not the ids that a LAC used before us on the same link. */
-	ppp_random(p, &f->id, sizeof(f->id));
-	timer_init(&f->timer, restart_timer, f);
+	ppp_random(fsm_link(f), &f->id, sizeof(f->id));
 }
 
 void fsm_force_open(struct fsm *f)

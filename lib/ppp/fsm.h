@@ -156,9 +156,13 @@ enum fsm_extra {
 /* What a protocol adds to the automaton. */
 struct fsm_ops {
 	uint16_t proto;
+	uint8_t wait; /* of its Restart timer: enum ppp_wait */
 	bool up_before_ack; /* This-Layer-Up comes before a Send-Configure-Ack of the same event */
-	/* Writes the options that we ask for now. */
-	void (*request)(struct fsm *f, struct optbuf *out);
+	/*
+	 * Writes the options that we ask for now. They change only when a new request follows at
+	 * once, so these are also what the last one had.
+	 */
+	void (*request)(const struct fsm *f, struct optbuf *out);
 	/*
 	 * Judges the peer's options (a valid list): returns PPP_CONF_ACK, or PPP_CONF_NAK or
 	 * PPP_CONF_REJ with the answer in out, or 0 when the link ends over it.
@@ -186,39 +190,35 @@ struct fsm_ops {
 	bool unique_requests; /* requests differ between two lives of the peer (magic number) */
 };
 
+/* Which protocol's it is says what link it is in, and what is done: fsm_link, fsm_ops_of. */
 struct fsm {
-	const struct fsm_ops *ops;
-	struct ppp *p;
-	enum fsm_state state;
-	struct timer timer;
+	bool ipcp; /* else LCP's */
+	uint8_t state; /* enum fsm_state */
 	uint8_t id; /* of the last packet that we originated */
 	uint8_t req_id, term_id;
 	bool req_acked; /* the peer's Ack of req came: a second one is a duplicate */
 	bool heard_rtr; /* the last packet of the peer was a Terminate-Request */
 	uint8_t restarts; /* the Restart counter (RFC 1661 4.6) */
 	uint8_t naks_tx; /* Naks that the peer got in a row, by distinct requests */
-	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
 	uint8_t naks_rx; /* .. that we got in a row */
-	uint8_t req[FSM_OPTS_KEEP]; /* options of our last request, to compare an Ack */
-	uint8_t req_len;
-	uint8_t peer_req[FSM_OPTS_KEEP]; /* the peer's last request that we answered */
-	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
+	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
+	uint8_t req_len; /* of the options of our last request */
 	uint8_t peer_req_id;
 	bool peer_req_acked;
+	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
+	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
 	/* Requests answered before that one, so that a late copy is known for what it is. */
-	struct fsm_seen {
-		uint32_t hash;
-		uint8_t id;
-		bool used;
-	} seen[FSM_SEEN];
+	uint32_t seen_hash[FSM_SEEN];
+	uint8_t seen_id[FSM_SEEN];
+	uint8_t seen_used; /* bits */
 	uint8_t seen_next;
 	uint8_t repeats; /* copies of answered requests that came in Opened */
 };
 
-void fsm_init(struct fsm *f, const struct fsm_ops *ops, struct ppp *p);
+void fsm_init(struct fsm *f, bool ipcp);
 void fsm_event(struct fsm *f, enum fsm_event ev);
+void fsm_restart(struct fsm *f); /* its Restart timer has run out */
 /* A packet whose Length was checked. Calls fsm_event as its code and content say. */
 void fsm_rx(struct fsm *f, const struct ppp_pkt *pkt);
 /* Enters Opened without an exchange (proxy LCP); runs no action. */
-
 void fsm_force_open(struct fsm *f);

@@ -17,16 +17,16 @@ static bool is_server(uint8_t type)
 /* The name server of option IPCP_OPT_SERVER + i in the configuration, 0 for none. */
 static uint32_t configured(const struct ppp *p, int i)
 {
-	return i % 2 == 0 ? p->conf.dns[i / 2] : p->conf.nbns[i / 2];
+	return i % 2 == 0 ? p->conf->dns[i / 2] : p->conf->nbns[i / 2];
 }
 
 void ipcp_reset(struct ppp *p)
 {
 	struct ipcp *n = &p->ipcp;
-	bool peer = p->conf.role == PPP_PEER;
+	bool peer = p->conf->role == PPP_PEER;
 
-	n->local_ip = p->conf.local_ip;
-	n->ask_ip = peer || p->conf.local_ip != 0;
+	n->local_ip = p->conf->local_ip;
+	n->ask_ip = peer || p->conf->local_ip != 0;
 	for (int i = 0; i < IPCP_SERVERS; i++) {
 		n->ask_server[i] = peer && configured(p, i) != 0;
 		n->server[i] = 0;
@@ -40,9 +40,9 @@ void ipcp_reset(struct ppp *p)
 	n->fsm.answers_tx = 0;
 }
 
-static void ipcp_request(struct fsm *f, struct optbuf *out)
+static void ipcp_request(const struct fsm *f, struct optbuf *out)
 {
-	const struct ipcp *n = &f->p->ipcp;
+	const struct ipcp *n = &fsm_link(f)->ipcp;
 
 	if (n->ask_ip)
 		opt_add32(out, IPCP_OPT_ADDR, n->local_ip);
@@ -54,9 +54,9 @@ static void ipcp_request(struct fsm *f, struct optbuf *out)
 /* The address that the peer gets when it wants this one; 0: none. A client takes any but none. */
 static uint32_t address_for(struct ppp *p, uint32_t wanted)
 {
-	if (p->conf.role == PPP_PEER)
+	if (p->conf->role == PPP_PEER)
 		return wanted;
-	return p->ops->peer_address(p->ctx, wanted);
+	return p->conf->ops->peer_address(p->ctx, wanted);
 }
 
 static void judge_address(struct ppp *p, const uint8_t *o, struct optbuf *nak, struct optbuf *rej)
@@ -64,7 +64,7 @@ static void judge_address(struct ppp *p, const uint8_t *o, struct optbuf *nak, s
 	uint32_t wanted = o[1] == LEN_ADDR ? get32(o + 2) : 0;
 	uint32_t given = address_for(p, wanted);
 
-	if (given == 0 && p->conf.role == PPP_PEER) {
+	if (given == 0 && p->conf->role == PPP_PEER) {
 		opt_copy(rej, o); /* we have no addresses to give */
 	} else if (given == 0) {
 		ppp_end(p, PPP_R_NO_ADDRESS);
@@ -79,7 +79,7 @@ static void judge_server(struct ppp *p, const uint8_t *o, struct optbuf *nak, st
 {
 	uint32_t have = configured(p, o[0] - IPCP_OPT_SERVER);
 
-	if (have == 0 || p->conf.role == PPP_PEER)
+	if (have == 0 || p->conf->role == PPP_PEER)
 		opt_copy(rej, o);
 	else if (o[1] != LEN_ADDR || get32(o + 2) != have)
 		opt_add32(nak, o[0], have);
@@ -94,9 +94,9 @@ static void judge_no_address(struct ppp *p, struct optbuf *nak)
 	struct ipcp *n = &p->ipcp;
 	uint32_t given;
 
-	if (p->conf.role == PPP_PEER)
+	if (p->conf->role == PPP_PEER)
 		return;
-	given = p->ops->peer_address(p->ctx, 0);
+	given = p->conf->ops->peer_address(p->ctx, 0);
 	if (given == 0) {
 		ppp_end(p, PPP_R_NO_ADDRESS);
 		return;
@@ -110,7 +110,7 @@ static void judge_no_address(struct ppp *p, struct optbuf *nak)
 
 static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct optbuf nak = {.len = 0}, rej = {.len = 0};
 	bool address = false;
 
@@ -146,7 +146,7 @@ static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct
 
 static void ipcp_commit(struct fsm *f)
 {
-	f->p->ipcp.peer_ip = f->p->ipcp.cand_ip;
+	fsm_link(f)->ipcp.peer_ip = fsm_link(f)->ipcp.cand_ip;
 }
 
 /*
@@ -157,22 +157,22 @@ static void nak_address(struct ppp *p, uint32_t v)
 {
 	struct ipcp *n = &p->ipcp;
 
-	if (p->conf.role == PPP_PEER)
+	if (p->conf->role == PPP_PEER)
 		n->local_ip = v;
-	else if (++n->ip_naks >= p->conf.max_failure)
+	else if (++n->ip_naks >= p->conf->max_failure)
 		n->ask_ip = false;
 }
 
 static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &f->p->ipcp;
+	struct ipcp *n = &fsm_link(f)->ipcp;
 
 	OPTS_FOREACH(o, opts, len)
 	{
 		if (o[1] != LEN_ADDR)
 			continue;
 		if (o[0] == IPCP_OPT_ADDR)
-			nak_address(f->p, get32(o + 2));
+			nak_address(fsm_link(f), get32(o + 2));
 		else if (is_server(o[0]))
 			n->server[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
 	}
@@ -181,7 +181,7 @@ static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 
 static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &f->p->ipcp;
+	struct ipcp *n = &fsm_link(f)->ipcp;
 
 	if (!fsm_all_asked_for(f, opts, len))
 		return false;
@@ -203,12 +203,12 @@ static enum fsm_extra ipcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 
 static void ipcp_code_rejected(struct fsm *f, uint8_t code)
 {
-	log_debug(f->p->log, "ppp event=ipcp-code-reject code=%u", code);
+	log_debug(fsm_link(f)->conf->log, "ppp event=ipcp-code-reject code=%u", code);
 }
 
 static bool ipcp_renegotiate(struct fsm *f)
 {
-	return f->p->reason == PPP_R_NONE;
+	return fsm_link(f)->reason == PPP_R_NONE;
 }
 
 /*
@@ -217,46 +217,47 @@ static bool ipcp_renegotiate(struct fsm *f)
  */
 static void ipcp_retransmit(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
-	if (!p->ipcp.heard && p->conf.role == PPP_AUTHENTICATOR && p->auth.state == AUTH_OK)
+	if (!p->ipcp.heard && p->conf->role == PPP_AUTHENTICATOR && p->auth.state == AUTH_OK)
 		auth_answer_again(p, p->auth.answer_id);
 }
 
 static void ipcp_up(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct ipcp *n = &p->ipcp;
 
 	/* A client without an address of its own has no use for the link. */
-	if (p->conf.role == PPP_PEER && (!n->ask_ip || n->local_ip == 0)) {
+	if (p->conf->role == PPP_PEER && (!n->ask_ip || n->local_ip == 0)) {
 		ppp_end(p, PPP_R_NO_ADDRESS);
 		return;
 	}
-	ppp_timer_stop(p, &n->limit);
+	ppp_wait_no_more(p, PPP_W_NCP);
 	p->lcp.reopens = 0;
 	p->net_up = true;
-	log_debug(p->log, "ppp event=ipcp-up local=0x%08x peer=0x%08x", n->local_ip, n->peer_ip);
-	p->ops->network_up(p->ctx);
+	log_debug(p->conf->log, "ppp event=ipcp-up local=0x%08x peer=0x%08x", n->local_ip,
+	          n->peer_ip);
+	p->conf->ops->network_up(p->ctx);
 }
 
 static void ipcp_down(struct fsm *f, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	if (why == FSM_EV_RXJ_MINUS)
 		ppp_end(p, PPP_R_PROTOCOL_ERROR);
 	if (p->reason == PPP_R_NONE && p->phase == PPP_PH_NETWORK) {
 		ipcp_reset(p);
 		/* The peer may start IPCP again, but not take for ever. */
-		if (p->conf.ncp_timeout_ms > 0)
-			ppp_timer(p, &p->ipcp.limit, p->conf.ncp_timeout_ms);
+		if (p->conf->ncp_timeout_ms > 0)
+			ppp_wait(p, PPP_W_NCP, p->conf->ncp_timeout_ms);
 	}
 	if (!p->net_up)
 		return;
 	p->net_up = false;
 	if (!p->over)
-		p->ops->network_down(p->ctx);
+		p->conf->ops->network_down(p->ctx);
 }
 
 static void ipcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
@@ -264,16 +265,17 @@ static void ipcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 	/* The peer closed IPCP: a link without it is what NCP timeouts are for. */
 	if (was == FSM_STOPPING || was == FSM_CLOSING)
 		return;
-	ppp_end(f->p, why == FSM_EV_TO_MINUS ? PPP_R_NCP_TIMEOUT : PPP_R_PROTOCOL_ERROR);
+	ppp_end(fsm_link(f), why == FSM_EV_TO_MINUS ? PPP_R_NCP_TIMEOUT : PPP_R_PROTOCOL_ERROR);
 }
 
 static void ipcp_not_converged(struct fsm *f)
 {
-	ppp_end(f->p, PPP_R_NCP_NOT_CONVERGED);
+	ppp_end(fsm_link(f), PPP_R_NCP_NOT_CONVERGED);
 }
 
-static const struct fsm_ops ipcp_ops = {
+const struct fsm_ops ipcp_ops = {
         .proto = PPP_IPCP,
+        .wait = PPP_W_IPCP,
         .up_before_ack = true,
         .request = ipcp_request,
         .judge = ipcp_judge,
@@ -293,7 +295,7 @@ static const struct fsm_ops ipcp_ops = {
 
 void ipcp_init(struct ppp *p)
 {
-	fsm_init(&p->ipcp.fsm, &ipcp_ops, p);
+	fsm_init(&p->ipcp.fsm, true);
 }
 
 void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt)

@@ -20,7 +20,7 @@ static uint32_t our_magic(const struct ppp *p)
 
 static void lcp_echo(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	uint8_t body[PPP_BODY_MAX];
 	size_t n = pkt->len;
 
@@ -79,7 +79,7 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 {
 	switch (pkt->code) {
 	case LCP_PROT_REJ:
-		rx_protocol_reject(f->p, pkt);
+		rx_protocol_reject(fsm_link(f), pkt);
 		return FSM_DONE;
 	case LCP_ECHO_REQ:
 	case LCP_ECHO_REP:
@@ -99,13 +99,13 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
  */
 static void lcp_code_rejected(struct fsm *f, uint8_t code)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
-	log_debug(p->log, "ppp event=code-reject code=%u", code);
+	log_debug(p->conf->log, "ppp event=code-reject code=%u", code);
 	if (code < 32)
 		p->lcp.refused |= 1u << code;
 	if (code == LCP_ECHO_REQ)
-		ppp_timer_stop(p, &p->lcp.echo);
+		ppp_wait_no_more(p, PPP_W_ECHO);
 }
 
 bool lcp_code_refused(const struct ppp *p, uint8_t code)
@@ -113,14 +113,11 @@ bool lcp_code_refused(const struct ppp *p, uint8_t code)
 	return code < 32 && (p->lcp.refused >> code & 1) != 0;
 }
 
-static void echo_tick(struct timer *t, void *arg, uint64_t now_ms)
+void lcp_echo_tick(struct ppp *p)
 {
-	struct ppp *p = arg;
 	struct lcp *l = &p->lcp;
 
-	if (!ppp_enter(p, now_ms))
-		return;
-	if (!l->alive && l->echo_missed >= p->conf.echo_failures) {
+	if (!l->alive && l->echo_missed >= p->conf->echo_failures) {
 		ppp_end(p, PPP_R_ECHO_TIMEOUT);
 	} else {
 		if (!l->alive) {
@@ -133,30 +130,29 @@ static void echo_tick(struct timer *t, void *arg, uint64_t now_ms)
 		}
 		l->alive = false;
 		if (l->fsm.state == FSM_OPENED)
-			ppp_timer(p, &l->echo, p->conf.echo_ms);
+			ppp_wait(p, PPP_W_ECHO, p->conf->echo_ms);
 	}
-	ppp_leave(p);
 }
 
 static void lcp_commit(struct fsm *f)
 {
-	f->p->lcp.peer = f->p->lcp.cand;
+	fsm_link(f)->lcp.peer = fsm_link(f)->lcp.cand;
 }
 
 static void lcp_up(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp *l = &p->lcp;
 
-	log_debug(p->log, "ppp event=lcp-up mru=%u peer_mru=%u auth=%s proxied=%d", l->want.mru,
-	          l->peer.mru, ppp_auth_method_name(l->want.auth), l->proxied);
+	log_debug(p->conf->log, "ppp event=lcp-up mru=%u peer_mru=%u auth=%s proxied=%d",
+	          l->want.mru, l->peer.mru, ppp_auth_method_name(l->want.auth), l->proxied);
 	l->loops = 0;
 	l->alive = true;
 	l->echo_missed = 0;
-	if (p->conf.echo_ms > 0 && !lcp_code_refused(p, LCP_ECHO_REQ))
-		ppp_timer(p, &l->echo, p->conf.echo_ms);
-	if (p->ops->lcp_up != NULL)
-		p->ops->lcp_up(p->ctx);
+	if (p->conf->echo_ms > 0 && !lcp_code_refused(p, LCP_ECHO_REQ))
+		ppp_wait(p, PPP_W_ECHO, p->conf->echo_ms);
+	if (p->conf->ops->lcp_up != NULL)
+		p->conf->ops->lcp_up(p->ctx);
 	/* That callback may have ended it, or asked for it. */
 	if (!p->over && p->reason == PPP_R_NONE)
 		auth_start(p);
@@ -164,10 +160,10 @@ static void lcp_up(struct fsm *f)
 
 static void lcp_down(struct fsm *f, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
-	ppp_timer_stop(p, &p->lcp.echo);
-	ppp_timer_stop(p, &p->ipcp.limit);
+	ppp_wait_no_more(p, PPP_W_ECHO);
+	ppp_wait_no_more(p, PPP_W_NCP);
 	auth_stop(p);
 	p->lcp.proxied = false;
 	fsm_event(&p->ipcp.fsm, FSM_EV_DOWN);
@@ -191,11 +187,11 @@ static void lcp_down(struct fsm *f, enum fsm_event why)
  */
 static bool lcp_renegotiate(struct fsm *f)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 
 	if (p->reason != PPP_R_NONE)
 		return false;
-	if (p->conf.single_shot && p->auth.begun) {
+	if (p->conf->single_shot && p->auth.begun) {
 		ppp_end(p, PPP_R_AUTH_AGAIN);
 		return false;
 	}
@@ -208,7 +204,7 @@ static bool lcp_renegotiate(struct fsm *f)
 
 static void lcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	enum ppp_reason r = PPP_R_PROTOCOL_ERROR;
 
 	if (why == FSM_EV_TO_MINUS) {
@@ -222,11 +218,12 @@ static void lcp_finished(struct fsm *f, enum fsm_state was, enum fsm_event why)
 
 static void lcp_not_converged(struct fsm *f)
 {
-	ppp_end(f->p, PPP_R_LCP_NOT_CONVERGED);
+	ppp_end(fsm_link(f), PPP_R_LCP_NOT_CONVERGED);
 }
 
-static const struct fsm_ops lcp_ops = {
+const struct fsm_ops lcp_ops = {
         .proto = PPP_LCP,
+        .wait = PPP_W_LCP,
         .request = lcp_request,
         .judge = lcp_judge,
         .commit = lcp_commit,
@@ -245,8 +242,7 @@ static const struct fsm_ops lcp_ops = {
 
 void lcp_init(struct ppp *p)
 {
-	fsm_init(&p->lcp.fsm, &lcp_ops, p);
-	timer_init(&p->lcp.echo, echo_tick, p);
+	fsm_init(&p->lcp.fsm, false);
 	p->lcp.peer = (struct lcp_side){.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};
 	p->lcp.want = p->lcp.peer;
 }

@@ -34,14 +34,14 @@ void lcp_reset_wishes(struct ppp *p)
 {
 	struct lcp *l = &p->lcp;
 
-	l->want = (struct lcp_side){.mru = p->conf.mru, .accm = LCP_ACCM_DFL};
+	l->want = (struct lcp_side){.mru = p->conf->mru, .accm = LCP_ACCM_DFL};
 	l->want.magic = new_magic(p);
-	l->ask_mru = p->conf.mru != PPP_MRU_DFL;
+	l->ask_mru = p->conf->mru != PPP_MRU_DFL;
 	l->ask_magic = true;
 	l->refused = 0;
-	l->ask_pfc = p->conf.want_pfc;
-	l->ask_acfc = p->conf.want_acfc;
-	l->auth_left = p->conf.role == PPP_AUTHENTICATOR ? p->conf.auth_methods : 0;
+	l->ask_pfc = p->conf->want_pfc;
+	l->ask_acfc = p->conf->want_acfc;
+	l->auth_left = p->conf->role == PPP_AUTHENTICATOR ? (uint8_t)p->conf->auth_methods : 0;
 	l->want.auth = strongest(l->auth_left);
 	l->fsm.naks_rx = 0;
 	l->fsm.naks_tx = 0;
@@ -76,9 +76,9 @@ enum ppp_auth_method lcp_auth_option(const uint8_t *opt)
 	return PPP_AUTH_NONE;
 }
 
-void lcp_request(struct fsm *f, struct optbuf *out)
+void lcp_request(const struct fsm *f, struct optbuf *out)
 {
-	const struct lcp *l = &f->p->lcp;
+	const struct lcp *l = &fsm_link(f)->lcp;
 
 	if (l->ask_mru)
 		opt_add16(out, LCP_OPT_MRU, l->want.mru);
@@ -103,14 +103,14 @@ static void judge_auth(struct ppp *p, struct lcp_side *c, const uint8_t *o, stru
 	enum ppp_auth_method m = lcp_auth_option(o);
 
 	/* As the authenticator we have no password to give. */
-	if (p->conf.role != PPP_PEER || p->conf.auth_methods == 0) {
+	if (p->conf->role != PPP_PEER || p->conf->auth_methods == 0) {
 		opt_copy(&a->rej, o);
-	} else if (m != PPP_AUTH_NONE && (p->conf.auth_methods & m) != 0) {
-		c->auth = m;
+	} else if (m != PPP_AUTH_NONE && (p->conf->auth_methods & m) != 0) {
+		c->auth = (uint8_t)m;
 	} else if (a->no_more_naks) {
 		opt_copy(&a->rej, o);
 	} else {
-		add_auth(&a->nak, strongest(p->conf.auth_methods));
+		add_auth(&a->nak, strongest(p->conf->auth_methods));
 	}
 }
 
@@ -127,7 +127,7 @@ static bool looped(struct ppp *p, const uint8_t *opts, size_t len)
 	{
 		if (o[0] == LCP_OPT_MAGIC && o[1] == LEN_MAGIC && l->ask_magic &&
 		    get32(o + 2) == l->want.magic) {
-			if (++l->loops > p->conf.max_failure)
+			if (++l->loops > p->conf->max_failure)
 				ppp_end(p, PPP_R_LOOPBACK);
 			return true;
 		}
@@ -181,9 +181,9 @@ static void judge_accm(struct lcp_side *c, const uint8_t *o, struct answers *a)
 
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp_side *c = &p->lcp.cand;
-	struct answers a = {.no_more_naks = f->naks_tx >= p->conf.max_failure};
+	struct answers a = {.no_more_naks = f->naks_tx >= p->conf->max_failure};
 
 	*c = (struct lcp_side){.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};
 	if (looped(p, opts, len)) {
@@ -235,7 +235,7 @@ static void other_method(struct ppp *p, uint32_t suggested)
 {
 	struct lcp *l = &p->lcp;
 
-	l->auth_left &= ~(uint32_t)l->want.auth;
+	l->auth_left &= (uint8_t)~l->want.auth;
 	suggested &= l->auth_left;
 	l->want.auth = strongest(suggested != 0 ? suggested : l->auth_left);
 	if (l->want.auth == PPP_AUTH_NONE)
@@ -257,7 +257,7 @@ static void nak_mru(struct lcp *l, const uint8_t *o)
 
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ppp *p = f->p;
+	struct ppp *p = fsm_link(f);
 	struct lcp *l = &p->lcp;
 	bool auth_refused = false;
 	uint32_t suggested = 0;
@@ -294,7 +294,7 @@ bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct lcp *l = &f->p->lcp;
+	struct lcp *l = &fsm_link(f)->lcp;
 
 	if (!fsm_all_asked_for(f, opts, len))
 		return false;
@@ -305,7 +305,7 @@ bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 			l->ask_mru = false;
 			break;
 		case LCP_OPT_AUTH:
-			ppp_end(f->p, PPP_R_AUTH_REFUSED);
+			ppp_end(fsm_link(f), PPP_R_AUTH_REFUSED);
 			break;
 		case LCP_OPT_MAGIC:
 			l->ask_magic = false;

@@ -40,18 +40,18 @@ static void rx_request(struct ppp *p, const struct ppp_pkt *pkt)
 void pap_send_request(struct ppp *p)
 {
 	struct auth *a = &p->auth;
-	size_t nu = strlen(p->conf.user), np = strlen(p->conf.password);
+	size_t nu = strlen(p->conf->user), np = strlen(p->conf->password);
 	uint8_t body[2 + 2 * PPP_NAME_MAX];
 
 	body[0] = (uint8_t)nu;
-	memcpy(body + 1, p->conf.user, nu);
+	memcpy(body + 1, p->conf->user, nu);
 	body[1 + nu] = (uint8_t)np;
-	memcpy(body + 2 + nu, p->conf.password, np);
+	memcpy(body + 2 + nu, p->conf->password, np);
 	a->sends++;
-	ppp_set_user(p, p->conf.user, nu);
+	ppp_set_user(p, p->conf->user, nu);
 	ppp_tx(p, PPP_PAP, PAP_REQ, ++a->id, body, 2 + nu + np);
 	OPENSSL_cleanse(body, sizeof(body));
-	ppp_timer(p, &a->resend, p->conf.restart_ms);
+	ppp_wait(p, PPP_W_RESEND, p->conf->restart_ms);
 }
 
 /* Each request had its own id; the answer to any of them is an answer. */
@@ -63,13 +63,13 @@ static void rx_answer(struct ppp *p, const struct ppp_pkt *pkt)
 		return;
 	if ((uint8_t)(pkt->id - a->first_id) > (uint8_t)(a->id - a->first_id))
 		return;
-	ppp_timer_stop(p, &a->resend);
+	ppp_wait_no_more(p, PPP_W_RESEND);
 	if (pkt->code == PAP_NAK) {
 		a->state = AUTH_FAILED;
 		ppp_end(p, PPP_R_AUTH_FAILED);
 		return;
 	}
-	ppp_timer_stop(p, &a->limit);
+	ppp_wait_no_more(p, PPP_W_AUTH);
 	a->state = AUTH_OK;
 	ppp_authenticated(p);
 }
@@ -77,8 +77,8 @@ static void rx_answer(struct ppp *p, const struct ppp_pkt *pkt)
 /* Unknown codes are dropped (RFC 1334 2.2). */
 void pap_rx(struct ppp *p, const struct ppp_pkt *pkt)
 {
-	if (pkt->code == PAP_REQ && p->conf.role == PPP_AUTHENTICATOR)
+	if (pkt->code == PAP_REQ && p->conf->role == PPP_AUTHENTICATOR)
 		rx_request(p, pkt);
-	else if ((pkt->code == PAP_ACK || pkt->code == PAP_NAK) && p->conf.role == PPP_PEER)
+	else if ((pkt->code == PAP_ACK || pkt->code == PAP_NAK) && p->conf->role == PPP_PEER)
 		rx_answer(p, pkt);
 }

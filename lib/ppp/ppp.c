@@ -18,48 +18,6 @@
 #define FRAME_ADDRESS 0xff /* RFC 1662 3.1 */
 #define FRAME_CONTROL 0x03
 
-static void ncp_limit(struct timer *t, void *arg, uint64_t now_ms)
-{
-	struct ppp *p = arg;
-
-	if (!ppp_enter(p, now_ms))
-		return;
-	ppp_end(p, PPP_R_NCP_TIMEOUT);
-	ppp_leave(p);
-}
-
-static bool keep_conf(struct ppp_kept *k, const struct ppp_conf *c)
-{
-	*k = (struct ppp_kept){
-	        .role = c->role,
-	        .mru = c->mru,
-	        .mtu = c->mtu,
-	        .auth_methods = c->auth_methods,
-	        .want_acfc = c->want_acfc,
-	        .want_pfc = c->want_pfc,
-	        .single_shot = c->single_shot,
-	        .auth_tries = c->auth_tries,
-	        .max_configure = c->max_configure,
-	        .max_terminate = c->max_terminate,
-	        .max_failure = c->max_failure,
-	        .echo_failures = c->echo_failures,
-	        .restart_ms = c->restart_ms,
-	        .auth_timeout_ms = c->auth_timeout_ms,
-	        .ncp_timeout_ms = c->ncp_timeout_ms,
-	        .echo_ms = c->echo_ms,
-	        .local_ip = c->local_ip,
-	        .dns = {c->dns[0], c->dns[1]},
-	        .nbns = {c->nbns[0], c->nbns[1]},
-	        .local_name = strndup(c->local_name, PPP_NAME_MAX - 1),
-	};
-	if (k->role == PPP_PEER) {
-		k->user = strndup(c->user, PPP_NAME_MAX - 1);
-		k->password = strndup(c->password, PPP_NAME_MAX - 1);
-	}
-	return k->local_name != NULL &&
-	       (k->role != PPP_PEER || (k->user != NULL && k->password != NULL));
-}
-
 const char *ppp_user(const struct ppp *p)
 {
 	return p->user != NULL ? p->user : "";
@@ -79,44 +37,31 @@ bool ppp_set_user(struct ppp *p, const void *name, size_t len)
 	return true;
 }
 
-struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void *ctx,
-                    struct timerq *timers, struct log *log)
+struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
+                       const struct ppp_ops *ops, void *ctx, struct timerq *timers, struct log *log)
 {
-	struct ppp *p = calloc(1, sizeof(*p));
+	struct ppp *p = ppp_link_get(set);
 
 	if (p == NULL)
 		return NULL;
-	if (!keep_conf(&p->conf, conf)) {
-		ppp_free(p);
+	p->conf = ppp_shared_get(set, conf, ops, timers, log);
+	if (p->conf == NULL) {
+		ppp_link_put(set, p);
 		return NULL;
 	}
-	if (p->conf.mru < LCP_MRU_MIN)
-		p->conf.mru = LCP_MRU_MIN;
-	if (p->conf.echo_failures == 0)
-		p->conf.echo_failures = 1;
-	if (p->conf.auth_tries == 0 || p->conf.single_shot)
-		p->conf.auth_tries = 1;
-	p->ops = ops;
 	p->ctx = ctx;
-	p->timers = timers;
-	p->log = log;
-	p->rxq_tail = &p->rxq;
 	p->phase = PPP_PH_DEAD;
+	ppp_timers_init(p);
 	lcp_init(p);
 	auth_init(p);
 	ipcp_init(p);
-	timer_init(&p->ipcp.limit, ncp_limit, p);
 	return p;
 }
 
-static void stop_timers(struct ppp *p)
+struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void *ctx,
+                    struct timerq *timers, struct log *log)
 {
-	timer_cancel(p->timers, &p->lcp.fsm.timer);
-	timer_cancel(p->timers, &p->lcp.echo);
-	timer_cancel(p->timers, &p->auth.resend);
-	timer_cancel(p->timers, &p->auth.limit);
-	timer_cancel(p->timers, &p->ipcp.fsm.timer);
-	timer_cancel(p->timers, &p->ipcp.limit);
+	return ppp_new_in(NULL, conf, ops, ctx, timers, log);
 }
 
 static struct rx_item *rxq_take(struct ppp *p)
@@ -126,8 +71,6 @@ static struct rx_item *rxq_take(struct ppp *p)
 	if (it == NULL)
 		return NULL;
 	p->rxq = it->next;
-	if (p->rxq == NULL)
-		p->rxq_tail = &p->rxq;
 	p->rxq_len--;
 	return it;
 }
@@ -147,43 +90,49 @@ static void rxq_drop(struct ppp *p)
 		rx_item_free(it);
 }
 
+/* Of an owner's verdict in a callback there was no memory for. */
+static const struct ppp_auth_reply refused = {.accept = false};
+
+static void verdict_drop(struct ppp *p)
+{
+	struct ppp_auth_reply *r = (struct ppp_auth_reply *)(uintptr_t)p->verdict;
+
+	p->verdict = NULL;
+	if (r == NULL || r == &refused)
+		return;
+	OPENSSL_cleanse(r, sizeof(*r));
+	free(r);
+}
+
 void ppp_free(struct ppp *p)
 {
+	struct ppp_confs *set;
+
 	if (p == NULL)
 		return;
-	stop_timers(p);
+	ppp_timers_stop(p);
 	rxq_drop(p);
-	if (p->conf.password != NULL)
-		OPENSSL_cleanse(p->conf.password, strlen(p->conf.password));
-	free(p->conf.password);
-	free(p->conf.local_name);
-	free(p->conf.user);
+	verdict_drop(p);
+	auth_try_free(&p->auth);
 	free(p->user);
 	free(p->auth.answer);
+	set = p->conf->of;
+	ppp_shared_put(p->conf);
 	OPENSSL_cleanse(p, sizeof(*p));
-	free(p);
-}
-
-void ppp_timer(struct ppp *p, struct timer *t, uint32_t ms)
-{
-	timer_set(p->timers, t, p->now + ms);
-}
-
-void ppp_timer_stop(struct ppp *p, struct timer *t)
-{
-	timer_cancel(p->timers, t);
+	ppp_link_put(set, p);
 }
 
 void ppp_random(struct ppp *p, void *buf, size_t len)
 {
-	p->ops->random(p->ctx, buf, len);
+	p->conf->ops->random(p->ctx, buf, len);
 }
 
 void ppp_set_phase(struct ppp *p, enum ppp_phase phase)
 {
 	if (p->phase == phase)
 		return;
-	log_debug(p->log, "ppp phase=%s was=%s", ppp_phase_name(phase), ppp_phase_name(p->phase));
+	log_debug(p->conf->log, "ppp phase=%s was=%s", ppp_phase_name(phase),
+	          ppp_phase_name(p->phase));
 	p->phase = phase;
 }
 
@@ -209,7 +158,7 @@ void ppp_tx(struct ppp *p, uint16_t proto, uint8_t code, uint8_t id, const void 
 		memcpy(f + n + 6, body, len);
 	n += 6 + len;
 	p->tx_frames++;
-	p->ops->send(p->ctx, f, n);
+	p->conf->ops->send(p->ctx, f, n);
 	OPENSSL_cleanse(f, n);
 }
 
@@ -242,8 +191,8 @@ bool ppp_enter(struct ppp *p, uint64_t now_ms)
 static void close_now(struct ppp *p)
 {
 	auth_stop(p);
-	ppp_timer_stop(p, &p->lcp.echo);
-	ppp_timer_stop(p, &p->ipcp.limit);
+	ppp_wait_no_more(p, PPP_W_ECHO);
+	ppp_wait_no_more(p, PPP_W_NCP);
 	if (p->lcp.fsm.state == FSM_INITIAL || p->lcp.fsm.state == FSM_STARTING) {
 		ppp_over(p, p->reason);
 		return;
@@ -265,10 +214,9 @@ void ppp_leave(struct ppp *p)
 		if (p->close_due) {
 			p->close_due = false;
 			close_now(p);
-		} else if (p->verdict_due) {
-			p->verdict_due = false;
-			auth_verdict(p, &p->verdict);
-			OPENSSL_cleanse(&p->verdict, sizeof(p->verdict));
+		} else if (p->verdict != NULL) {
+			auth_verdict(p, p->verdict);
+			verdict_drop(p);
 		} else if ((it = rxq_take(p)) != NULL) {
 			rx_frame(p, it->frame, it->len);
 			rx_item_free(it);
@@ -279,23 +227,23 @@ void ppp_leave(struct ppp *p)
 	p->depth--;
 	if (!p->over)
 		return;
-	stop_timers(p);
+	ppp_timers_stop(p);
 	rxq_drop(p);
 	if (p->told)
 		return;
 	p->told = true;
 	ppp_set_phase(p, PPP_PH_DEAD);
-	log_info(p->log, "ppp event=dead reason=%s user=%s", ppp_reason_name(p->reason),
+	log_info(p->conf->log, "ppp event=dead reason=%s user=%s", ppp_reason_name(p->reason),
 	         ppp_user(p)[0] != '\0' ? ppp_user(p) : "-");
-	p->ops->dead(p->ctx, p->reason);
+	p->conf->ops->dead(p->ctx, p->reason);
 }
 
 void ppp_authenticated(struct ppp *p)
 {
 	ppp_set_phase(p, PPP_PH_NETWORK);
 	ipcp_reset(p);
-	if (p->conf.ncp_timeout_ms > 0)
-		ppp_timer(p, &p->ipcp.limit, p->conf.ncp_timeout_ms);
+	if (p->conf->ncp_timeout_ms > 0)
+		ppp_wait(p, PPP_W_NCP, p->conf->ncp_timeout_ms);
 	fsm_event(&p->ipcp.fsm, FSM_EV_UP);
 }
 
@@ -372,7 +320,7 @@ static void rx_protocol(struct ppp *p, uint16_t proto, const uint8_t *b, size_t 
 			return;
 		if (proto == PPP_PAP)
 			pap_rx(p, &pkt);
-		else if (p->conf.role == PPP_PEER)
+		else if (p->conf->role == PPP_PEER)
 			chap_peer_rx(p, &pkt);
 		else
 			chap_rx(p, &pkt);
@@ -425,15 +373,16 @@ void ppp_rx(struct ppp *p, const uint8_t *frame, size_t len, uint64_t now_ms)
 	if (p->depth == 1) {
 		rx_frame(p, frame, len);
 	} else if (p->rxq_len < RX_QUEUE_MAX && len <= 4 + PPP_MRU_DFL) {
-		struct rx_item *it = malloc(sizeof(*it) + len);
+		struct rx_item *it = malloc(sizeof(*it) + len), **at;
 
 		/* Without memory the frame is lost, as any frame may be. */
 		if (it != NULL) {
 			it->next = NULL;
 			it->len = len;
 			memcpy(it->frame, frame, len);
-			*p->rxq_tail = it;
-			p->rxq_tail = &it->next;
+			for (at = &p->rxq; *at != NULL; at = &(*at)->next)
+				;
+			*at = it;
 			p->rxq_len++;
 		}
 	}
@@ -446,12 +395,21 @@ void ppp_alive(struct ppp *p, uint64_t now_ms)
 	p->lcp.echo_missed = 0;
 }
 
+/* In a callback it waits for the stack to unwind. Without memory to wait in it is a refusal. */
 void ppp_auth_done(struct ppp *p, const struct ppp_auth_reply *reply, uint64_t now_ms)
 {
-	if (!p->auth.owed || p->verdict_due || !ppp_enter(p, now_ms))
+	struct ppp_auth_reply *copy;
+
+	if (!p->auth.owed || p->verdict != NULL || !ppp_enter(p, now_ms))
 		return;
-	p->verdict = *reply;
-	p->verdict_due = true;
+	if (p->depth == 1) {
+		auth_verdict(p, reply);
+	} else {
+		copy = malloc(sizeof(*copy));
+		if (copy != NULL)
+			*copy = *reply;
+		p->verdict = copy != NULL ? copy : &refused;
+	}
 	ppp_leave(p);
 }
 
@@ -468,7 +426,7 @@ void ppp_lower_down(struct ppp *p)
 	p->over = true;
 	p->told = true;
 	p->net_up = false;
-	stop_timers(p);
+	ppp_timers_stop(p);
 	ppp_set_phase(p, PPP_PH_DEAD);
 	/* With a call on the stack its ppp_leave drops what waits. */
 	if (p->depth == 0)
@@ -483,7 +441,7 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 	        .phase = p->phase,
 	        .auth = p->auth.method,
 	        .authenticated = p->auth.state == AUTH_OK,
-	        .mtu = p->conf.mtu < l->peer.mru ? p->conf.mtu : l->peer.mru,
+	        .mtu = p->conf->mtu < l->peer.mru ? p->conf->mtu : l->peer.mru,
 	        .peer_mru = l->peer.mru,
 	        .mru = l->ask_mru ? l->want.mru : PPP_MRU_DFL,
 	        .tx_acfc = l->peer.acfc,
@@ -508,7 +466,7 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 	if (p->ipcp.fsm.state == FSM_OPENED) {
 		out->local_ip = p->ipcp.ask_ip ? p->ipcp.local_ip : 0;
 		out->peer_ip = p->ipcp.peer_ip;
-		if (p->conf.role == PPP_PEER)
+		if (p->conf->role == PPP_PEER)
 			for (int i = 0; i < 2; i++)
 				out->dns[i] = p->ipcp.server[2 * i];
 	}

@@ -177,6 +177,17 @@ struct ppp_ops {
 struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void *ctx,
                     struct timerq *timers, struct log *log);
 
+/*
+ * Tens of thousands of links of one owner are alike: in a set they share what conf says. The set outlives
+ * its links. ppp_confs_new returns NULL without memory. set may be NULL.
+ */
+struct ppp_confs;
+struct ppp_confs *ppp_confs_new(void);
+void ppp_confs_free(struct ppp_confs *set);
+struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
+                       const struct ppp_ops *ops, void *ctx, struct timerq *timers,
+                       struct log *log);
+
 /* Cancels its timers, wipes secrets, frees. No callback. Not from within one. */
 void ppp_free(struct ppp *p);
 

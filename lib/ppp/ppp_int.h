@@ -3,6 +3,7 @@
 /* What the files of lib/ppp share. Not for others. */
 #pragma once
 
+#include "base/slab.h"
 #include "ppp/fsm.h"
 #include "ppp/ppp.h"
 
@@ -25,31 +26,36 @@
 #define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
 #define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
-#define CRED_DIGEST_LEN 32 /* SHA-256 */
+#define CRED_DIGEST_LEN 16 /* of SHA-256, salted */
 #define AUTH_ANSWER_MAX 255 /* Msg-Length of PAP is one byte (RFC 1334 2.2.2) */
 
 /* What one side announced; our own wishes and the peer's. */
 struct lcp_side {
-	uint16_t mru;
 	uint32_t accm, magic;
+	uint16_t mru;
 	bool pfc, acfc;
-	enum ppp_auth_method auth;
+	uint8_t auth; /* enum ppp_auth_method */
 };
 
 struct lcp {
 	struct fsm fsm;
 	struct lcp_side want; /* in our Configure-Request */
 	bool ask_mru, ask_magic, ask_pfc, ask_acfc;
-	uint32_t auth_left; /* methods not refused yet in this negotiation */
+	uint8_t auth_left; /* methods not refused yet in this negotiation */
 	struct lcp_side cand, peer; /* of the request judged last; acknowledged */
 	bool heard; /* anything of LCP came from the peer */
 	uint8_t loops; /* our own magic number seen in requests, in a row */
 	uint8_t reopens;
 	bool proxied;
-	struct timer echo;
 	uint8_t echo_id, echo_missed;
 	bool alive; /* something came since the last tick */
 	uint32_t refused; /* codes that the peer has rejected, as bits */
+};
+
+/* What is only needed until a phase of authentication is over; a client keeps it for repeats. */
+struct auth_try {
+	uint8_t challenge[CHAP_VALUE_MAX], challenge_len;
+	uint8_t response[MSCHAPV2_RESP_LEN], response_len; /* PPP_PEER: sent for challenge */
 };
 
 enum auth_state {
@@ -61,8 +67,8 @@ enum auth_state {
 };
 
 struct auth {
-	enum ppp_auth_method method;
-	enum auth_state state;
+	uint8_t method; /* enum ppp_auth_method */
+	uint8_t state; /* enum auth_state */
 	bool begun; /* an authentication phase was entered once in the life of the link */
 	/*
 	 * The owner owes a verdict. It may be about a credential from before LCP was negotiated
@@ -75,14 +81,12 @@ struct auth {
 	uint8_t first_id; /* PPP_PEER with PAP: of the first request of this phase */
 	uint8_t answer_id; /* of the credential being judged */
 	bool retry; /* MS-CHAPv2 said R=1: the answer may count the id on (RFC 2759 9.1) */
-	uint8_t challenge[CHAP_VALUE_MAX], challenge_len;
 	bool have_cred;
+	uint8_t answer_code, answer_len;
 	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
 	uint8_t salt[16];
-	uint8_t answer_code, answer_len;
+	struct auth_try *try; /* NULL: no challenge is out */
 	char *answer; /* what we told the peer; repeats get it again. NULL: nothing */
-	uint8_t response[MSCHAPV2_RESP_LEN], response_len; /* PPP_PEER: sent for challenge */
-	struct timer resend, limit;
 };
 
 struct ipcp {
@@ -93,7 +97,6 @@ struct ipcp {
 	bool asked_peer; /* we told a peer without the option that it needs an address */
 	uint8_t ip_naks;
 	bool heard; /* anything of IPCP came from the peer in this phase */
-	struct timer limit;
 };
 
 struct rx_item {
@@ -102,8 +105,14 @@ struct rx_item {
 	uint8_t frame[];
 };
 
-/* A ppp_conf, with names of the length that they have: there are tens of thousands of links. */
-struct ppp_kept {
+/*
+ * A ppp_conf with names of the length that they have, and whatever else links of one owner have alike:
+ * there are tens of thousands of them, so they share it (shared.c).
+ */
+struct ppp_shared {
+	const struct ppp_ops *ops;
+	struct timerq *timers;
+	struct log *log;
 	enum ppp_role role;
 	uint16_t mru, mtu;
 	uint32_t auth_methods;
@@ -111,36 +120,64 @@ struct ppp_kept {
 	uint8_t auth_tries, max_configure, max_terminate, max_failure, echo_failures;
 	uint32_t restart_ms, auth_timeout_ms, ncp_timeout_ms, echo_ms;
 	uint32_t local_ip, dns[2], nbns[2];
-	char *local_name, *user, *password;
+	char *local_name, *user, *password; /* the latter two: PPP_PEER */
+	uint32_t refs;
+	struct ppp_confs *of; /* NULL: of no set */
+	bool listed; /* there */
+	struct ppp_shared *next;
+};
+
+/* What a link waits for; one timer serves all. */
+enum ppp_wait {
+	PPP_W_LCP, /* restart timers (RFC 1661 4.6) */
+	PPP_W_IPCP,
+	PPP_W_RESEND, /* of a challenge or credential */
+	PPP_W_AUTH, /* the end of the patience with authentication */
+	PPP_W_NCP, /* .. with IPCP */
+	PPP_W_ECHO,
+	PPP_W_MAX
 };
 
 struct ppp {
-	struct ppp_kept conf;
-	const struct ppp_ops *ops;
+	const struct ppp_shared *conf;
 	void *ctx;
-	struct timerq *timers;
-	struct log *log;
 	uint64_t now;
+	struct timer timer;
+	uint32_t due[PPP_W_MAX]; /* the low half of when, valid for what is in waits */
+	uint8_t waits; /* bits of enum ppp_wait */
 
-	enum ppp_phase phase;
-	enum ppp_reason reason; /* why it is being closed */
+	uint8_t phase; /* enum ppp_phase */
+	uint8_t reason; /* enum ppp_reason; why it is being closed */
 	uint8_t depth; /* calls into the link now on the stack */
 	bool started;
 	bool close_due; /* the automaton has yet to be told of reason */
 	bool over; /* nothing leaves any more */
 	bool told; /* .. and the owner knows */
 	bool net_up; /* network_up was called */
-	bool verdict_due;
-	struct ppp_auth_reply verdict;
-	struct rx_item *rxq, **rxq_tail;
 	uint8_t rxq_len;
+	const struct ppp_auth_reply *verdict; /* that came in a callback; NULL: none */
+	struct rx_item *rxq; /* oldest first */
 
 	struct lcp lcp;
 	struct auth auth;
 	struct ipcp ipcp;
 	char *user; /* NULL: none was tried */
-	uint64_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
+	uint32_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
 };
+
+extern const struct fsm_ops lcp_ops, ipcp_ops;
+
+static inline struct ppp *fsm_link(const struct fsm *f)
+{
+	size_t at = f->ipcp ? offsetof(struct ppp, ipcp.fsm) : offsetof(struct ppp, lcp.fsm);
+
+	return (struct ppp *)((uintptr_t)f - at);
+}
+
+static inline const struct fsm_ops *fsm_ops_of(const struct fsm *f)
+{
+	return f->ipcp ? &ipcp_ops : &lcp_ops;
+}
 
 /* ---- ppp.c ---- */
 
@@ -153,8 +190,6 @@ void ppp_over(struct ppp *p, enum ppp_reason reason);
 void ppp_set_phase(struct ppp *p, enum ppp_phase phase);
 /* Authentication is done or not needed: the network phase begins. */
 void ppp_authenticated(struct ppp *p);
-void ppp_timer(struct ppp *p, struct timer *t, uint32_t ms);
-void ppp_timer_stop(struct ppp *p, struct timer *t);
 /* Brackets around everything that comes from outside; see ppp.c. */
 bool ppp_enter(struct ppp *p, uint64_t now_ms);
 void ppp_leave(struct ppp *p);
@@ -164,14 +199,34 @@ void ppp_random(struct ppp *p, void *buf, size_t len);
 const char *ppp_user(const struct ppp *p);
 bool ppp_set_user(struct ppp *p, const void *name, size_t len);
 
+/* ---- shared.c ---- */
+
+/* NULL: no memory. */
+const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_conf *conf,
+                                        const struct ppp_ops *ops, struct timerq *timers,
+                                        struct log *log);
+void ppp_shared_put(const struct ppp_shared *s);
+/* A zeroed link of the set (NULL: of none), and back. */
+struct ppp *ppp_link_get(struct ppp_confs *set);
+void ppp_link_put(struct ppp_confs *set, struct ppp *p);
+
+/* ---- timers.c ---- */
+
+void ppp_timers_init(struct ppp *p);
+/* Waits so long from now on for this; at most a week. */
+void ppp_wait(struct ppp *p, enum ppp_wait what, uint32_t ms);
+void ppp_wait_no_more(struct ppp *p, enum ppp_wait what);
+void ppp_timers_stop(struct ppp *p);
+
 /* ---- lcp.c ---- */
 void lcp_init(struct ppp *p);
+void lcp_echo_tick(struct ppp *p); /* PPP_W_ECHO */
 void lcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
 /* True when the peer rejected this code (RFC 1661 4.3): it is not sent any more. */
 bool lcp_code_refused(const struct ppp *p, uint8_t code);
 /* lcp_opts.c: the negotiation */
 void lcp_reset_wishes(struct ppp *p);
-void lcp_request(struct fsm *f, struct optbuf *out);
+void lcp_request(const struct fsm *f, struct optbuf *out);
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out);
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len);
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len);
@@ -200,6 +255,10 @@ struct cred {
 void auth_offer(struct ppp *p, const struct cred *c, bool id_ok);
 uint16_t auth_proto(enum ppp_auth_method m);
 void auth_answer_again(struct ppp *p, uint8_t id);
+/* The try under way, made when there is none. NULL: no memory. */
+struct auth_try *auth_try(struct auth *a);
+void auth_try_free(struct auth *a); /* wiped */
+void auth_resend(struct ppp *p); /* PPP_W_RESEND */
 /* Keeps the text of the answer; at most AUTH_ANSWER_MAX bytes, none when there is no memory. */
 void auth_keep_answer(struct auth *a, const char *text, size_t len);
 

@@ -17,7 +17,7 @@
 static bool take_our_side(struct ppp *p, const uint8_t *opts, size_t len)
 {
 	struct lcp_side s = {.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};
-	uint16_t most = p->conf.mru > PPP_MRU_DFL ? p->conf.mru : PPP_MRU_DFL;
+	uint16_t most = p->conf->mru > PPP_MRU_DFL ? p->conf->mru : PPP_MRU_DFL;
 	struct lcp *l = &p->lcp;
 
 	if (!opts_valid(opts, len))
@@ -35,7 +35,7 @@ static bool take_our_side(struct ppp *p, const uint8_t *opts, size_t len)
 		else if (o[0] == LCP_OPT_ACFC && o[1] == 2)
 			s.acfc = true;
 		else if (o[0] == LCP_OPT_AUTH && s.auth == PPP_AUTH_NONE &&
-		         (s.auth = lcp_auth_option(o)) != PPP_AUTH_NONE)
+		         (s.auth = (uint8_t)lcp_auth_option(o)) != PPP_AUTH_NONE)
 			continue;
 		else
 			return false;
@@ -43,7 +43,8 @@ static bool take_our_side(struct ppp *p, const uint8_t *opts, size_t len)
 	/* Any MRU up to 1500 must be receivable anyway (RFC 1661 6.1). */
 	if (s.mru < LCP_MRU_MIN || s.mru > most)
 		return false;
-	if (p->conf.auth_methods == 0 ? s.auth != PPP_AUTH_NONE : !(p->conf.auth_methods & s.auth))
+	if (p->conf->auth_methods == 0 ? s.auth != PPP_AUTH_NONE
+	                               : !(p->conf->auth_methods & s.auth))
 		return false;
 	l->want = s;
 	l->ask_mru = s.mru != PPP_MRU_DFL;
@@ -76,7 +77,7 @@ bool proxy_lcp(struct ppp *p, const struct ppp_proxy *x)
 	struct fsm *f = &p->lcp.fsm;
 	bool ok;
 
-	if (p->conf.role != PPP_AUTHENTICATOR || x->last_tx.p == NULL || x->last_rx.p == NULL)
+	if (p->conf->role != PPP_AUTHENTICATOR || x->last_tx.p == NULL || x->last_rx.p == NULL)
 		return false;
 	ok = take_our_side(p, x->last_tx.p, x->last_tx.len) &&
 	     opts_valid(x->last_rx.p, x->last_rx.len) &&
@@ -90,7 +91,7 @@ bool proxy_lcp(struct ppp *p, const struct ppp_proxy *x)
 	if (!ok) {
 		p->lcp.loops = 0;
 		lcp_reset_wishes(p);
-		log_debug(p->log, "ppp event=proxy-lcp result=renegotiate");
+		log_debug(p->conf->log, "ppp event=proxy-lcp result=renegotiate");
 		return false;
 	}
 	p->lcp.peer = p->lcp.cand;
@@ -109,17 +110,21 @@ void proxy_auth(struct ppp *p, const struct ppp_proxy *x)
 	/* No challenge of ours may carry the id of the LAC's. */
 	a->id = (uint8_t)x->auth_id;
 	if (!x->use_auth || !credentials_fit(p, x)) {
-		p->lcp.fsm.ops->up(&p->lcp.fsm);
+		fsm_ops_of(&p->lcp.fsm)->up(&p->lcp.fsm);
 		return;
 	}
 	a->proxy = true;
-	p->lcp.fsm.ops->up(&p->lcp.fsm);
+	fsm_ops_of(&p->lcp.fsm)->up(&p->lcp.fsm);
 	a->proxy = false;
 	if (p->reason != PPP_R_NONE || p->over || a->state != AUTH_WAIT)
 		return;
 	if (x->challenge != NULL && a->method == PPP_AUTH_CHAP_MD5) {
-		a->challenge_len = (uint8_t)x->challenge_len;
-		memcpy(a->challenge, x->challenge, x->challenge_len);
+		if (auth_try(a) == NULL) {
+			chap_send_challenge(p);
+			return;
+		}
+		a->try->challenge_len = (uint8_t)x->challenge_len;
+		memcpy(a->try->challenge, x->challenge, x->challenge_len);
 	}
 	c.name = x->name;
 	c.name_len = x->name_len;

@@ -20,7 +20,7 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 	const struct sa *sa;
 
 	TAILQ_FOREACH (sa, &ch->sas, link)
-		if (ipaddr_eq(&sa->peer.addr, addr))
+		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
 			return true;
 	return false;
 }
@@ -56,7 +56,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	struct child *ch;
 	int ret;
 
-	ch = calloc(1, sizeof(*ch));
+	ch = slab_get(&c->ipsec->child_slab);
 	if (ch == NULL) {
 		errno = ENOMEM;
 		return NULL;
@@ -67,10 +67,9 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 	ch->peer = key->peer;
 	ch->tunnel_mode = key->tunnel_mode;
 	TAILQ_INIT(&ch->sas);
-	STAILQ_INIT(&ch->early);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
-		free(ch);
+		slab_put(&c->ipsec->child_slab, ch);
 		errno = -ret;
 		return NULL;
 	}
@@ -92,7 +91,8 @@ void child_latch(struct ctl *c, struct child *ch)
 static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
-	bool ok = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote) != NULL;
+	bool ok =
+	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote) != NULL;
 	struct session *s;
 
 	TAILQ_FOREACH (s, &tn->sessions, link)
@@ -182,7 +182,7 @@ bool child_poll(struct ctl *c)
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
 		early_forget(ch);
-		free(ch);
+		slab_put(&c->ipsec->child_slab, ch);
 		ctl_conn_release(c, k);
 	}
 	return true;

@@ -89,7 +89,7 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p)
 
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind)
 {
-	*k = (struct conn){.id = id, .kind = kind};
+	*k = (struct conn){.id = id, .kind = (uint8_t)kind};
 	TAILQ_INIT(&k->children);
 }
 
@@ -100,7 +100,7 @@ enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot)
 	if (k->down)
 		return SS_IPSEC_DOWN;
 	if (k->fired)
-		return k->fired_reason;
+		return (enum ss_reason)k->fired_reason;
 	if (k->used_by_single_shot || k->disconnecting || (single_shot && k->used_by_tunnel))
 		return SS_SECOND_TUNNEL;
 	return SS_NONE;
@@ -133,7 +133,7 @@ bool conn_fire(struct conn *k, enum ss_reason r, uint64_t now_ms)
 	if (k->kind == CONN_UDP || k->fired)
 		return false;
 	k->fired = true;
-	k->fired_reason = r;
+	k->fired_reason = (uint8_t)r;
 	k->fired_at_ms = now_ms;
 	return true;
 }

@@ -53,43 +53,43 @@ TAILQ_HEAD(child_tailq, child);
 /* All fields are control's alone. */
 struct conn {
 	uint64_t id; /* 0: plain UDP */
-	enum conn_kind kind;
-	bool used_by_tunnel; /* any accepted tunnel (E38) */
-	bool used_by_single_shot; /* .. and one of them is single-shot */
-	bool renewed; /* its peer has authenticated anew since the last tunnel was accepted (E4, E6) */
-	bool fired;
-	bool disconnecting; /* the signal was given (E18) */
-	bool down; /* gone; the object waits for its last record */
-	enum ss_reason fired_reason;
-	uint64_t fired_at_ms;
-	uint32_t tunnels; /* live ones */
-	struct conn_tunnels live;
-	uint32_t records; /* destructing ones (T13a) */
-	uint64_t refused_sccrq, refused_icrq;
 	struct conn *next; /* in the table's bucket */
+	uint64_t fired_at_ms;
+	struct conn_tunnels live;
+	uint32_t tunnels; /* live ones */
+	uint32_t records; /* destructing ones (T13a) */
+	uint32_t refused_sccrq, refused_icrq;
 	uint32_t slot; /* in the table */
+	uint8_t kind; /* enum conn_kind */
+	uint8_t fired_reason; /* enum ss_reason */
+	bool used_by_tunnel : 1; /* any accepted tunnel (E38) */
+	bool used_by_single_shot : 1; /* .. and one of them is single-shot */
+	bool renewed : 1; /* its peer has authenticated anew since the last tunnel was accepted (E4, E6) */
+	bool fired : 1;
+	bool disconnecting : 1; /* the signal was given (E18) */
+	bool down : 1; /* gone; the object waits for its last record */
 
 	/* The rest is IPsec's (ipsec_int.h). */
-	bool is_static; /* of the configuration: no IKE */
-	bool orphan; /* charon does not know it any more */
-	bool announced; /* event=ipsec-up was logged */
-	bool ending; /* its SAs are being removed, then it ends */
-	bool stripped; /* .. and the orders for that are given */
-	bool settling; /* in the queue of conns_settle */
-	struct ike *ike; /* NULL: none, or gone */
-	char *profile, *remote_id; /* as last told */
-	uint32_t ike_id;
+	bool is_static : 1; /* of the configuration: no IKE */
+	bool orphan : 1; /* charon does not know it any more */
+	bool announced : 1; /* event=ipsec-up was logged */
+	bool ending : 1; /* its SAs are being removed, then it ends */
+	bool stripped : 1; /* .. and the orders for that are given */
+	bool settling : 1; /* in the queue of conns_settle */
+	bool encap : 1;
 	uint8_t ike_version, auth;
+	uint8_t n_children; /* in the list: CHILDREN_MAX */
 	uint16_t worker;
+	uint16_t n_leaving; /* children whose removal the workers have not taken yet */
+	uint16_t n_sas; /* charon's; those being removed not counted */
+	uint16_t n_removing;
+	uint32_t ike_id;
 	struct endpoint local, peer; /* outer, of the newest SA */
-	bool encap;
+	struct ike *ike; /* NULL: none, or gone */
+	const char *profile, *remote_id; /* of texts; as last told */
 	struct child_tailq children; /* newest first */
-	uint32_t n_children; /* in the list */
-	uint32_t n_leaving; /* children whose removal the workers have not taken yet */
-	uint32_t n_sas; /* charon's; those being removed not counted */
-	uint32_t n_removing;
 	uint64_t created_ms, down_ms;
-	uint64_t refused_sas, rekeys, ike_rekeys, nat_moves;
+	uint32_t refused_sas, rekeys, ike_rekeys, nat_moves;
 	uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */
 	TAILQ_ENTRY(conn) end_link;
 	LIST_ENTRY(conn) ike_link;

@@ -8,21 +8,24 @@
 
 int conns_init(struct conns *t)
 {
+	slab_init(&t->slab, sizeof(struct conn));
 	t->bucket = calloc(CONN_BUCKETS, sizeof(*t->bucket));
 	t->slot = calloc(CONN_SLOTS, sizeof(*t->slot));
 	t->free_slot = calloc(CONN_SLOTS, sizeof(*t->free_slot));
 	return t->bucket == NULL || t->slot == NULL || t->free_slot == NULL ? -1 : 0;
 }
 
-static void conn_free(struct conn *k)
+static void conn_free(struct ctl *c, struct conn *k)
 {
-	free(k->profile);
-	free(k->remote_id);
-	free(k);
+	texts_put(c->ipsec->texts, k->profile);
+	texts_put(c->ipsec->texts, k->remote_id);
+	slab_put(&c->conns.slab, k);
 }
 
-void conns_fini(struct conns *t)
+void conns_fini(struct ctl *c)
 {
+	struct conns *t = &c->conns;
+
 	for (uint32_t i = 0; t->slot != NULL && i < t->n_slots; i++) {
 		struct conn *k = t->slot[i];
 		struct child *ch;
@@ -38,9 +41,9 @@ void conns_fini(struct conns *t)
 			}
 			TAILQ_REMOVE(&k->children, ch, link);
 			early_forget(ch);
-			free(ch);
+			slab_put(&c->ipsec->child_slab, ch);
 		}
-		conn_free(k);
+		conn_free(c, k);
 	}
 	free(t->bucket);
 	free(t->slot);
@@ -70,7 +73,7 @@ struct conn *conn_make(struct ctl *c)
 
 	if (t->n_free == 0 && t->n_slots == CONN_SLOTS)
 		return NULL;
-	k = calloc(1, sizeof(*k));
+	k = slab_get(&t->slab);
 	if (k == NULL)
 		return NULL;
 	conn_init(k, ++t->last_id, CONN_IPSEC);
@@ -125,7 +128,7 @@ void ctl_conn_release(struct ctl *c, struct conn *k)
 	c->ipsec->load[k->worker]--;
 	c->ipsec->st.conns_now--;
 	c->ipsec->st.orphans_now -= k->orphan;
-	conn_free(k);
+	conn_free(c, k);
 }
 
 bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r)
@@ -185,6 +188,43 @@ void conn_removed_sa(struct ctl *c, struct conn *k)
 	ctl_conn_release(c, k);
 }
 
+/* An SA has a place of its own when that is not its connection's. */
+static void forget_same(struct conn *k)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	TAILQ_FOREACH (ch, &k->children, link)
+		TAILQ_FOREACH (sa, &ch->sas, link)
+			if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
+			    endpoint_eq(&sa->own->peer, &k->peer)) {
+				free(sa->own);
+				sa->own = NULL;
+			}
+}
+
+bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer)
+{
+	struct child *ch;
+	struct sa *sa;
+
+	if (endpoint_eq(&k->local, local) && endpoint_eq(&k->peer, peer))
+		return true;
+	TAILQ_FOREACH (ch, &k->children, link)
+		TAILQ_FOREACH (sa, &ch->sas, link) {
+			if (sa->own != NULL)
+				continue;
+			sa->own = malloc(sizeof(*sa->own));
+			if (sa->own == NULL)
+				return false;
+			*sa->own = (struct sa_ends){.local = k->local, .peer = k->peer};
+		}
+	k->local = *local;
+	k->peer = *peer;
+	forget_same(k);
+	return true;
+}
+
 void conn_strip(struct ctl *c, struct conn *k, bool tell)
 {
 	struct child *ch;
@@ -194,7 +234,9 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 		while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
 			struct sslink_msg m = {
 			        .type = SSLINK_DELETE_CHILD,
-			        .sa_id = {.spi = sa->spi, .inbound = true, .dst = sa->local.addr},
+			        .sa_id = {.spi = sa->spi,
+			                  .inbound = true,
+			                  .dst = sa_local(sa)->addr},
 			};
 
 			if (tell && sa->inbound)

@@ -102,15 +102,18 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	c->log = log;
 	c->now_ms = now_ms;
 	ops->random(ctx, (uint8_t *)&c->hash_seed, sizeof(c->hash_seed));
-	TAILQ_INIT(&c->dead_tunnels);
+	slab_init(&c->tunnel_slab, sizeof(struct tunnel));
+	slab_init(&c->session_slab, sizeof(struct session));
+	slab_init(&c->dest_slab, sizeof(struct dest));
 	TAILQ_INIT(&c->closing_sessions);
-	TAILQ_INIT(&c->dead_sessions);
+	records_init(c);
 	c->limit_refused = c->limit_rejected = c->limit_refused_calls = c->limit_restart =
 	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
 	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
+	c->ppp_confs = ppp_confs_new();
 	c->aaa = aaa_new(conf, ops->wake, ctx, log);
-	if (c->l2tp == NULL || c->aaa == NULL || make_tables(c) < 0) {
+	if (c->l2tp == NULL || c->ppp_confs == NULL || c->aaa == NULL || make_tables(c) < 0) {
 		ctl_free(c);
 		return NULL;
 	}
@@ -136,14 +139,22 @@ void ctl_free(struct ctl *c)
 		return;
 	l2tp_free(c->l2tp);
 	free_records(c);
+	timer_cancel(c->timers, &c->tunnel_record);
+	timer_cancel(c->timers, &c->tunnel_linger);
+	timer_cancel(c->timers, &c->session_record);
+	ppp_confs_free(c->ppp_confs);
 	halfopen_free(c->half_open);
 	aaa_free(c->aaa);
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		pool_fini(&c->pools[i]);
 	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
 		free(c->host_sessions[i]);
-	conns_fini(&c->conns); /* what has SAs still gives them up to the next */
+	conns_fini(c); /* what has SAs still gives them up to the next */
 	ipsec_fini(c);
+	slab_fini(&c->session_slab);
+	slab_fini(&c->tunnel_slab);
+	slab_fini(&c->dest_slab);
+	slab_fini(&c->conns.slab);
 	free(c->tunnel_ids);
 	free(c->session_ids);
 	free(c->pools);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/idpool.h"
+#include "base/slab.h"
 #include "control/aaa.h"
 #include "control/conn.h"
 #include "control/ctl.h"
@@ -16,13 +17,13 @@
 
 /* A remote L2TP system: the level above tunnels in JunosE's shows. */
 struct dest {
-	struct ipaddr addr;
+	SLIST_ENTRY(dest) link;
 	uint32_t tunnels; /* records that refer to it */
 	uint32_t active; /* of them established */
+	struct ipaddr addr;
 	bool was_active;
-	LIST_ENTRY(dest) link;
 };
-LIST_HEAD(dest_list, dest);
+SLIST_HEAD(dest_list, dest);
 #define DEST_BUCKETS 65536
 
 TAILQ_HEAD(session_tailq, session);
@@ -31,29 +32,57 @@ TAILQ_HEAD(tunnel_tailq, tunnel);
 /* A tunnel, from the accepted SCCRQ until its destruct period is over. */
 struct tunnel {
 	uint64_t serial;
-	uint32_t slot;
+	struct ctl *ctl;
+	struct conn *conn;
+	struct dest *dest;
+	uint32_t profile, host; /* indices into the configuration */
+	uint16_t slot;
 	uint16_t id; /* ours; not any more when no longer live */
 	bool single_shot; /* sampled at the SCCRQ (E22) */
 	bool established; /* counted as active */
 	bool went_down; /* tunnel_down was seen */
 	bool live; /* false in the destruct period */
-	struct conn *conn;
-	struct dest *dest;
-	uint32_t profile, host; /* indices into the configuration */
-	struct l2tp_path path;
-	uint64_t up_ms, down_ms; /* 0: never */
-	struct l2tp_result end;
-	struct l2tp_tunnel_info *last; /* allocated when the tunnel goes */
-	struct timer destruct;
-	bool lingers;
-	struct timer
-	        linger; /* until it is due, workers still hand over what comes for the id (RFC 2661 5.7) */
-	struct halfopen_entry half_open;
-	struct session_tailq sessions; /* live and records */
+	bool lingers; /* workers still hand over what comes for the id (RFC 2661 5.7) */
+	uint8_t reason; /* enum l2tp_reason; this and what follows: why it ended */
+	uint16_t result, error;
+	struct tunnel_last *last; /* made when the tunnel goes; NULL: no memory */
 	uint32_t n_live;
-	TAILQ_ENTRY(tunnel) dead_link; /* oldest first */
-	LIST_ENTRY(tunnel) conn_link; /* while live */
-	struct ctl *ctl;
+	uint64_t up_ms, down_ms; /* 0: never */
+	struct session_tailq sessions; /* live and records */
+	union {
+		struct { /* live */
+			struct halfopen_entry half_open;
+			LIST_ENTRY(tunnel) conn_link;
+		};
+		struct { /* not any more */
+			uint64_t destruct_ms, linger_ms; /* when these end */
+			TAILQ_ENTRY(tunnel) dead_link, linger_link; /* oldest first */
+		};
+	};
+};
+
+/* What is kept of a tunnel for its record. */
+struct tunnel_last {
+	struct l2tp_path path;
+	struct l2tp_tunnel_info info;
+	char message[sizeof(((struct l2tp_result *)0)->message)];
+};
+
+/* What a worker knows of a session that its tunnel and the configuration do not say. */
+struct session_dp {
+	uint16_t session_id, peer_session_id, peer_tunnel_id;
+	uint16_t worker;
+	uint32_t gen;
+	uint16_t mtu, mss_clamp;
+	uint32_t peer_ip;
+	bool open : 1, sequencing : 1, check_sequence : 1, tx_acfc : 1, tx_pfc : 1;
+};
+
+/* What is kept of a session for its record. */
+struct session_last {
+	struct l2tp_call_info call;
+	struct ppp_info ppp; /* all zero: there was no link */
+	struct dp_session_stats stats;
 };
 
 enum session_phase {
@@ -65,33 +94,36 @@ enum session_phase {
 /* A session, from the accepted ICRQ until its destruct period is over. */
 struct session {
 	uint64_t serial;
-	uint32_t slot;
-	enum session_phase phase;
+	struct ctl *ctl;
 	struct tunnel *tunnel;
-	struct ppp *ppp; /* freed by the reap timer after it died */
-	uint8_t *early; /* a PPP frame that overtook the ICCN; NULL: none */
-	uint16_t early_len;
+	struct ppp *ppp; /* freed when the workers have let go of the session */
 	struct child *child; /* NULL: plain UDP, or the order to delete was given */
-	struct dp_session dps;
-	uint64_t ticket;
-	bool delete_again; /* the order did not fit into the FIFO yet */
 	const struct cfg_interface_profile *ifprof;
 	const struct cfg_user *user; /* authenticated; counted against its limit */
-	struct pool *pool; /* the pool that peer_ip is from; NULL: a framed address */
-	uint32_t peer_ip; /* reserved for the session; 0: none */
-	const struct cfg_user *framed; /* whose own address it is */
-	bool established;
-	uint64_t up_ms, down_ms;
-	enum l2tp_reason reason;
-	enum ppp_reason ppp_reason;
-	struct l2tp_call_info *last_call; /* allocated when the call goes */
-	struct ppp_info *last_ppp;
-	struct dp_session_stats last_stats;
+	union {
+		struct pool *pool; /* the pool that peer_ip is from; NULL: none */
+		const struct cfg_user *framed; /* .. has_framed: whose own address it is */
+	};
 	struct aaa_job *job; /* a password check under way on the helper thread */
-	struct timer destruct, reap;
+	uint8_t *early; /* a PPP frame that overtook the ICCN; NULL: none */
+	struct session_last *last; /* made when the call goes; NULL: no memory */
+	struct session_dp dps;
+	uint32_t peer_ip; /* reserved for the session; 0: none */
+	uint16_t early_len;
+	uint16_t slot;
+	uint8_t phase; /* enum session_phase */
+	uint8_t reason; /* enum l2tp_reason */
+	uint8_t ppp_reason; /* enum ppp_reason */
+	bool has_framed : 1;
+	bool established : 1;
+	bool delete_again : 1; /* the order did not fit into the FIFO yet */
+	uint64_t up_ms, down_ms;
 	TAILQ_ENTRY(session) link; /* in its tunnel */
+	union {
+		uint64_t ticket; /* closing: of the order to delete it */
+		uint64_t destruct_ms; /* record: when its period ends */
+	};
 	TAILQ_ENTRY(session) wait_link; /* closing: all; record: oldest first */
-	struct ctl *ctl;
 };
 
 #define CONN_BUCKETS 131072
@@ -103,6 +135,7 @@ struct conns {
 	uint32_t *free_slot;
 	uint32_t n_slots, n_free; /* n_slots: ever used */
 	uint64_t last_id;
+	struct slab slab;
 };
 
 struct ipsec;
@@ -115,9 +148,11 @@ struct ctl {
 	struct timerq *timers;
 	struct log *log;
 	struct l2tp *l2tp;
+	struct ppp_confs *ppp_confs;
 	uint64_t now_ms; /* of the call under way: callbacks of the engines have no time */
 	bool closing;
 
+	struct slab tunnel_slab, session_slab, dest_slab;
 	struct idpool *tunnel_ids, *session_ids;
 	uint64_t next_serial;
 	uint32_t next_gen;
@@ -129,8 +164,9 @@ struct ctl {
 	struct session *session_of_id[N_SLOTS]; /* live ones */
 	struct tunnel *tunnel_of_id[N_SLOTS];
 
-	struct tunnel_tailq dead_tunnels;
+	struct tunnel_tailq dead_tunnels, lingering;
 	struct session_tailq closing_sessions, dead_sessions;
+	struct timer tunnel_record, tunnel_linger, session_record; /* of the first in each */
 	struct halfopen *half_open;
 	struct dest_list dests[DEST_BUCKETS];
 	uint64_t hash_seed;
@@ -159,7 +195,7 @@ extern const struct l2tp_ops ctl_l2tp_ops;
 
 /* conns.c */
 int conns_init(struct conns *t);
-void conns_fini(struct conns *t); /* with their children and SAs, without a word */
+void conns_fini(struct ctl *c); /* with their children and SAs, without a word */
 struct conn *ctl_conn_find(const struct ctl *c, uint64_t id);
 /* The worker for something new: a session outside of IPsec, or an IKE_SA and what comes of it. */
 uint16_t ctl_pick_worker(struct ctl *c);
@@ -212,12 +248,24 @@ void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_
 void tunnel_up(void *ctx, struct l2tp_tunnel *t);
 void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res);
 void tunnel_gone(void *ctx, struct l2tp_tunnel *t);
-void tunnel_record_free(struct tunnel *tn); /* ends the destruct period */
+/* Ends the destruct period. False: a session of it still waits for the workers. */
+bool tunnel_record_free(struct tunnel *tn);
 void tunnel_drop(struct tunnel *tn); /* without ceremony; for ctl_free */
 void tunnel_fire(struct tunnel *tn, enum ss_reason r);
 const struct cfg_host *tunnel_host(const struct tunnel *tn);
+/* Where its peer is; of a record for which there was no memory: nowhere. */
+const struct l2tp_path *tunnel_path(const struct tunnel *tn);
 /* The engine's object of a live tunnel; NULL in the destruct period. */
 struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn);
+
+/* record.c: destruct periods and what lingers, each in a list whose first one has the timer */
+void records_init(struct ctl *c);
+/* The destruct period begins; keep: it has one. */
+void tunnel_destruct(struct tunnel *tn, bool keep);
+void session_destruct(struct session *s);
+void tunnel_linger(struct tunnel *tn);
+/* Harmless when it does not. */
+void tunnel_stop_lingering(struct tunnel *tn);
 
 /* session.c */
 enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
@@ -228,6 +276,8 @@ void session_refused(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *ms
 void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg);
 void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *res);
 void session_reply(void *ctx, struct l2tp_call *call);
+/* Tells the worker what has changed. As dp_session_update. */
+int session_update(const struct session *s);
 /* The engine's object of a live session, else NULL. */
 struct l2tp_call *session_engine(const struct session *s);
 /* True when it has left some that could go on at once. */

@@ -63,15 +63,15 @@ struct dest *dest_get(struct ctl *c, const struct ipaddr *addr)
 	struct dest_list *b = bucket(c, addr);
 	struct dest *d;
 
-	LIST_FOREACH (d, b, link)
+	SLIST_FOREACH (d, b, link)
 		if (ipaddr_eq(&d->addr, addr))
 			break;
 	if (d == NULL) {
-		d = calloc(1, sizeof(*d));
+		d = slab_get(&c->dest_slab);
 		if (d == NULL)
 			return NULL;
 		d->addr = *addr;
-		LIST_INSERT_HEAD(b, d, link);
+		SLIST_INSERT_HEAD(b, d, link);
 		c->st.destinations.total++;
 		c->st.destinations.live++;
 	}
@@ -86,8 +86,8 @@ void dest_put(struct ctl *c, struct dest *d)
 	if (!d->was_active)
 		c->st.destinations.failed++;
 	c->st.destinations.live--;
-	LIST_REMOVE(d, link);
-	free(d);
+	SLIST_REMOVE(bucket(c, &d->addr), d, dest, link);
+	slab_put(&c->dest_slab, d);
 }
 
 void dest_active(struct ctl *c, struct dest *d, int change)

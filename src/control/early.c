@@ -14,7 +14,7 @@
 #define EARLY_MAX 4 /* a child: an SCCRQ and its repetitions */
 
 struct early {
-	STAILQ_ENTRY(early) link;
+	struct early *next;
 	struct l2tp_path path;
 	size_t len;
 	uint8_t msg[];
@@ -23,7 +23,7 @@ struct early {
 bool early_keep(struct ctl *c, const struct conn *k, const struct dp_punt *p)
 {
 	struct child *ch = k != NULL ? ipsec_child_of(k, &p->dst, &p->src) : NULL;
-	struct early *e;
+	struct early *e, **at;
 
 	if (ch == NULL || ch->any || ch->n_out != 0)
 		return false;
@@ -33,7 +33,10 @@ bool early_keep(struct ctl *c, const struct conn *k, const struct dp_punt *p)
 	e->path = (struct l2tp_path){.local = p->dst, .remote = p->src, .conn = p->conn};
 	e->len = p->len;
 	memcpy(e->msg, p->data, p->len);
-	STAILQ_INSERT_TAIL(&ch->early, e, link);
+	e->next = NULL;
+	for (at = &ch->early; *at != NULL; at = &(*at)->next)
+		;
+	*at = e;
 	ch->n_early++;
 	return true;
 }
@@ -42,8 +45,8 @@ void early_deliver(struct ctl *c, struct child *ch)
 {
 	struct early *e;
 
-	while ((e = STAILQ_FIRST(&ch->early)) != NULL) {
-		STAILQ_REMOVE_HEAD(&ch->early, link);
+	while ((e = ch->early) != NULL) {
+		ch->early = e->next;
 		ch->n_early--;
 		if (!ch->latched)
 			l2tp_rx(c->l2tp, &e->path, e->msg, e->len, c->now_ms);
@@ -55,8 +58,8 @@ void early_forget(struct child *ch)
 {
 	struct early *e;
 
-	while ((e = STAILQ_FIRST(&ch->early)) != NULL) {
-		STAILQ_REMOVE_HEAD(&ch->early, link);
+	while ((e = ch->early) != NULL) {
+		ch->early = e->next;
 		free(e);
 	}
 	ch->n_early = 0;

@@ -16,13 +16,10 @@ struct ike *ike_find(const struct ctl *c, uint32_t id)
 	return NULL;
 }
 
-static void end_due(struct timer *t, void *arg, uint64_t now_ms)
+static void end(struct ike *e)
 {
-	struct ike *e = arg;
 	struct ctl *c = e->ctl;
 
-	(void)t;
-	c->now_ms = now_ms;
 	/* Without a link nobody knows what became of the order: it is given again, and E1 not forgotten. */
 	if (c->ipsec->link != LINK_UP)
 		e->terminate = true;
@@ -30,9 +27,51 @@ static void end_due(struct timer *t, void *arg, uint64_t now_ms)
 		ike_on_down(c, e->id);
 }
 
+static void end_no_more(struct ike *e)
+{
+	if (e->ending)
+		TAILQ_REMOVE(&e->ctl->ipsec->ike_ending, e, end_link);
+	e->ending = false;
+}
+
+static void arm_end(struct ctl *c)
+{
+	const struct ike *e = TAILQ_FIRST(&c->ipsec->ike_ending);
+
+	if (e != NULL)
+		timer_set(c->timers, &c->ipsec->ike_end, e->end_ms);
+}
+
+/* All have the same time, so the list is in its order. */
+static void end_later(struct ike *e)
+{
+	struct ctl *c = e->ctl;
+
+	end_no_more(e);
+	e->ending = true;
+	e->end_ms = c->now_ms + TERMINATED_MS;
+	TAILQ_INSERT_TAIL(&c->ipsec->ike_ending, e, end_link);
+	if (TAILQ_FIRST(&c->ipsec->ike_ending) == e)
+		arm_end(c);
+}
+
+void ike_end_due(struct timer *t, void *arg, uint64_t now_ms)
+{
+	struct ctl *c = arg;
+	struct ike *e = TAILQ_FIRST(&c->ipsec->ike_ending);
+
+	(void)t;
+	c->now_ms = now_ms;
+	if (e != NULL && e->end_ms <= now_ms) {
+		end_no_more(e);
+		end(e);
+	}
+	arm_end(c);
+}
+
 static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 {
-	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? calloc(1, sizeof(*e)) : NULL;
+	struct ike *e = c->ipsec->st.ike_now < IKE_MAX ? slab_get(&c->ipsec->ike_slab) : NULL;
 
 	if (e == NULL)
 		return NULL;
@@ -41,7 +80,6 @@ static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 	e->worker = worker;
 	LIST_INIT(&e->conns);
 	LIST_INIT(&e->spis);
-	timer_init(&e->end, end_due, e);
 	LIST_INSERT_HEAD(&c->ipsec->ikes[id % IKE_BUCKETS], e, link);
 	c->ipsec->load[worker]++;
 	c->ipsec->st.ike_sas++;
@@ -49,16 +87,16 @@ static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 	return e;
 }
 
-static void set_text(char **at, const char *text)
+static void set_text(struct texts *set, const char **at, const char *text)
 {
-	char *copy;
+	const char *copy;
 
 	if (*at != NULL && strcmp(*at, text) == 0)
 		return;
-	copy = strdup(text);
+	copy = texts_get(set, text, strlen(text));
 	if (copy == NULL)
 		return;
-	free(*at);
+	texts_put(set, *at);
 	*at = copy;
 }
 
@@ -68,9 +106,9 @@ void ike_describe(const struct ike *e, struct conn *k)
 	k->ike_version = e->version;
 	k->auth = e->auth;
 	if (e->profile != NULL)
-		set_text(&k->profile, e->profile);
+		set_text(e->ctl->ipsec->texts, &k->profile, e->profile);
 	if (e->remote_id != NULL)
-		set_text(&k->remote_id, e->remote_id);
+		set_text(e->ctl->ipsec->texts, &k->remote_id, e->remote_id);
 }
 
 /* What shows say of a connection: as its IKE_SA was last told of. */
@@ -78,8 +116,8 @@ static void learn(struct ike *e, const struct sslink_ike *info)
 {
 	struct conn *k;
 
-	set_text(&e->profile, info->connection);
-	set_text(&e->remote_id, info->remote_id);
+	set_text(e->ctl->ipsec->texts, &e->profile, info->connection);
+	set_text(e->ctl->ipsec->texts, &e->remote_id, info->remote_id);
 	e->version = info->version;
 	e->local = info->local.addr;
 	if (info->auth != SSLINK_AUTH_UNKNOWN)
@@ -109,13 +147,13 @@ void ike_free(struct ike *e)
 		sa_larval_free(sa);
 	while ((k = LIST_FIRST(&e->conns)) != NULL)
 		ike_detach(k);
-	timer_cancel(c->timers, &e->end);
+	end_no_more(e);
 	LIST_REMOVE(e, link);
 	c->ipsec->load[e->worker]--;
 	c->ipsec->st.ike_now--;
-	free(e->profile);
-	free(e->remote_id);
-	free(e);
+	texts_put(c->ipsec->texts, e->profile);
+	texts_put(c->ipsec->texts, e->remote_id);
+	slab_put(&c->ipsec->ike_slab, e);
 }
 
 void ike_maybe_free(struct ike *e)
@@ -188,7 +226,7 @@ void ike_terminate(struct ike *e)
 	e->retired = true;
 	e->terminate = c->ipsec->link != LINK_UP || !ipsec_send(c, &m);
 	if (!e->terminate)
-		timer_set(c->timers, &e->end, c->now_ms + TERMINATED_MS);
+		end_later(e);
 }
 
 void ike_on_up(struct ctl *c, const struct sslink_ike *info)
@@ -265,7 +303,7 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		LIST_FOREACH (k, &old->conns, ike_link)
 			ike_describe(old, k);
 		/* The order to terminate it has crossed this news, and found the old one only. */
-		if (old->end.queued || old->terminate)
+		if (old->ending || old->terminate)
 			ike_terminate(old);
 		return;
 	}
@@ -279,7 +317,7 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		e->n_spis++;
 		old->n_spis--;
 	}
-	if (old->end.queued || old->terminate)
+	if (old->ending || old->terminate)
 		ike_terminate(e);
 	ike_free(old);
 }
@@ -306,8 +344,8 @@ static void adopt(struct ike *e, struct conn *k)
 	 * A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. It counts for one
 	 * connection: not when it has had one, and for one of several.
 	 */
-	k->renewed = e->version == 1 && e->conn == NULL && !e->retired && !e->terminate &&
-	             !e->end.queued;
+	k->renewed =
+	        e->version == 1 && e->conn == NULL && !e->retired && !e->terminate && !e->ending;
 	if (e->conn == NULL)
 		change_worker(e, k->worker);
 	ike_attach(e, k, e->conn == NULL);
@@ -336,9 +374,9 @@ static void inherit(const struct ike *from, struct ike *to)
 	to->auth = from->auth;
 	to->local = from->local;
 	if (from->profile != NULL)
-		set_text(&to->profile, from->profile);
+		set_text(to->ctl->ipsec->texts, &to->profile, from->profile);
 	if (from->remote_id != NULL)
-		set_text(&to->remote_id, from->remote_id);
+		set_text(to->ctl->ipsec->texts, &to->remote_id, from->remote_id);
 }
 
 void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)

@@ -26,6 +26,12 @@ int ipsec_init(struct ctl *c)
 	TAILQ_INIT(&p->leaving);
 	TAILQ_INIT(&p->left);
 	TAILQ_INIT(&p->ending);
+	TAILQ_INIT(&p->ike_ending);
+	timer_init(&p->ike_end, ike_end_due, c);
+	p->texts = texts_new();
+	slab_init(&p->ike_slab, sizeof(struct ike));
+	slab_init(&p->child_slab, sizeof(struct child));
+	slab_init(&p->sa_slab, sizeof(struct sa));
 	p->limit_refused = (struct log_limit){.every_ms = 1000, .burst = 10};
 	p->ikes = calloc(IKE_BUCKETS, sizeof(*p->ikes));
 	p->by_spi = calloc(SA_BUCKETS, sizeof(*p->by_spi));
@@ -33,7 +39,8 @@ int ipsec_init(struct ctl *c)
 	do
 		c->ops->random(c->ops_ctx, (uint8_t *)&p->instance, sizeof(p->instance));
 	while (p->instance == 0);
-	return p->ikes == NULL || p->by_spi == NULL || p->by_id == NULL ? -1 : 0;
+	return p->texts == NULL || p->ikes == NULL || p->by_spi == NULL || p->by_id == NULL ? -1
+	                                                                                    : 0;
 }
 
 /* Connections, with the SAs that are theirs, have gone before. */
@@ -52,7 +59,7 @@ void ipsec_fini(struct ctl *c)
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
 		early_forget(ch);
-		free(ch);
+		slab_put(&p->child_slab, ch);
 	}
 	for (uint32_t i = 0; p->ikes != NULL && i < IKE_BUCKETS; i++)
 		while ((e = LIST_FIRST(&p->ikes[i])) != NULL) {
@@ -63,6 +70,11 @@ void ipsec_fini(struct ctl *c)
 			LIST_INIT(&e->conns);
 			ike_free(e);
 		}
+	timer_cancel(c->timers, &p->ike_end);
+	texts_free(p->texts);
+	slab_fini(&p->sa_slab);
+	slab_fini(&p->child_slab);
+	slab_fini(&p->ike_slab);
 	free(p->ikes);
 	free(p->by_spi);
 	free(p->by_id);

@@ -3,6 +3,7 @@
 /* What the IPsec files of src/control share: IKE_SAs, children, SAs, and what waits for workers. */
 #pragma once
 
+#include "base/texts.h"
 #include "control/ctl_int.h"
 #include "control/ipsec.h"
 
@@ -19,38 +20,40 @@
 struct ike {
 	uint32_t id;
 	uint16_t worker;
-	bool up; /* charon said so */
-	bool retired; /* its children were adopted by another: it gets no new ones (E4) */
-	bool terminate; /* to be terminated as soon as there is a link */
+	bool up : 1; /* charon said so */
+	bool retired : 1; /* its children were adopted by another: it gets no new ones (E4) */
+	bool terminate : 1; /* to be terminated as soon as there is a link */
+	bool ending : 1; /* terminated: in the list of that name */
 	uint8_t version, auth; /* these as last told */
 	struct ipaddr local;
-	char *profile, *remote_id; /* NULL: not told */
 	uint32_t seen; /* the link that last replayed an SA of it */
 	uint32_t n_spis;
+	const char *profile, *remote_id; /* of texts; NULL: not told */
 	struct conn *conn; /* what new CHILD_SAs belong to; NULL: none yet */
 	LIST_HEAD(, conn) conns; /* it, and those adopted beside it */
 	LIST_HEAD(, sa) spis; /* given out, no SA yet */
-	struct timer end;
+	uint64_t end_ms; /* ending: it is gone by then, told or not */
+	TAILQ_ENTRY(ike) end_link;
 	LIST_ENTRY(ike) link;
 	struct ctl *ctl;
 };
 LIST_HEAD(ike_list, ike);
+TAILQ_HEAD(ike_tailq, ike);
 
 /* A lineage of SAs between one pair of ports (dp.h). */
 struct child {
 	struct conn *conn;
 	uint32_t index; /* of the data plane */
-	bool tunnel_mode;
-	bool latched;
-	bool leaving, left; /* in the list of that name; left: in that one */
-	bool any; /* made without IKE: takes any path */
+	bool tunnel_mode : 1;
+	bool latched : 1;
+	bool leaving : 1, left : 1; /* in the list of that name; left: in that one */
+	bool any : 1; /* made without IKE: takes any path */
+	uint8_t n_in, n_out, n_early;
 	struct endpoint local, peer; /* inner; peer.port 0: any */
 	TAILQ_HEAD(, sa) sas; /* newest first */
-	uint32_t n_in, n_out;
-	uint32_t n_orders; /* SAs whose removal a worker has not taken yet */
-	uint32_t n_sessions; /* .. and sessions */
-	STAILQ_HEAD(, early) early; /* messages for which there is no outbound SA yet */
-	uint32_t n_early;
+	uint32_t n_sessions; /* whose removal a worker has not taken yet */
+	uint32_t n_orders; /* .. and SAs */
+	struct early *early; /* messages for which there is no outbound SA yet, oldest first */
 	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
 	struct ctl *ctl;
 };
@@ -68,36 +71,53 @@ struct sa_order {
 	uint8_t enc_key[SSLINK_KEY_MAX], auth_key[SSLINK_KEY_MAX];
 };
 
+/* Outer addresses and ports. */
+struct sa_ends {
+	struct endpoint local, peer;
+};
+
+/* Where the peer's packets have come from of late, when that is elsewhere. */
+struct sa_moved {
+	struct endpoint to;
+	uint64_t ms;
+};
+
 struct sa {
 	uint32_t spi;
-	enum sa_state state;
-	bool inbound, encap, esn;
-	bool paired; /* inbound: an outbound one has it */
-	bool soft_told;
-	bool soft_due, moved; /* charon has to be told, and there was no link */
-	bool again; /* the order under way did not fit yet */
-	bool waits; /* in the queue */
-	uint16_t worker;
-	uint32_t seen; /* the link that last replayed it, or made it */
-	struct ike *ike; /* larval: whose SPI */
-	struct child *child; /* NULL: larval */
-	struct conn *conn;
 	dp_sa_id id; /* 0: the data plane does not have it */
-	struct endpoint local, peer; /* outer */
-	struct endpoint moved_to;
-	uint64_t moved_ms;
-	struct esp_suite suite;
-	uint32_t replay_window;
+	uint8_t state; /* enum sa_state */
+	bool inbound : 1, encap : 1, esn : 1;
+	bool paired : 1; /* inbound: an outbound one has it */
+	bool soft_told : 1;
+	bool soft_due : 1, moved : 1; /* charon has to be told, and there was no link */
+	bool again : 1; /* the order under way did not fit yet */
+	bool waits : 1; /* in the queue */
+	uint8_t cipher, auth, icv_len; /* as struct esp_suite: sa_suite */
+	uint16_t key_len;
+	uint16_t worker;
+	uint16_t replay_window;
+	uint32_t seen; /* the link that last replayed it, or made it */
+	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
+	struct ctl *ctl;
+	struct sa_ends *own; /* NULL: larval, or the same as its connection's */
+	struct child *child; /* NULL: larval */
+	union {
+		struct ike *ike; /* larval: whose SPI */
+		struct conn *conn; /* .. not: the child's */
+	};
+	struct sa_moved *move; /* NULL: never */
+	struct sa_order *order; /* NULL: given */
 	uint64_t created_ms, use_at, soft_at, hard_at; /* UINT64_MAX: never */
 	uint64_t ticket;
-	struct sa_order *order; /* NULL: given */
-	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
 	struct timer timer;
-	LIST_ENTRY(sa) by_spi, by_id, of_ike;
-	TAILQ_ENTRY(sa) link, wait;
-	struct ctl *ctl;
+	SLIST_ENTRY(sa) by_spi, by_id;
+	union {
+		LIST_ENTRY(sa) of_ike; /* larval */
+		TAILQ_ENTRY(sa) link; /* in its child */
+	};
+	TAILQ_ENTRY(sa) wait;
 };
-LIST_HEAD(sa_list, sa);
+SLIST_HEAD(sa_list, sa);
 TAILQ_HEAD(sa_tailq, sa);
 TAILQ_HEAD(conn_tailq, conn);
 
@@ -111,7 +131,11 @@ struct ipsec {
 	uint64_t charon; /* the instance that the ids are of */
 	enum link_state link;
 	uint32_t link_no; /* counts links; an answer goes to the link that asked */
+	struct texts *texts;
+	struct slab ike_slab, child_slab, sa_slab;
 	struct ike_list *ikes;
+	struct ike_tailq ike_ending; /* by time */
+	struct timer ike_end; /* of the first */
 	struct sa_list *by_spi, *by_id;
 	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
 	uint32_t n_waiting;
@@ -139,6 +163,7 @@ struct ike *ike_find(const struct ctl *c, uint32_t id);
 /* Finds or makes; learns what is told. NULL: no memory, or too many. */
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info);
 void ike_free(struct ike *e);
+void ike_end_due(struct timer *t, void *arg, uint64_t now_ms); /* of ipsec.ike_end */
 /* Frees one of which nothing is left and that never was up: it may have been given up in silence. */
 void ike_maybe_free(struct ike *e);
 /* Why it gets no new SA; NULL: it may. Counts on its connection. */
@@ -191,6 +216,11 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m);
 /* From now on it is not known any more; its memory goes when the worker has let go of it. */
 void sa_remove(struct sa *sa);
 void sa_larval_free(struct sa *sa);
+/* Of one that is not larval. */
+const struct endpoint *sa_local(const struct sa *sa);
+const struct endpoint *sa_peer(const struct sa *sa);
+struct esp_suite sa_suite(const struct sa *sa);
+void sa_set_suite(struct sa *sa, const struct esp_suite *s);
 void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
 void sa_arm(struct sa *sa);
 void sa_event(struct ctl *c, const struct dp_punt *p);
@@ -226,6 +256,11 @@ bool suite_keys(const struct esp_suite *s, uint16_t *enc_key_len, uint16_t *auth
 
 /* conns.c */
 struct conn *conn_make(struct ctl *c); /* CONN_IPSEC; NULL: no room */
+/*
+ * The connection is there now; its SAs, but for the one that is to follow, stay where they are. False: no
+ * memory, and it stays too.
+ */
+bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer);
 /* All SAs go: orders to the workers, in the FIFO after what was sent before. */
 void conn_strip(struct ctl *c, struct conn *k, bool tell);
 void conn_end(struct ctl *c, struct conn *k); /* strip, then terminate: at the next settling */

@@ -10,6 +10,16 @@
 #define RETRY_MS    10 /* an order that did not fit */
 #define MOVED_AGAIN 1000 /* the same news of a move at most so often */
 
+const struct endpoint *sa_local(const struct sa *sa)
+{
+	return sa->own != NULL ? &sa->own->local : &sa->conn->local;
+}
+
+const struct endpoint *sa_peer(const struct sa *sa)
+{
+	return sa->own != NULL ? &sa->own->peer : &sa->conn->peer;
+}
+
 static struct sa_list *spi_bucket(const struct ctl *c, uint32_t spi)
 {
 	return &c->ipsec->by_spi[(spi ^ spi >> 16) % SA_BUCKETS];
@@ -20,18 +30,23 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 {
 	struct sa *sa;
 
-	LIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
+	SLIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
 		if (sa->spi == spi && sa->inbound == inbound &&
-		    (inbound || ipaddr_eq(&sa->peer.addr, dst)))
+		    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
 			return sa;
 	return NULL;
+}
+
+static struct sa_list *id_bucket(const struct ctl *c, dp_sa_id id)
+{
+	return &c->ipsec->by_id[id % SA_BUCKETS];
 }
 
 struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
 {
 	struct sa *sa;
 
-	LIST_FOREACH (sa, &c->ipsec->by_id[id % SA_BUCKETS], by_id)
+	SLIST_FOREACH (sa, id_bucket(c, id), by_id)
 		if (sa->id == id)
 			return sa;
 	return NULL;
@@ -39,7 +54,7 @@ struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
 
 void sa_hash(struct sa *sa)
 {
-	LIST_INSERT_HEAD(&sa->ctl->ipsec->by_id[sa->id % SA_BUCKETS], sa, by_id);
+	SLIST_INSERT_HEAD(id_bucket(sa->ctl, sa->id), sa, by_id);
 }
 
 void sa_answer(struct sa *sa, enum sslink_status status)
@@ -82,7 +97,7 @@ static void on_timer(struct timer *t, void *arg, uint64_t now_ms);
 
 struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 {
-	struct sa *sa = calloc(1, sizeof(*sa));
+	struct sa *sa = slab_get(&c->ipsec->sa_slab);
 
 	if (sa == NULL)
 		return NULL;
@@ -93,7 +108,7 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 	sa->use_at = sa->soft_at = sa->hard_at = UINT64_MAX;
 	sa->seen = c->ipsec->link_no;
 	timer_init(&sa->timer, on_timer, sa);
-	LIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
+	SLIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
 	return sa;
 }
 
@@ -101,9 +116,9 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 static void forget(struct sa *sa)
 {
 	timer_cancel(sa->ctl->timers, &sa->timer);
-	LIST_REMOVE(sa, by_spi);
+	SLIST_REMOVE(spi_bucket(sa->ctl, sa->spi), sa, sa, by_spi);
 	if (sa->id != 0)
-		LIST_REMOVE(sa, by_id);
+		SLIST_REMOVE(id_bucket(sa->ctl, sa->id), sa, sa, by_id);
 }
 
 void sa_free(struct sa *sa)
@@ -112,7 +127,27 @@ void sa_free(struct sa *sa)
 		forget(sa);
 	stop_waiting(sa);
 	sa_order_free(sa);
-	free(sa);
+	free(sa->move);
+	free(sa->own);
+	slab_put(&sa->ctl->ipsec->sa_slab, sa);
+}
+
+struct esp_suite sa_suite(const struct sa *sa)
+{
+	return (struct esp_suite){
+	        .cipher = (enum esp_cipher)sa->cipher,
+	        .auth = (enum esp_auth)sa->auth,
+	        .key_len = sa->key_len,
+	        .icv_len = sa->icv_len,
+	};
+}
+
+void sa_set_suite(struct sa *sa, const struct esp_suite *s)
+{
+	sa->cipher = (uint8_t)s->cipher;
+	sa->auth = (uint8_t)s->auth;
+	sa->key_len = s->key_len;
+	sa->icv_len = (uint8_t)s->icv_len;
 }
 
 void sa_leave_child(struct sa *sa)
@@ -277,7 +312,7 @@ static void tell_expire(struct sa *sa, bool hard)
 	        .expire = {.spi = sa->spi,
 	                   .inbound = sa->inbound,
 	                   .hard = hard,
-	                   .dst = sa->inbound ? sa->local.addr : sa->peer.addr},
+	                   .dst = sa->inbound ? sa_local(sa)->addr : sa_peer(sa)->addr},
 	};
 	bool told = sa->ctl->ipsec->link == LINK_UP && ipsec_send(sa->ctl, &m);
 
@@ -289,7 +324,7 @@ static void tell_move(struct sa *sa)
 {
 	struct sslink_msg m = {
 	        .type = SSLINK_MAPPING,
-	        .mapping = {.spi = sa->spi, .local = sa->local, .remote = sa->moved_to},
+	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->move->to},
 	};
 
 	sa->moved = sa->ctl->ipsec->link != LINK_UP || !ipsec_send(sa->ctl, &m);
@@ -376,7 +411,7 @@ void sa_on_query(struct ctl *c, const struct sslink_msg *m)
 /* 0, or -EAGAIN: it is tried again. */
 static int order_update(struct sa *sa)
 {
-	int ret = dp_sa_update(sa->ctl->dp, sa->id, &sa->local, &sa->peer, sa->encap);
+	int ret = dp_sa_update(sa->ctl->dp, sa->id, sa_local(sa), sa_peer(sa), sa->encap);
 
 	sa->again = ret == -EAGAIN;
 	if (ret == -EAGAIN)
@@ -386,23 +421,25 @@ static int order_update(struct sa *sa)
 	return ret;
 }
 
-static void move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
+/* False: no memory, and it stays where it is. */
+static bool move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
                  bool encap)
 {
 	struct conn *k = sa->child->conn;
 
-	sa->local = *local;
-	sa->peer = *peer;
+	if (!conn_move(k, local, peer))
+		return false;
+	free(sa->own);
+	sa->own = NULL;
 	sa->encap = encap;
 	sa->moved = false;
-	k->local = *local;
-	k->peer = *peer;
 	k->encap = encap;
 	if (sa->state == SA_ADDING && sa->order != NULL) {
 		sa->order->sa.local = *local;
 		sa->order->sa.peer = *peer;
 		sa->order->sa.encap = encap;
 	}
+	return true;
 }
 
 void sa_on_update(struct ctl *c, const struct sslink_msg *m)
@@ -422,11 +459,14 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
 		return;
 	}
 	sa_answer(sa, SSLINK_REFUSED); /* an older update that never fitted is overtaken */
+	if (!move(sa, local, peer, u->encap)) {
+		ipsec_refuse(c, m, NULL, sa->child->conn, SSLINK_NO_RESOURCES, "no memory");
+		return;
+	}
 	if (sa->inbound) {
 		c->ipsec->st.nat_moves++;
 		sa->child->conn->nat_moves++;
 	}
-	move(sa, local, peer, u->encap);
 	sa->answer_seq = m->seq;
 	sa->answer_link = c->ipsec->link_no;
 	order_update(sa);
@@ -439,22 +479,28 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
 static void moved(struct sa *sa, const struct endpoint *to)
 {
 	struct ctl *c = sa->ctl;
+	struct endpoint local;
 	struct sa *other;
 
-	if (endpoint_eq(&sa->moved_to, to) && c->now_ms < sa->moved_ms + MOVED_AGAIN)
+	if (sa->move == NULL)
+		sa->move = calloc(1, sizeof(*sa->move));
+	if (sa->move == NULL)
+		return; /* it will be said again */
+	if (endpoint_eq(&sa->move->to, to) && c->now_ms < sa->move->ms + MOVED_AGAIN)
 		return;
-	sa->moved_to = *to;
-	sa->moved_ms = c->now_ms;
+	sa->move->to = *to;
+	sa->move->ms = c->now_ms;
 	tell_move(sa);
 	if (c->ipsec->link != LINK_DOWN || !sa->encap)
 		return;
 	c->ipsec->st.nat_moves++;
 	sa->child->conn->nat_moves++;
+	local = *sa_local(sa);
 	TAILQ_FOREACH (other, &sa->child->sas, link) {
-		if (other->state != SA_LIVE || !endpoint_eq(&other->local, &sa->local))
+		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
 			continue;
-		move(other, &other->local, to, true);
-		order_update(other);
+		if (move(other, &local, to, true))
+			order_update(other);
 	}
 	sa->moved = true;
 }

@@ -34,11 +34,9 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 		return ret;
 	}
 	sa->state = SA_ADDING;
-	sa->encap = s->encap;
-	sa->local = s->local;
-	sa->peer = s->peer;
-	sa->suite = s->suite;
-	sa->replay_window = o.replay_window;
+	sa->encap = ch->conn->encap = s->encap;
+	sa_set_suite(sa, &s->suite);
+	sa->replay_window = (uint16_t)o.replay_window;
 	sa->worker = ch->conn->worker;
 	sa_join_child(sa, ch);
 	sa_hash(sa);
@@ -90,7 +88,9 @@ int ctl_static_sa_add(struct ctl *c, const struct ctl_static_sa *s, uint64_t now
 		return -ENOMEM;
 	}
 	k->is_static = true;
-	k->profile = strdup(s->name);
+	k->local = s->local;
+	k->peer = s->peer;
+	k->profile = texts_get(c->ipsec->texts, s->name, strlen(s->name));
 	k->worker = dp_spi_worker(s->spi_in);
 	c->ipsec->load[k->worker]++;
 	ret = add_both(c, k, s);

@@ -121,9 +121,9 @@ static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struc
 	        .inbound = sa->inbound,
 	        .tunnel_mode = sa->child->tunnel_mode,
 	        .encap = sa->encap,
-	        .local = sa->local,
-	        .peer = sa->peer,
-	        .suite = sa->suite,
+	        .local = *sa_local(sa),
+	        .peer = *sa_peer(sa),
+	        .suite = sa_suite(sa),
 	        .enc_key = a->enc_key,
 	        .auth_key = a->auth_key,
 	        .enc_key_len = a->enc_key_len,
@@ -183,8 +183,6 @@ void sa_join_child(struct sa *sa, struct child *ch)
 	if (k->n_sas++ == 0)
 		c->ipsec->st.conns_up++;
 	c->ipsec->st.sas_now++;
-	k->local = sa->local;
-	k->peer = sa->peer;
 	k->encap = sa->encap;
 }
 
@@ -198,7 +196,8 @@ static void back_out(struct sa *sa, struct ike *e)
 	if (sa->inbound && e != NULL) {
 		sa->state = SA_LARVAL;
 		sa->child = NULL;
-		sa->conn = NULL;
+		free(sa->own);
+		sa->own = NULL;
 		sa->ike = e;
 		LIST_INSERT_HEAD(&e->spis, sa, of_ike);
 		e->n_spis++;
@@ -317,10 +316,8 @@ static void install(struct sa *sa, struct child *ch, const struct sslink_msg *m,
 	sa->state = SA_ADDING;
 	sa->encap = a->encap;
 	sa->esn = a->esn;
-	sa->local = *w->local;
-	sa->peer = *w->peer;
-	sa->suite = w->suite;
-	sa->replay_window = a->replay_window;
+	sa_set_suite(sa, &w->suite);
+	sa->replay_window = (uint16_t)a->replay_window;
 	sa->soft_at = at(c->now_ms, a->life.soft_s);
 	sa->hard_at = at(c->now_ms, a->life.hard_s);
 	sa->created_ms = c->now_ms;
@@ -373,6 +370,13 @@ void sa_on_add(struct ctl *c, const struct sslink_msg *m)
 		ipsec_refuse(c, m, &a->ike, e->conn,
 		             sa == NULL ? SSLINK_NO_RESOURCES : SSLINK_REFUSED,
 		             "no memory, or another worker's SPI");
+		child_check(c, ch);
+		return;
+	}
+	if (!conn_move(ch->conn, w.local, w.peer)) {
+		if (!sa->inbound)
+			sa_free(sa);
+		ipsec_refuse(c, m, &a->ike, e->conn, SSLINK_NO_RESOURCES, "no memory");
 		child_check(c, ch);
 		return;
 	}

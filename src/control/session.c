@@ -58,26 +58,6 @@ static bool limits_reached(const struct tunnel *tn)
 	       (h->max_sessions != 0 && c->host_sessions[tn->profile][tn->host] >= h->max_sessions);
 }
 
-static void destruct_due(struct timer *t, void *arg, uint64_t now_ms)
-{
-	struct session *s = arg;
-
-	(void)t;
-	s->ctl->now_ms = now_ms;
-	session_record_free(s);
-}
-
-/* The link may not be freed inside its own callbacks: this runs after them. */
-static void reap(struct timer *t, void *arg, uint64_t now_ms)
-{
-	struct session *s = arg;
-
-	(void)t;
-	(void)now_ms;
-	ppp_free(s->ppp);
-	s->ppp = NULL;
-}
-
 static uint32_t slot_get(struct ctl *c)
 {
 	if (c->n_free_session_slots == 0 && !TAILQ_EMPTY(&c->dead_sessions)) {
@@ -89,21 +69,49 @@ static uint32_t slot_get(struct ctl *c)
 	return c->free_session_slots[--c->n_free_session_slots];
 }
 
-static void set_path(struct session *s, const struct l2tp_tunnel_info *info, uint16_t peer_session)
+/* What the data plane is told of it. */
+static struct dp_session order_of(const struct session *s)
 {
-	struct tunnel *tn = s->tunnel;
-	const struct cfg_host *h = tunnel_host(tn);
+	const struct tunnel *tn = s->tunnel;
 	const struct cfg_l2tp *g = &tn->ctl->conf->l2tp;
 
-	s->dps.tunnel_id = tn->id;
-	s->dps.peer_tunnel_id = info->peer_id;
-	s->dps.peer_session_id = peer_session;
-	s->dps.local = tn->path.local;
-	s->dps.peer = tn->path.remote;
-	s->dps.conn = tn->path.conn;
-	s->dps.udp_checksum = g->data_checksum && tn->conn->kind == CONN_UDP;
-	s->dps.length_bit = h->data_length_bit;
-	s->dps.outer_df = g->outer_df;
+	return (struct dp_session){
+	        .session_id = s->dps.session_id,
+	        .tunnel_id = tn->id,
+	        .peer_session_id = s->dps.peer_session_id,
+	        .peer_tunnel_id = s->dps.peer_tunnel_id,
+	        .gen = s->dps.gen,
+	        .worker = s->dps.worker,
+	        .local = tunnel_path(tn)->local,
+	        .peer = tunnel_path(tn)->remote,
+	        .conn = tunnel_path(tn)->conn,
+	        .child = s->child != NULL ? ipsec_child_index(s->child) : 0,
+	        .open = s->dps.open,
+	        .udp_checksum = g->data_checksum && tn->conn->kind == CONN_UDP,
+	        .sequencing = s->dps.sequencing,
+	        .check_sequence = s->dps.check_sequence,
+	        .length_bit = tunnel_host(tn)->data_length_bit,
+	        .outer_df = g->outer_df,
+	        .tx_acfc = s->dps.tx_acfc,
+	        .tx_pfc = s->dps.tx_pfc,
+	        .mtu = s->dps.mtu,
+	        .mss_clamp = s->dps.mss_clamp,
+	        .peer_ip = s->dps.peer_ip,
+	};
+}
+
+static int session_add(const struct session *s)
+{
+	struct dp_session order = order_of(s);
+
+	return dp_session_add(s->ctl->dp, &order);
+}
+
+int session_update(const struct session *s)
+{
+	struct dp_session order = order_of(s);
+
+	return dp_session_update(s->ctl->dp, &order);
 }
 
 /* Whose worker it is: in a connection that of its SAs. False: its SAs have just gone. */
@@ -113,11 +121,10 @@ static bool take_owner(struct session *s, const struct tunnel *tn)
 		s->dps.worker = ctl_pick_worker(s->ctl);
 		return true;
 	}
-	s->child = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	s->child = ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	if (s->child == NULL)
 		return false;
 	s->dps.worker = tn->conn->worker;
-	s->dps.child = ipsec_child_index(s->child);
 	return true;
 }
 
@@ -125,18 +132,18 @@ static bool take_owner(struct session *s, const struct tunnel *tn)
 bool session_change_child(struct session *s)
 {
 	struct tunnel *tn = s->tunnel;
-	struct child *ch = ipsec_child_of(tn->conn, &tn->path.local, &tn->path.remote);
+	struct child *ch =
+	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	struct child *old = s->child;
 
 	if (ch == NULL)
 		return false;
-	s->dps.child = ipsec_child_index(ch);
-	if (dp_session_update(s->ctl->dp, &s->dps) < 0) {
-		s->dps.child = ipsec_child_index(old);
+	s->child = ch;
+	if (session_update(s) < 0) {
+		s->child = old;
 		return false;
 	}
 	ipsec_child_hold(ch);
-	s->child = ch;
 	ipsec_child_put(old);
 	return true;
 }
@@ -151,7 +158,7 @@ static void let_go_of_child(struct session *s)
 static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
                                    uint16_t peer_session)
 {
-	struct session *s = calloc(1, sizeof(*s));
+	struct session *s = slab_get(&c->session_slab);
 	struct l2tp_tunnel_info info;
 
 	if (s == NULL)
@@ -159,17 +166,16 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 	s->ctl = c;
 	s->tunnel = tn;
 	s->ifprof = config_interface_profile(c->conf, tunnel_host(tn)->interface_profile);
-	timer_init(&s->destruct, destruct_due, s);
-	timer_init(&s->reap, reap, s);
-	s->slot = slot_get(c);
+	s->slot = (uint16_t)slot_get(c);
 	s->dps.session_id = s->slot != 0 ? idpool_get(c->session_ids, tn->serial, c->now_ms) : 0;
 	if (s->dps.session_id != 0) {
 		if (++c->next_gen == 0)
 			c->next_gen = 1;
 		s->dps.gen = c->next_gen;
 		l2tp_tunnel_info(t, &info);
-		set_path(s, &info, peer_session);
-		if (take_owner(s, tn) && dp_session_add(c->dp, &s->dps) == 0) {
+		s->dps.peer_tunnel_id = info.peer_id;
+		s->dps.peer_session_id = peer_session;
+		if (take_owner(s, tn) && session_add(s) == 0) {
 			if (s->child != NULL)
 				ipsec_child_hold(s->child);
 			s->serial = ++c->next_serial;
@@ -181,8 +187,8 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
 	}
 	if (s->slot != 0)
-		c->free_session_slots[c->n_free_session_slots++] = (uint16_t)s->slot;
-	free(s);
+		c->free_session_slots[c->n_free_session_slots++] = s->slot;
+	slab_put(&c->session_slab, s);
 	return NULL;
 }
 
@@ -260,25 +266,29 @@ void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg)
 	s->dps.check_sequence = info.sequencing && !c->conf->l2tp.ignore_receive_data_sequencing;
 	log_info(c->log, "event=session-up tunnel=%u session=%u calling=\"%s\" called=\"%s\"",
 	         s->tunnel->id, s->dps.session_id, info.calling_number, info.called_number);
-	if (dp_session_update(c->dp, &s->dps) < 0 || session_ppp_start(s, msg) < 0)
+	if (session_update(s) < 0 || session_ppp_start(s, msg) < 0)
 		l2tp_call_close(call, &none, c->now_ms);
 }
 
 static void keep_last(struct session *s, struct l2tp_call *call)
 {
-	s->last_call = malloc(sizeof(*s->last_call));
-	if (s->last_call != NULL)
-		l2tp_call_info_get(call, s->last_call);
-	if (s->ppp == NULL)
+	s->last = calloc(1, sizeof(*s->last));
+	if (s->last == NULL)
 		return;
-	s->last_ppp = malloc(sizeof(*s->last_ppp));
-	if (s->last_ppp != NULL)
-		ppp_info_get(s->ppp, s->last_ppp);
+	l2tp_call_info_get(call, &s->last->call);
+	if (s->ppp != NULL)
+		ppp_info_get(s->ppp, &s->last->ppp);
+}
+
+static void keep_stats(const struct session *s)
+{
+	if (s->last != NULL)
+		dp_session_stats(s->ctl->dp, s->dps.session_id, s->dps.gen, &s->last->stats);
 }
 
 static void log_down(const struct session *s, const struct l2tp_result *res)
 {
-	const char *user = s->last_ppp != NULL ? s->last_ppp->user : "";
+	const char *user = s->last != NULL ? s->last->ppp.user : "";
 
 	log_info(s->ctl->log,
 	         "event=session-down tunnel=%u session=%u user=\"%s\" reason=\"%s\" ppp=\"%s\" "
@@ -298,14 +308,12 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	struct tunnel *tn = s->tunnel;
 
 	tunnel_fire(tn, ss_reason_of_session(res->reason, s->ppp_reason));
-	s->reason = res->reason;
+	s->reason = (uint8_t)res->reason;
 	s->down_ms = c->now_ms;
 	s->phase = SESSION_CLOSING;
 	keep_last(s, call);
-	if (s->ppp != NULL) {
+	if (s->ppp != NULL)
 		ppp_lower_down(s->ppp);
-		timer_set(c->timers, &s->reap, c->now_ms);
-	}
 	if (s->job != NULL) {
 		aaa_abandon(c->aaa, s->job);
 		s->job = NULL;
@@ -322,7 +330,7 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 		c->st.sessions.active--;
 	else
 		c->st.sessions.failed++;
-	dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);
+	keep_stats(s);
 	if (dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
 		s->delete_again = true; /* the FIFO is full: ctl_tick tries again */
 	else
@@ -348,14 +356,15 @@ bool session_poll_closing(struct ctl *c)
 		let_go_of_child(s);
 		if (!dp_applied(c->dp, s->ticket))
 			break; /* later ones have later tickets */
-		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &s->last_stats);
+		keep_stats(s);
 		session_release_address(s);
 		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
 		TAILQ_REMOVE(&c->closing_sessions, s, wait_link);
+		/* None of its callbacks is on the stack here. */
+		ppp_free(s->ppp);
+		s->ppp = NULL;
 		s->phase = SESSION_RECORD;
-		TAILQ_INSERT_TAIL(&c->dead_sessions, s, wait_link);
-		timer_set(c->timers, &s->destruct,
-		          c->now_ms + (uint64_t)c->conf->l2tp.destruct_timeout_s * 1000);
+		session_destruct(s);
 	}
 	return false;
 }
@@ -364,17 +373,14 @@ static void session_free(struct session *s)
 {
 	struct ctl *c = s->ctl;
 
-	timer_cancel(c->timers, &s->destruct);
-	timer_cancel(c->timers, &s->reap);
 	if (s->ppp != NULL)
 		ppp_free(s->ppp);
 	TAILQ_REMOVE(&s->tunnel->sessions, s, link);
 	c->session_slot[s->slot] = NULL;
-	c->free_session_slots[c->n_free_session_slots++] = (uint16_t)s->slot;
+	c->free_session_slots[c->n_free_session_slots++] = s->slot;
 	session_early_free(s);
-	free(s->last_call);
-	free(s->last_ppp);
-	free(s);
+	free(s->last);
+	slab_put(&c->session_slab, s);
 }
 
 void session_record_free(struct session *s)

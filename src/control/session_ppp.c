@@ -84,6 +84,7 @@ static uint32_t link_peer_address(void *ctx, uint32_t requested)
 			return 0; /* the user's other session has it */
 		*holder = s;
 		s->framed = s->user;
+		s->has_framed = true;
 		s->peer_ip = framed;
 		return framed;
 	}
@@ -101,12 +102,12 @@ static uint32_t link_peer_address(void *ctx, uint32_t requested)
 
 void session_release_address(struct session *s)
 {
-	if (s->pool != NULL)
-		pool_put(s->pool, s->peer_ip);
-	s->pool = NULL;
-	if (s->framed != NULL)
+	if (s->has_framed)
 		s->ctl->framed_holder[s->framed - s->ctl->conf->users] = NULL;
-	s->framed = NULL;
+	else if (s->pool != NULL)
+		pool_put(s->pool, s->peer_ip);
+	s->has_framed = false;
+	s->pool = NULL;
 }
 
 static void link_lcp_up(void *ctx)
@@ -138,7 +139,7 @@ static void link_network_up(void *ctx)
 	s->dps.tx_acfc = info.tx_acfc;
 	s->dps.tx_pfc = info.tx_pfc;
 	s->dps.mss_clamp = s->ifprof->mss_clamp ? (uint16_t)(info.mtu - IP_TCP_HEADERS) : 0;
-	if (dp_session_update(c->dp, &s->dps) < 0) {
+	if (session_update(s) < 0) {
 		ppp_close(s->ppp, c->now_ms);
 		return;
 	}
@@ -154,7 +155,7 @@ static void link_network_down(void *ctx)
 
 	s->dps.open = false;
 	if (s->phase == SESSION_LIVE)
-		dp_session_update(s->ctl->dp, &s->dps);
+		session_update(s);
 }
 
 static void link_dead(void *ctx, enum ppp_reason reason)
@@ -164,7 +165,7 @@ static void link_dead(void *ctx, enum ppp_reason reason)
 	struct l2tp_result res = {.reason = L2TP_R_CALL_ADMIN_CLOSE};
 	struct l2tp_call *call = session_engine(s);
 
-	s->ppp_reason = reason;
+	s->ppp_reason = (uint8_t)reason;
 	switch (reason) {
 	case PPP_R_PEER_TERMINATED:
 	case PPP_R_ADMIN:
@@ -231,7 +232,7 @@ static uint16_t mtu_over_ipsec(const struct session *s)
 	if (s->child != NULL && ipsec_child_tunnel_mode(s->child))
 		n -= IP_HEADER;
 	n -= UDP_HEADER + L2TP_HEADER + L2TP_SEQUENCE + PPP_HEADER; /* 1384 */
-	if (s->dps.length_bit && s->dps.sequencing)
+	if (tunnel_host(s->tunnel)->data_length_bit && s->dps.sequencing)
 		n -= L2TP_LENGTH;
 	return (uint16_t)n;
 }
@@ -338,7 +339,7 @@ int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 	bool proxied;
 
 	link_conf(s, &pc);
-	s->ppp = ppp_new(&pc, &link_ops, s, c->timers, c->log);
+	s->ppp = ppp_new_in(c->ppp_confs, &pc, &link_ops, s, c->timers, c->log);
 	if (s->ppp == NULL)
 		return -1;
 	proxied = take_proxy(s, iccn, &px);

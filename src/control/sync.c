@@ -130,7 +130,7 @@ static void check_ike(struct ike *e)
 			next = LIST_NEXT(k, ike_link);
 			check_conn(c, k);
 		}
-		if (e->terminate || e->end.queued)
+		if (e->terminate || e->ending)
 			ike_terminate(e);
 		return;
 	}

@@ -26,6 +26,16 @@ struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn)
 	return tn->live ? l2tp_tunnel_by_id(tn->ctl->l2tp, tn->id) : NULL;
 }
 
+const struct l2tp_path *tunnel_path(const struct tunnel *tn)
+{
+	static const struct l2tp_path nowhere;
+	const struct l2tp_tunnel *t = tunnel_engine(tn);
+
+	if (t != NULL)
+		return l2tp_tunnel_path(t);
+	return tn->last != NULL ? &tn->last->path : &nowhere;
+}
+
 const struct cfg_host *tunnel_host(const struct tunnel *tn)
 {
 	return &tn->ctl->conf->dest_profiles[tn->profile].hosts[tn->host];
@@ -70,7 +80,7 @@ void tunnel_fire(struct tunnel *tn, enum ss_reason r)
 	if (!tn->single_shot || !ctl_conn_fire(c, tn->conn, r))
 		return;
 	log_notice(c->log, "event=single-shot-fired conn=%lu peer=%s tunnel=%u reason=%s",
-	           tn->conn->id, endpoint_str(&tn->path.remote, a, sizeof(a)), tn->id,
+	           tn->conn->id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)), tn->id,
 	           ss_reason_name(r));
 }
 
@@ -91,47 +101,19 @@ static uint32_t slot_get(struct ctl *c)
 	return c->free_tunnel_slots[--c->n_free_tunnel_slots];
 }
 
-static void destruct_due(struct timer *t, void *arg, uint64_t now_ms)
-{
-	struct tunnel *tn = arg;
-
-	(void)t;
-	tn->ctl->now_ms = now_ms;
-	tunnel_record_free(tn);
-}
-
-/*
- * The engine acknowledges a repeated StopCCN for a while, so the workers' entry outlives the tunnel. A
- * new tunnel of another peer may have taken the id, and the entry with it.
- */
-static void stop_lingering(struct tunnel *tn)
-{
-	struct ctl *c = tn->ctl;
-
-	timer_cancel(c->timers, &tn->linger);
-	if (tn->lingers && c->tunnel_of_id[tn->id] == NULL)
-		dp_tunnel_del(c->dp, tn->id);
-	tn->lingers = false;
-}
-
-static void linger_due(struct timer *t, void *arg, uint64_t now_ms)
-{
-	stop_lingering(arg);
-}
-
 /* Frees a tunnel that nothing but its own lists refers to. */
 static void tunnel_free(struct tunnel *tn)
 {
 	struct ctl *c = tn->ctl;
 
-	timer_cancel(c->timers, &tn->destruct);
-	stop_lingering(tn);
-	halfopen_del(c->half_open, &tn->half_open);
+	tunnel_stop_lingering(tn);
+	if (tn->live)
+		halfopen_del(c->half_open, &tn->half_open);
 	c->tunnel_slot[tn->slot] = NULL;
-	c->free_tunnel_slots[c->n_free_tunnel_slots++] = (uint16_t)tn->slot;
+	c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
 	dest_put(c, tn->dest);
 	free(tn->last);
-	free(tn);
+	slab_put(&c->tunnel_slab, tn);
 }
 
 void tunnel_drop(struct tunnel *tn)
@@ -162,20 +144,17 @@ static void evict_half_open(struct ctl *c)
 
 static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, struct conn *k)
 {
-	struct tunnel *tn = calloc(1, sizeof(*tn));
+	struct tunnel *tn = slab_get(&c->tunnel_slab);
 	uint64_t scope = endpoint_hash(&path->remote, c->hash_seed ^ path->conn);
 
 	if (tn == NULL)
 		return NULL;
 	tn->ctl = c;
-	tn->path = *path;
 	tn->conn = k;
-	timer_init(&tn->destruct, destruct_due, tn);
-	timer_init(&tn->linger, linger_due, tn);
 	TAILQ_INIT(&tn->sessions);
 	if (halfopen_full(c->half_open))
 		evict_half_open(c);
-	tn->slot = slot_get(c);
+	tn->slot = (uint16_t)slot_get(c);
 	tn->id = tn->slot != 0 ? idpool_get(c->tunnel_ids, scope, c->now_ms) : 0;
 	tn->dest = tn->id != 0 ? dest_get(c, &path->remote.addr) : NULL;
 	if (tn->dest == NULL ||
@@ -187,8 +166,8 @@ static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, st
 		if (tn->id != 0)
 			idpool_put(c->tunnel_ids, tn->id, c->now_ms);
 		if (tn->slot != 0)
-			c->free_tunnel_slots[c->n_free_tunnel_slots++] = (uint16_t)tn->slot;
-		free(tn);
+			c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
+		slab_put(&c->tunnel_slab, tn);
 		return NULL;
 	}
 	tn->live = true;
@@ -394,9 +373,23 @@ void tunnel_up(void *ctx, struct l2tp_tunnel *t)
 	l2tp_tunnel_info(t, &info);
 	log_info(c->log,
 	         "event=tunnel-up tunnel=%u peer-tunnel=%u peer=%s host=\"%s\" profile=%s%s",
-	         tn->id, info.peer_id, endpoint_str(&tn->path.remote, a, sizeof(a)), info.peer_host,
-	         c->conf->dest_profiles[tn->profile].name,
+	         tn->id, info.peer_id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)),
+	         info.peer_host, c->conf->dest_profiles[tn->profile].name,
 	         tn->single_shot ? " single-shot=yes" : "");
+}
+
+/* What the record says of the end; tunnel_gone adds what the tunnel was. */
+static void keep_last(struct tunnel *tn, struct l2tp_tunnel *t, const struct l2tp_result *res)
+{
+	tn->reason = (uint8_t)res->reason;
+	tn->result = res->result;
+	tn->error = res->error;
+	if (tn->last == NULL)
+		tn->last = calloc(1, sizeof(*tn->last));
+	if (tn->last == NULL)
+		return;
+	tn->last->path = *l2tp_tunnel_path(t);
+	memcpy(tn->last->message, res->message, sizeof(tn->last->message));
 }
 
 void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res)
@@ -411,7 +404,7 @@ void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res
 	halfopen_del(c->half_open, &tn->half_open);
 	tn->went_down = true;
 	tn->down_ms = c->now_ms;
-	tn->end = *res;
+	keep_last(tn, t, res);
 	if (tn->established) {
 		c->st.tunnels.active--;
 		dest_active(c, tn->dest, -1);
@@ -425,8 +418,8 @@ void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res
 	log_msg(c->log, tn->established ? LOG_LVL_INFO : LOG_LVL_DEBUG,
 	        "event=tunnel-down tunnel=%u peer=%s reason=\"%s\" result=%u error=%u "
 	        "message=\"%s\"",
-	        tn->id, endpoint_str(&tn->path.remote, a, sizeof(a)), l2tp_reason_name(res->reason),
-	        res->result, res->error, res->message);
+	        tn->id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)),
+	        l2tp_reason_name(res->reason), res->result, res->error, res->message);
 }
 
 /* The destruct period begins: the id is free, the record stays (spec section 2). */
@@ -434,22 +427,17 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 {
 	struct ctl *c = ctx;
 	struct tunnel *tn = l2tp_tunnel_user(t);
-	bool keep;
 
-	tn->lingers = true;
-	timer_set(c->timers, &tn->linger,
-	          c->now_ms + (uint64_t)c->conf->l2tp.linger_timeout_s * 1000);
 	c->tunnel_of_id[tn->id] = NULL;
 	idpool_put(c->tunnel_ids, tn->id, c->now_ms);
-	tn->last = malloc(sizeof(*tn->last));
 	if (tn->last != NULL)
-		l2tp_tunnel_info(t, tn->last);
+		l2tp_tunnel_info(t, &tn->last->info);
 	tn->live = false;
 	c->st.tunnels.live--;
 	tn->conn->tunnels--;
 	LIST_REMOVE(tn, conn_link);
 	tn->conn->records++;
-	TAILQ_INSERT_TAIL(&c->dead_tunnels, tn, dead_link);
+	tunnel_linger(tn);
 	if (tn->single_shot)
 		ctl_conn_disconnect(c, tn->conn); /* B4: at the beginning */
 	conn_tunnel_gone(c, tn->conn);
@@ -457,23 +445,18 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	 * Over plain UDP a try that never was a tunnel leaves no record: a flood of forged addresses
 	 * must not fill the table. Over IPsec the record holds the connection (T23).
 	 */
-	keep = tn->established || tn->conn->kind == CONN_IPSEC;
-	timer_set(c->timers, &tn->destruct,
-	          c->now_ms + (keep ? (uint64_t)c->conf->l2tp.destruct_timeout_s * 1000 : 0));
+	tunnel_destruct(tn, tn->established || tn->conn->kind == CONN_IPSEC);
 }
 
-void tunnel_record_free(struct tunnel *tn)
+bool tunnel_record_free(struct tunnel *tn)
 {
 	struct ctl *c = tn->ctl;
 	struct conn *k = tn->conn;
 	struct session *s;
 
 	while ((s = TAILQ_FIRST(&tn->sessions)) != NULL) {
-		if (s->phase != SESSION_RECORD) {
-			/* The workers have not answered yet: wait for them. */
-			timer_set(c->timers, &tn->destruct, c->now_ms + 100);
-			return;
-		}
+		if (s->phase != SESSION_RECORD)
+			return false; /* the workers have not answered yet */
 		session_record_free(s);
 	}
 	TAILQ_REMOVE(&c->dead_tunnels, tn, dead_link);
@@ -482,4 +465,5 @@ void tunnel_record_free(struct tunnel *tn)
 		ctl_conn_disconnect(c, k); /* T13, T13a, T13b: at the end of the last one */
 	tunnel_free(tn);
 	ctl_conn_release(c, k);
+	return true;
 }

@@ -22,9 +22,9 @@ const struct config *ctl_config(const struct ctl *c)
 	return c->conf;
 }
 
-static uint32_t seconds_left(const struct timer *t, uint64_t now_ms)
+static uint32_t seconds_left(uint64_t at_ms, uint64_t now_ms)
 {
-	return t->queued && t->at_ms > now_ms ? (uint32_t)((t->at_ms - now_ms + 999) / 1000) : 0;
+	return at_ms > now_ms ? (uint32_t)((at_ms - now_ms + 999) / 1000) : 0;
 }
 
 static uint64_t uptime(uint64_t up_ms, uint64_t down_ms, uint64_t now_ms)
@@ -53,23 +53,24 @@ static void view_tunnel(const struct tunnel *tn, uint64_t now_ms, struct ctl_tun
 	        .serial = tn->serial,
 	        .id = tn->id,
 	        .destructing = !tn->live,
-	        .destruct_left_s = seconds_left(&tn->destruct, now_ms),
+	        .destruct_left_s = tn->live ? 0 : seconds_left(tn->destruct_ms, now_ms),
 	        .profile = p->name,
 	        .host = p->hosts[tn->host].name,
-	        .path = tn->path,
+	        .path = *tunnel_path(tn),
 	        .conn = tn->conn->id,
 	        .single_shot = ss_state(tn),
 	        .sessions = tn->n_live,
-	        .reason = tn->end.reason,
-	        .result = tn->end.result,
-	        .error = tn->end.error,
+	        .reason = tn->reason,
+	        .result = tn->result,
+	        .error = tn->error,
 	        .uptime_s = uptime(tn->up_ms, tn->down_ms, now_ms),
 	};
-	memcpy(v->message, tn->end.message, sizeof(v->message));
+	if (tn->last != NULL)
+		memcpy(v->message, tn->last->message, sizeof(v->message));
 	if (t != NULL)
 		l2tp_tunnel_info(t, &v->info);
 	else if (tn->last != NULL)
-		v->info = *tn->last;
+		v->info = tn->last->info;
 }
 
 static void view_session(const struct session *s, uint64_t now_ms, struct ctl_session_view *v)
@@ -87,16 +88,16 @@ static void view_session(const struct session *s, uint64_t now_ms, struct ctl_se
 	        .gen = s->dps.gen,
 	        .closing = s->phase == SESSION_CLOSING,
 	        .destructing = s->phase == SESSION_RECORD,
-	        .destruct_left_s = seconds_left(&s->destruct, now_ms),
+	        .destruct_left_s =
+	                s->phase == SESSION_RECORD ? seconds_left(s->destruct_ms, now_ms) : 0,
 	        .worker = s->dps.worker,
 	        .profile = p->name,
 	        .host = p->hosts[tn->host].name,
 	        .interface_profile = s->ifprof->name,
 	        .peer_ip = s->peer_ip,
 	        .local_ip = ipaddr_to_v4(&s->ifprof->local_address),
-	        .pool = s->pool != NULL ? s->pool->conf->name : NULL,
+	        .pool = !s->has_framed && s->pool != NULL ? s->pool->conf->name : NULL,
 	        .mtu = s->dps.mtu,
-	        .stats = s->last_stats,
 	        .reason = s->reason,
 	        .ppp_reason = s->ppp_reason,
 	        .uptime_s = uptime(s->up_ms, s->down_ms, now_ms),
@@ -104,13 +105,14 @@ static void view_session(const struct session *s, uint64_t now_ms, struct ctl_se
 	if (call != NULL) {
 		l2tp_call_info_get(call, &v->call);
 		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &v->stats);
-	} else if (s->last_call != NULL) {
-		v->call = *s->last_call;
+	} else if (s->last != NULL) {
+		v->call = s->last->call;
+		v->stats = s->last->stats;
 	}
 	if (s->phase == SESSION_LIVE && s->ppp != NULL)
 		ppp_info_get(s->ppp, &v->ppp);
-	else if (s->last_ppp != NULL)
-		v->ppp = *s->last_ppp;
+	else if (s->last != NULL)
+		v->ppp = s->last->ppp;
 	memcpy(v->user, v->ppp.user, sizeof(v->user));
 }
 

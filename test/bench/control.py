@@ -5,6 +5,7 @@
 on stdout, everything else on stderr."""
 import argparse
 import json
+import mmap
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ def options():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--build", default=os.path.join(ROOT, "build"))
     p.add_argument("--quick", action="store_true")
-    p.add_argument("--only", choices=("setup", "plain", "ipsec", "ike"))
+    p.add_argument("--only", choices=("setup", "plain", "ipsec", "ike", "memory"))
     p.add_argument("--verbose", action="store_true", help="the daemon's drops and log on stderr")
     return p.parse_args()
 
@@ -170,6 +171,21 @@ class Bench:
         with open(f"/proc/{self.daemon.proc.pid}/status", encoding="ascii") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) * 1024
 
+    def mappings(self):
+        """(start, end, name) of what the daemon may touch."""
+        with open(f"/proc/{self.daemon.proc.pid}/maps", encoding="ascii") as f:
+            found = re.findall(r"^(\w+)-(\w+) (?!---)\S+ \S+ \S+ \S+ *(.*)$", f.read(), re.M)
+        return [(int(start, 16), int(end, 16), name) for start, end, name in found]
+
+    def present(self, mappings):
+        """Bytes of these mappings that are resident."""
+        pages = 0
+        with open(f"/proc/{self.daemon.proc.pid}/pagemap", "rb") as f:
+            for start, end, _ in mappings:
+                f.seek(start // mmap.PAGESIZE * 8)
+                pages += sum(x >> 7 for x in f.read((end - start) // mmap.PAGESIZE * 8)[7::8])
+        return pages * mmap.PAGESIZE
+
     def dial(self, tunnels, sessions, ipsec, *args):
         """Brings them up; returns (crowd, what it said, CPU seconds of control and of the worker)."""
         cpu = self.threads.read()
@@ -241,12 +257,42 @@ def stall(b, kind, n, what, command, after=None):
         seconds=round(took, 2), lines=lines)
 
 
+class Memory:
+    """What each session adds to the daemon's resident memory: control's objects, which are of malloc's
+    heap; the tables that are there from the start, of which more is touched; and the rest, which is the
+    data plane's SAs, in pieces that it maps as it needs them."""
+
+    def __init__(self, b):
+        self.b = b
+        self.tables = [m for m in b.mappings() if not m[2].startswith("[")]
+        self.rss, self.touched, self.heap = b.rss(), b.present(self.tables), self.heap_now()
+
+    def heap_now(self):
+        return self.b.present([m for m in self.b.mappings() if m[2] == "[heap]"])
+
+    def print(self, kind, tunnels, n):
+        grown = self.b.rss() - self.rss
+        tables = self.b.present(self.tables) - self.touched
+        heap = self.heap_now() - self.heap
+        row("control.bytes_per_session", round(grown / n), "bytes", kind=kind, tunnels=tunnels,
+            sessions=n, measured="resident", control_bytes=round(heap / n),
+            dataplane_bytes=round((grown - heap - tables) / n), tables_bytes=round(tables / n))
+
+
+def memory_of_all(b, n):
+    """The memory alone."""
+    memory = Memory(b)
+    crowd, _, _ = b.dial(n, 1, True, "-W", 1000)
+    memory.print("single-shot-ipsec", n, n)
+    crowd.end()
+
+
 def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
     """All up; then how it is at rest, while all are shown, and while all are cleared."""
-    empty = b.rss()
+    memory = Memory(b)
     longest_turn(b)
     crowd, said, used = b.dial(tunnels, sessions, ipsec, *args)
-    n, grown = tunnels * sessions, b.rss() - empty
+    n = tunnels * sessions
     row("control.setup_turn_ms", longest_turn(b), "ms", kind=kind, sessions=n)
     row("control.time_to_64k", round(said["seconds"], 2), "s", kind=kind, tunnels=tunnels,
         sessions=n, rate=round(n / said["seconds"]), control_us=round(used[0] / n * 1e6, 1),
@@ -254,8 +300,7 @@ def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
         client_us=round(said["cpu"] / n * 1e6, 1), hellos=said["hellos"],
         retransmissions=said["retransmissions"], hello_interval=HELLO_S)
     if n == 64000:  # with few, what all sessions share counts for too much
-        row("control.bytes_per_session", round(grown / n), "bytes", kind=kind, tunnels=tunnels,
-            sessions=n, measured="resident")
+        memory.print(kind, tunnels, n)
     again = number(b.daemon.console("show l2tp detail"), "Retransmissions")
     cpu = b.threads.read()
     rest = crowd.ask("rest 1" if OPTS.quick else "rest 10")
@@ -338,6 +383,10 @@ def main():
         with Bench() as b:
             b.warm_up()
             time_to_all(b, "single-shot-ipsec", n, 1, True, "-W", 1000)
+    if OPTS.only == "memory":
+        with Bench() as b:
+            b.warm_up()
+            memory_of_all(b, 64000)
     if OPTS.only in (None, "ike"):
         ike_setup_rate(40 if OPTS.quick else 400, 16)
 

@@ -14,6 +14,7 @@ int main(void)
 	register_idpool();
 	register_addr();
 	register_log();
+	register_slab();
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();
 	CU_cleanup_registry();

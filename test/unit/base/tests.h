@@ -6,3 +6,4 @@ void register_timerq(void);
 void register_idpool(void);
 void register_addr(void);
 void register_log(void);
+void register_slab(void);

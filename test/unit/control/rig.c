@@ -342,6 +342,7 @@ void rig_run(struct rig *r, uint64_t ms)
 
 	for (;;) {
 		uint64_t next = end, t;
+		bool more;
 
 		if (r->net_first != NULL && r->net_first->at_ms < next)
 			next = r->net_first->at_ms;
@@ -361,9 +362,9 @@ void rig_run(struct rig *r, uint64_t ms)
 			free(k);
 		}
 		r->turn_deletes = 0;
-		ctl_tick(r->ctl, r->now_ms);
+		more = ctl_tick(r->ctl, r->now_ms);
 		lac_tick(r->lac, r->now_ms);
-		if (r->now_ms >= end && timerq_next(&r->lns_timers) > end &&
+		if (r->now_ms >= end && !more && timerq_next(&r->lns_timers) > end &&
 		    timerq_next(&r->lac_timers) > end &&
 		    (r->net_first == NULL || r->net_first->at_ms > end))
 			return;

@@ -119,3 +119,4 @@ void suite_crypto(void);
 void suite_ipcp(void);
 void suite_proxy(void);
 void suite_pair(void);
+void suite_shared(void);

@@ -17,6 +17,7 @@ int main(void)
 	suite_ipcp();
 	suite_proxy();
 	suite_pair();
+	suite_shared();
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	failed = CU_get_number_of_failures();

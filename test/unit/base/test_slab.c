@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+#include "tests.h"
+
+#include "base/slab.h"
+#include "base/texts.h"
+
+#include <CUnit/Basic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OBJECTS 5000 /* of several chunks */
+
+struct thing {
+	uint64_t value;
+	uint8_t rest[48];
+};
+
+static bool is_zero(const struct thing *t)
+{
+	static const struct thing none;
+
+	return memcmp(t, &none, sizeof(none)) == 0;
+}
+
+static void test_slab(void)
+{
+	struct thing **t = calloc(OBJECTS, sizeof(struct thing *));
+	struct slab s;
+	uint32_t bad = 0;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+	slab_init(&s, sizeof(struct thing));
+	for (int round = 0; round < 3; round++) {
+		for (uint32_t i = 0; i < OBJECTS; i++) {
+			if (t[i] != NULL)
+				continue;
+			t[i] = slab_get(&s);
+			CU_ASSERT_PTR_NOT_NULL_FATAL(t[i]);
+			bad += !is_zero(t[i]) || (uintptr_t)t[i] % sizeof(void *) != 0;
+			memset(t[i], 0xa5, sizeof(*t[i]));
+			t[i]->value = i;
+		}
+		/* None has taken another's place. */
+		for (uint32_t i = 0; i < OBJECTS; i++)
+			bad += t[i]->value != i;
+		for (uint32_t i = (uint32_t)round; i < OBJECTS; i += 3) {
+			slab_put(&s, t[i]);
+			t[i] = NULL;
+		}
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	slab_put(&s, NULL);
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		slab_put(&s, t[i]);
+	slab_fini(&s);
+	slab_fini(&s);
+	free(t);
+}
+
+static void test_texts(void)
+{
+	struct texts *set = texts_new();
+	const char *a, *b, *c, *d;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(set);
+	a = texts_get(set, "access", 6);
+	b = texts_get(set, "access@1", 6);
+	c = texts_get(set, "access\0more", 11);
+	d = texts_get(set, "access@1", 8);
+	CU_ASSERT_STRING_EQUAL(a, "access");
+	CU_ASSERT_PTR_EQUAL(a, b);
+	CU_ASSERT_PTR_EQUAL(a, c);
+	CU_ASSERT_STRING_EQUAL(d, "access@1");
+	texts_put(set, a);
+	texts_put(set, c);
+	CU_ASSERT_STRING_EQUAL(b, "access");
+	CU_ASSERT_PTR_EQUAL(texts_get(set, "access", 6), b);
+	texts_put(set, b);
+	texts_put(set, b);
+	texts_put(set, d);
+	texts_put(set, NULL);
+	CU_ASSERT_STRING_EQUAL(texts_get(set, "", 0), "");
+	texts_free(set); /* with the last one */
+	texts_free(NULL);
+}
+
+void register_slab(void)
+{
+	CU_pSuite s = CU_add_suite("slab", NULL, NULL);
+
+	CU_add_test(s, "objects of a slab", test_slab);
+	CU_add_test(s, "shared texts", test_texts);
+}
