@@ -277,18 +277,13 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
 	return m == NULL ? NULL : local_whole(w, m, pkt_meta(m)->l2_len);
 }
 
-#define USUAL_LEN 48 /* bytes that are compared */
-
 /*
  * What most packets of a vector share: they come from one port without a tag, have no IPv4 options, and
  * of those to us most are data messages without anything optional to one address. The headers of
  * such a message, up to its session id, are three words of 16 bytes.
  */
 struct usual {
-	union {
-		uint8_t b[USUAL_LEN];
-		xmm_t want[3];
-	};
+	xmm_t want[USUAL_LEN / 16];
 	uint16_t port, in_if; /* port UINT16_MAX: it has no interface without a tag */
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
 };
@@ -307,28 +302,40 @@ static const union {
                       0,    0,    0,    0,    0xca, 0x0f, /* T, L, S, O, version */
                       0,    0,    0,    0}};
 
+void dp_usual_make(struct port *port, const uint8_t *mac)
+{
+	uint8_t *b = port->usual;
+
+	memcpy(b, mac, RTE_ETHER_ADDR_LEN);
+	put_be16(b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
+	b[AT_IP] = RTE_IPV4_VHL_DEF;
+	b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
+	put_be16(b + AT_UDP + 2, L2TP_PORT);
+	put_be16(b + AT_L2TP, 2);
+}
+
+/* Its halves are the end of one word and the beginning of the next. */
 static inline void usual_local(struct usual *u, uint32_t local)
 {
 	const rte_be32_t be = rte_cpu_to_be_32(local);
 
+	static_assert(AT_DST == 30,
+	              "the last two bytes of the second word are the first two of it");
 	u->local = local;
-	memcpy(u->b + AT_DST, &be, sizeof(be));
+	u->want[1] = _mm_insert_epi16(u->want[1], (int)(be & 0xffff), 7);
+	u->want[2] = _mm_insert_epi16(u->want[2], (int)(be >> 16), 0);
 }
 
+/* Made of what is there already: bytes written one by one are slow to be read as words. */
 static inline void usual_init(struct usual *u, const struct worker *w, uint16_t port)
 {
 	const struct dp *dp = w->dp;
+	const xmm_t *made = (const void *)dp->ports[port].usual;
 
-	*u = (struct usual){.port = port, .in_if = dp->ports[port].vlan_if[0]};
-	if (u->in_if == DP_IF_NONE)
-		u->port = UINT16_MAX;
-	else
-		memcpy(u->b, dp->ifs[u->in_if].conf.mac, RTE_ETHER_ADDR_LEN);
-	put_be16(u->b + 2 * RTE_ETHER_ADDR_LEN, RTE_ETHER_TYPE_IPV4);
-	u->b[AT_IP] = RTE_IPV4_VHL_DEF;
-	u->b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
-	put_be16(u->b + AT_UDP + 2, L2TP_PORT);
-	put_be16(u->b + AT_L2TP, 2);
+	for (int i = 0; i < USUAL_LEN / 16; i++)
+		u->want[i] = _mm_loadu_si128(made + i);
+	u->in_if = dp->ports[port].vlan_if[0];
+	u->port = u->in_if == DP_IF_NONE ? UINT16_MAX : port;
 	/* The last vector's address, when it still is ours. */
 	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }

@@ -63,6 +63,8 @@ int dp_if_add(struct dp *dp, const struct dp_if_conf *conf)
 	ifc->conf = *conf;
 	l2_header(ifc);
 	*slot = (uint16_t)dp->n_ifs;
+	if (conf->vlan == 0)
+		dp_usual_make(&dp->ports[conf->port_id], conf->mac);
 	return (int)dp->n_ifs++;
 }
 

@@ -27,6 +27,7 @@
 #include <stddef.h>
 
 #define VEC_MAX      64 /* packets in one vector at most */
+#define USUAL_LEN    48 /* bytes of a usual frame that classify compares: up to the session id */
 #define FRAGS_MAX    64 /* fragments of one packet at most */
 #define FIFO_SIZE    4096 /* orders for one worker */
 #define FIFO_BURST   64 /* orders taken in one turn */
@@ -107,6 +108,8 @@ struct port { /* before workers run: rw, then ro */
 	bool used;
 	uint16_t n_rxq, n_txq;
 	uint16_t *vlan_if; /* by 802.1Q VLAN id, 0: untagged */
+	uint8_t usual
+	        [USUAL_LEN]; /* what a usual frame to the interface without a tag begins with */
 };
 
 struct tunnel { /* control: wo, workers: ro; each word is written atomically */
@@ -400,6 +403,9 @@ void dp_output(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_o
 void dp_flush(struct worker *w);
 
 /* ---- pieces of stages ---- */
+
+/* classify: the port has an interface without a tag, of that MAC address. */
+void dp_usual_make(struct port *port, const uint8_t *mac);
 
 /*
  * An L2TP message of len bytes, off bytes into m and right behind its UDP header. Returns m at the L2TP

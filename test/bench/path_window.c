@@ -40,7 +40,7 @@ static void receive(struct rte_mbuf **v, uint16_t n, uint16_t len, uint16_t port
 		m->packet_type = 0;
 		m->pkt_len = len;
 		m->data_len = len;
-		*pkt_meta(m) = (struct pkt_meta){.in_if = DP_IF_NONE};
+		pkt_meta_init(pkt_meta(m));
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 	}
 }
