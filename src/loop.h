@@ -5,12 +5,12 @@
 
 #include "base/log.h"
 #include "base/timerq.h"
+#include "control/ctl.h"
 
 #include <stdint.h>
 
 struct event_base;
 struct event;
-struct ctl;
 struct dp;
 struct ports;
 
@@ -26,11 +26,16 @@ struct loop {
 	int wake_fd;
 	uint32_t conn_cursor; /* of the connections that a stop ends */
 	uint64_t told_at_ms, linger_until_ms; /* the last of them, and for what it leads to */
+	uint64_t spent_ns[CTL_STEP_MAX]; /* of this turn; not CTL_STEP_OTHER, which is the rest */
 	uint64_t stop_at_ms; /* graceful stop under way: not later than this; 0: none */
 };
 
 /* Milliseconds of the monotonic clock, which is the time of all engines. */
 uint64_t loop_now_ms(void);
+
+/* What is between the two is a step of this turn's; begin's answer goes to end. */
+uint64_t loop_step_begin(void);
+void loop_step_end(struct loop *l, enum ctl_step step, uint64_t begin);
 
 /* Makes the event base. 0, or -errno. */
 int loop_init(struct loop *l, struct log *log);

@@ -90,7 +90,11 @@ static void on_charon_up(void *ctx)
 
 static void on_charon(void *ctx, const struct sslink_msg *m)
 {
-	ctl_ike_rx(((struct app *)ctx)->ctl, m, loop_now_ms());
+	struct app *a = ctx;
+	uint64_t begin = loop_step_begin();
+
+	ctl_ike_rx(a->ctl, m, loop_now_ms());
+	loop_step_end(&a->loop, CTL_STEP_IKE, begin);
 }
 
 static void on_charon_down(void *ctx)

@@ -267,6 +267,7 @@ static bool ask(struct cli *cli)
 static bool pump_command(struct cli *cli, unsigned int *budget, enum cli_wait *wait)
 {
 	bool asking = cli->pager == CLI_PAGE_ASK;
+	unsigned int cost;
 
 	if (interrupted(cli) || (asking && !ask(cli))) {
 		cli_puts(cli, asking ? "\r        \r" : "^C\r\n");
@@ -292,7 +293,8 @@ static bool pump_command(struct cli *cli, unsigned int *budget, enum cli_wait *w
 			return false;
 		}
 		if (through) {
-			(*budget)--;
+			cost = cli->command->cost > 0 ? cli->command->cost : 1;
+			*budget -= cost < *budget ? cost : *budget;
 			cli->printing = cli->command->print(cli, cli->ctx) == CLI_MORE;
 		}
 	}

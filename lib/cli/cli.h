@@ -105,6 +105,7 @@ struct cli_command {
 	enum cli_step (*start)(struct cli *cli, void *ctx, const struct cli_args *args);
 	/* Prints the next object, or nothing when the scan of a sparse table has run long enough. */
 	enum cli_step (*print)(struct cli *cli, void *ctx);
+	uint8_t cost; /* steps of a turn that one call of print takes, when it does more; 0: one */
 	/* Called once after start in every case, also when the user or the connection goes away. */
 	void (*release)(struct cli *cli, void *ctx);
 };

@@ -247,14 +247,15 @@ void l2tp_call_fail(struct l2tp_call *c, enum l2tp_reason reason, uint16_t resul
 	l2tp_call_event(c, L2TP_CE_CLOSE, &(struct l2tp_call_in){.res = &res});
 }
 
-void l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res)
+bool l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res, uint32_t most)
 {
 	struct l2tp_result down = *res;
 	struct l2tp_call *c;
 
 	down.reason = L2TP_R_CALL_TUNNEL_DOWN;
-	while ((c = TAILQ_FIRST(&t->calls)) != NULL)
+	for (; most > 0 && (c = TAILQ_FIRST(&t->calls)) != NULL; most--)
 		l2tp_call_event(c, L2TP_CE_TUNNEL_DOWN, &(struct l2tp_call_in){.res = &down});
+	return !TAILQ_EMPTY(&t->calls);
 }
 
 /* Sending runs no callback, so the list stays as it is. */

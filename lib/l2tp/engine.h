@@ -84,7 +84,13 @@ struct l2tp {
 };
 
 /* What a tunnel's life timer waits for. */
-enum l2tp_life { L2TP_LIFE_NONE, L2TP_LIFE_ESTABLISH, L2TP_LIFE_IDLE, L2TP_LIFE_FIRST_CALL };
+enum l2tp_life {
+	L2TP_LIFE_NONE,
+	L2TP_LIFE_ESTABLISH,
+	L2TP_LIFE_IDLE,
+	L2TP_LIFE_FIRST_CALL,
+	L2TP_LIFE_CALLS, /* it is down, and has calls left to end */
+};
 
 struct l2tp_tunnel {
 	struct l2tp *l;
@@ -100,6 +106,7 @@ struct l2tp_tunnel {
 	bool challenged; /* our challenge below is out */
 	bool used; /* single-shot: the one call was there, or failed to be */
 	bool down_told, in_wait_list, in_peer_list;
+	bool gone_due; /* nothing is left of it but calls */
 	uint8_t challenge[L2TP_CHALLENGE];
 	uint64_t tie_breaker; /* of our SCCRQ */
 	uint64_t request_digest; /* of the SCCRQ that made this tunnel */
@@ -109,6 +116,7 @@ struct l2tp_tunnel {
 	uint64_t heard_ms; /* something authentic came from the peer */
 	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
 
+	struct l2tp_result *calls_end; /* why those end that are left; NULL: none was left */
 	struct l2tp_call_list calls;
 	uint32_t n_calls, calls_total, calls_failed, calls_established;
 	uint64_t created_ms, established_ms;
@@ -160,6 +168,7 @@ void l2tp_wait_insert(struct l2tp_tunnel *t);
 void l2tp_wait_remove(struct l2tp_tunnel *t);
 struct l2tp_tunnel *l2tp_wait_next(const struct l2tp *l, const struct l2tp_path *path,
                                    struct l2tp_tunnel *prev);
+void l2tp_peer_remove(struct l2tp_tunnel *t);
 void l2tp_tunnel_unlink(struct l2tp_tunnel *t);
 void l2tp_call_peer_insert(struct l2tp_call *c);
 void l2tp_call_unlink(struct l2tp_call *c);
@@ -296,8 +305,8 @@ void l2tp_call_fail(struct l2tp_call *c, enum l2tp_reason reason, uint16_t resul
  * tunnel goes, and its owner hears so before the CDN leaves (B2).
  */
 void l2tp_call_last_word(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn);
-/* All calls of a tunnel that goes down, without CDNs. */
-void l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res);
+/* The calls of a tunnel that goes down, at most so many, without CDNs. True: some are left. */
+bool l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res, uint32_t most);
 /* Tells the calls that wait for the tunnel. */
 void l2tp_calls_tunnel_up(struct l2tp_tunnel *t);
 

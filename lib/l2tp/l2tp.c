@@ -21,6 +21,7 @@ static void free_tunnel(struct l2tp_tunnel *t)
 	explicit_bzero(t->challenge, sizeof(t->challenge));
 	free(t->peer_host);
 	free(t->peer_vendor);
+	free(t->calls_end);
 	free(t);
 }
 
@@ -141,7 +142,7 @@ static void rx(struct l2tp *l, const struct l2tp_path *path, const uint8_t *pkt,
 		return;
 	}
 	t = l->tunnels[h.tunnel_id];
-	if (t != NULL && l2tp_path_eq(&t->path, path)) {
+	if (t != NULL && t->state != L2TP_TS_CLOSED && l2tp_path_eq(&t->path, path)) {
 		t->heard_ms = l->now_ms;
 		l2tp_chan_rx(&t->chan, &h, pkt, len, l->now_ms);
 	} else if (!l2tp_linger_rx(l, path, &h)) {

@@ -167,6 +167,8 @@ enum l2tp_verdict {
 	L2TP_DISCARD, /* no answer, no state */
 };
 
+#define L2TP_CALLS_AT_ONCE 16 /* that end with their tunnel */
+
 struct l2tp_ops {
 	/*
 	 * Sends a control message as a UDP payload over path. Never fails visibly: loss is loss. Must not
@@ -199,14 +201,15 @@ struct l2tp_ops {
 	/*
 	 * The tunnel starts to disconnect: called once, before the calls on it go down and before any
 	 * StopCCN leaves, so that a latch is written first. res tells why; for a received StopCCN it
-	 * holds the peer's codes and message.
+	 * holds the peer's codes and message. Of more than L2TP_CALLS_AT_ONCE calls the others end
+	 * later, a few with each timer: an owner that forwards for them stops that here.
 	 */
 	void (*tunnel_down)(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res);
 
 	/*
 	 * The tunnel is disconnected: StopCCN acknowledged or given up, or nothing to send. The destruct
 	 * period begins. The id is the owner's again; the object is freed after this returns.
-	 * Comes after tunnel_down.
+	 * Comes after tunnel_down, and after the call_gone of the last call.
 	 */
 	void (*tunnel_gone)(void *ctx, struct l2tp_tunnel *t);
 

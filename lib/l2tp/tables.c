@@ -112,12 +112,17 @@ struct l2tp_tunnel *l2tp_wait_next(const struct l2tp *l, const struct l2tp_path 
 	return t;
 }
 
-void l2tp_tunnel_unlink(struct l2tp_tunnel *t)
+void l2tp_peer_remove(struct l2tp_tunnel *t)
 {
-	l2tp_wait_remove(t);
 	if (t->in_peer_list)
 		LIST_REMOVE(t, peer_link);
 	t->in_peer_list = false;
+}
+
+void l2tp_tunnel_unlink(struct l2tp_tunnel *t)
+{
+	l2tp_wait_remove(t);
+	l2tp_peer_remove(t);
 	if (t->l->tunnels[t->conf.local_id] == t) {
 		t->l->tunnels[t->conf.local_id] = NULL;
 		t->l->n_tunnels--;

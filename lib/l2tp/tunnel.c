@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CALLS_A_TIMER 4
+
 typedef void (*tunnel_action)(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in);
 
 /* The state is next already when action runs: callbacks see it, and may move on from there. */
@@ -42,13 +44,43 @@ static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
 		timer_set(t->l->timers, &t->life, t->l->now_ms + ms);
 }
 
-/* After down: everything stops, and tunnel_gone is the last that the owner hears. */
+/*
+ * After down: everything stops, and tunnel_gone is the last that the owner hears. As long as calls are left
+ * the id is taken, but nobody speaks to the tunnel any more: what comes is linger.c's.
+ */
 static void gone(struct l2tp_tunnel *t)
 {
 	l2tp_chan_close(&t->chan);
+	l2tp_peer_remove(t);
+	t->gone_due = !TAILQ_EMPTY(&t->calls);
+	if (t->gone_due)
+		return;
 	l2tp_tunnel_unlink(t);
 	t->l->ops->tunnel_gone(t->l->ctx, t);
 	l2tp_bury_tunnel(t);
+}
+
+/* Those that are left when very many were there: a few in each call of the timer, which others share. */
+static void calls_later(struct l2tp_tunnel *t, const struct l2tp_result *res)
+{
+	if (t->calls_end == NULL) {
+		t->calls_end = malloc(sizeof(*t->calls_end));
+		if (t->calls_end == NULL) {
+			l2tp_calls_down(t, res, UINT32_MAX);
+			return;
+		}
+		*t->calls_end = *res;
+	}
+	t->life_for = L2TP_LIFE_CALLS;
+	timer_set(t->l->timers, &t->life, t->l->now_ms);
+}
+
+static void calls_go_on(struct l2tp_tunnel *t)
+{
+	if (l2tp_calls_down(t, t->calls_end, CALLS_A_TIMER))
+		calls_later(t, t->calls_end);
+	else if (t->gone_due)
+		gone(t);
 }
 
 /* The owner first, so that its latch is written; then the calls; nothing has been sent yet. */
@@ -63,7 +95,8 @@ static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 		         t->conf.local_id, t->peer_id, l2tp_reason_name(res->reason), res->result);
 		t->l->ops->tunnel_down(t->l->ctx, t, res);
 	}
-	l2tp_calls_down(t, res);
+	if (l2tp_calls_down(t, res, L2TP_CALLS_AT_ONCE))
+		calls_later(t, res);
 }
 
 static void up(struct l2tp_tunnel *t)
@@ -266,7 +299,10 @@ static void on_life(struct timer *timer, void *arg, uint64_t now_ms)
 	l2tp_enter(l, now_ms);
 	if (t->life_for == L2TP_LIFE_FIRST_CALL)
 		t->used = true;
-	l2tp_tunnel_fail(t, why[t->life_for], L2TP_STOP_CLEAR, -1, NULL);
+	if (t->life_for == L2TP_LIFE_CALLS)
+		calls_go_on(t);
+	else
+		l2tp_tunnel_fail(t, why[t->life_for], L2TP_STOP_CLEAR, -1, NULL);
 	l2tp_leave(l);
 }
 

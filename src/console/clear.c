@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-#define STEP 1 /* ended in one call, of which a turn of the event loop has CLI_TURN_STEPS */
+#define STEP 1 /* ended in one call */
+#define COST 4 /* .. which takes as long as some lines of a show, and leads to as much again */
 
 static enum cli_step clear_tunnel(struct cli *cli, void *ctx, const struct cli_args *args)
 {
@@ -76,13 +77,15 @@ static const struct cli_command commands[] = {
         {.tokens = {KW_CLEAR, KW_L2TP, KW_TUNNEL, CLI_KW("all", "Every tunnel")},
          .ctx_size = sizeof(uint32_t),
          .start = clear_all,
-         .print = clear_tunnels},
+         .print = clear_tunnels,
+         .cost = COST},
         {.tokens = {KW_CLEAR, KW_L2TP, KW_SESSION, CLI_NUM("ID", 1, 65535, "Local session id")},
          .start = clear_session},
         {.tokens = {KW_CLEAR, KW_L2TP, KW_SESSION, CLI_KW("all", "Every session")},
          .ctx_size = sizeof(uint32_t),
          .start = clear_all,
-         .print = clear_sessions},
+         .print = clear_sessions,
+         .cost = COST},
         {.tokens = {KW_CLEAR, KW_IPSEC, KW_TRANSPORT, KW_INTERFACE,
                     CLI_NUM("ID", 1, UINT64_MAX, "Number of an interface")},
          .start = clear_interface},
@@ -90,7 +93,8 @@ static const struct cli_command commands[] = {
                     CLI_KW("all", "Every interface")},
          .ctx_size = sizeof(uint32_t),
          .start = clear_all,
-         .print = clear_interfaces},
+         .print = clear_interfaces,
+         .cost = COST},
 };
 
 CONSOLE_TABLE(console_clear, commands);

@@ -19,6 +19,8 @@ static enum cli_step show_control(struct cli *cli, void *ctx, const struct cli_a
 	cli_printf(cli, "  %-48s %10" PRIu64 "\n", "Turns of more than 5 ms", st.turns_long);
 	cli_printf(cli, "  %-48s %10" PRIu64 "\n", "Longest turn since it was cleared, us",
 	           st.turn_longest_ns / NS_A_US);
+	cli_printf(cli, "  %-48s %10s\n", "Most of it went into",
+	           ctl_step_name(ctl_turn_longest(console_env(cli)->ctl)));
 	return CLI_DONE;
 }
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define CHILDREN_A_TURN 32
+
 static bool same_key(const struct child *ch, const struct child_key *key)
 {
 	return ch->tunnel_mode == key->tunnel_mode && ch->local.port == key->local.port &&
@@ -94,7 +96,7 @@ static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
 	struct session *s;
 
 	TAILQ_FOREACH (s, &tn->sessions, link)
-		if (ok && s->phase == SESSION_LIVE && s->child == gone)
+		if (ok && !tn->went_down && s->phase == SESSION_LIVE && s->child == gone)
 			ok = session_change_child(s);
 	if (!ok)
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
@@ -157,25 +159,33 @@ void child_check(struct ctl *c, struct child *ch)
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */
-void child_poll(struct ctl *c)
+bool child_poll(struct ctl *c)
 {
-	struct child *ch, *next;
+	struct child *ch, *first_kept = NULL;
 	int ret;
 
-	for (ch = TAILQ_FIRST(&c->ipsec->left); ch != NULL; ch = next) {
-		struct conn *k = ch->conn;
+	for (uint32_t n = 0; n < CHILDREN_A_TURN; n++) {
+		struct conn *k;
 
-		next = TAILQ_NEXT(ch, link);
-		ret = dp_child_del(c->dp, ch->index);
-		if (ret == -EAGAIN || ret == -EBUSY)
-			continue;
+		ch = TAILQ_FIRST(&c->ipsec->left);
+		if (ch == NULL || ch == first_kept)
+			return false;
+		k = ch->conn;
 		TAILQ_REMOVE(&c->ipsec->left, ch, link);
+		ret = dp_child_del(c->dp, ch->index);
+		if (ret == -EAGAIN || ret == -EBUSY) {
+			TAILQ_INSERT_TAIL(&c->ipsec->left, ch, link);
+			if (first_kept == NULL)
+				first_kept = ch;
+			continue;
+		}
 		k->n_leaving--;
 		c->ipsec->st.children_now--;
 		early_forget(ch);
 		free(ch);
 		ctl_conn_release(c, k);
 	}
+	return true;
 }
 
 /* ---- for tunnels and sessions ---- */

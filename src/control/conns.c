@@ -257,7 +257,7 @@ void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
 	struct conn *k = ctl_conn_find(c, conn);
-	struct tunnel *tn;
+	struct tunnel *tn, *next;
 
 	if (k == NULL || k->kind == CONN_UDP || k->down)
 		return;
@@ -266,8 +266,10 @@ void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
 	k->down_ms = now_ms;
 	if (k->announced)
 		log_info(c->log, "event=ipsec-down conn=%lu ike=%u", k->id, k->ike_id);
-	while ((tn = LIST_FIRST(&k->live)) != NULL)
+	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
+	}
 	conn_strip(c, k, false);
 	if (k->ike != NULL && k->ike->conn == k)
 		k->ike->retired = true; /* its authentication has had its connection (E1) */

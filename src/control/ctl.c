@@ -8,7 +8,7 @@
 
 #define ID_QUARANTINE_MS 31000 /* DESIGN section 5; RFC 2661 5.7's full cycle */
 #define FIRMWARE         0x0100
-#define TIMERS_A_TURN    64 /* so that punts get their turn in a storm */
+#define TIMERS_A_TURN    32 /* so that punts get their turn in a storm */
 
 static void eng_send(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len)
 {
@@ -172,7 +172,7 @@ static void punt_ppp(struct ctl *c, const struct dp_punt *p)
 	struct session *s = c->session_of_id[p->session_id];
 
 	/* The worker checked the peer; a frame of an earlier owner of the id is dropped here. */
-	if (s == NULL || s->dps.gen != p->gen) {
+	if (s == NULL || s->dps.gen != p->gen || s->tunnel->went_down) {
 		c->st.stale_punts++;
 		return;
 	}
@@ -223,18 +223,38 @@ bool ctl_tick(struct ctl *c, uint64_t now_ms)
 	return more;
 }
 
-void ctl_turn(struct ctl *c, uint64_t cpu_ns)
+const char *ctl_step_name(enum ctl_step step)
+{
+	static const char *const names[CTL_STEP_MAX] = {
+	        [CTL_STEP_OTHER] = "other",
+	        [CTL_STEP_PUNTS] = "punts",
+	        [CTL_STEP_WORK] = "work",
+	        [CTL_STEP_IKE] = "ike",
+	};
+
+	return step < CTL_STEP_MAX ? names[step] : "?";
+}
+
+void ctl_turn(struct ctl *c, uint64_t cpu_ns, enum ctl_step most)
 {
 	c->st.turns++;
 	c->st.turns_ns += cpu_ns;
 	c->st.turns_long += cpu_ns > CTL_TURN_LONG_NS;
-	if (cpu_ns > c->st.turn_longest_ns)
+	if (cpu_ns > c->st.turn_longest_ns) {
 		c->st.turn_longest_ns = cpu_ns;
+		c->turn_longest = most;
+	}
 }
 
 void ctl_clear_turns(struct ctl *c)
 {
 	c->st.turn_longest_ns = 0;
+	c->turn_longest = CTL_STEP_OTHER;
+}
+
+enum ctl_step ctl_turn_longest(const struct ctl *c)
+{
+	return c->turn_longest;
 }
 
 void ctl_set_if_address(struct ctl *c, uint16_t ifidx, uint32_t ip)

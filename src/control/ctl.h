@@ -64,8 +64,15 @@ bool ctl_tick(struct ctl *c, uint64_t now_ms);
 /* True while something waits for a worker: call ctl_tick soon, who asked for it waits for the answer. */
 bool ctl_waits(const struct ctl *c);
 
-/* The event loop has had a turn that took the control lcore so much CPU time. */
-void ctl_turn(struct ctl *c, uint64_t cpu_ns);
+/* What a turn of the event loop does; other: console, metrics, ports. */
+enum ctl_step { CTL_STEP_OTHER, CTL_STEP_PUNTS, CTL_STEP_WORK, CTL_STEP_IKE, CTL_STEP_MAX };
+
+const char *ctl_step_name(enum ctl_step step);
+
+/* The event loop has had a turn that took the control lcore so much CPU time, most of it in a step. */
+void ctl_turn(struct ctl *c, uint64_t cpu_ns, enum ctl_step most);
+/* What most of the longest turn went into. */
+enum ctl_step ctl_turn_longest(const struct ctl *c);
 /* Forgets the longest turn so far. */
 void ctl_clear_turns(struct ctl *c);
 

@@ -151,6 +151,7 @@ struct ctl {
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
 	struct log_limit limit_refused, limit_rejected, limit_refused_calls, limit_restart;
 	struct ctl_stats st;
+	enum ctl_step turn_longest; /* with st.turn_longest_ns */
 };
 
 /* ctl.c */
@@ -191,7 +192,7 @@ void ipsec_answered(struct conn *k, uint64_t now_ms);
 int ipsec_init(struct ctl *c);
 void ipsec_fini(struct ctl *c);
 void ipsec_punt(struct ctl *c, const struct dp_punt *p);
-void ipsec_poll(struct ctl *c);
+bool ipsec_poll(struct ctl *c); /* true: it has left something for the next turn */
 
 /* dest.c: matching a peer with the configuration, and the destinations of shows. */
 bool dest_match(const struct ctl *c, const struct l2tp_path *path,

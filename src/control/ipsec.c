@@ -10,10 +10,10 @@
 #define ANSWER_BURST    5
 
 /* SAs looked after in one turn of the event loop, and beside one message of charon's. */
-#define SAS_A_TURN    128
+#define SAS_A_TURN    32
 #define SAS_A_MESSAGE 8
 
-static void poll_some(struct ctl *c, uint32_t sas);
+static bool poll_some(struct ctl *c, uint32_t sas);
 
 int ipsec_init(struct ctl *c)
 {
@@ -280,17 +280,20 @@ void ctl_ike_rx(struct ctl *c, const struct sslink_msg *m, uint64_t now_ms)
 
 /* ---- turns and events ---- */
 
-static void poll_some(struct ctl *c, uint32_t sas)
+static bool poll_some(struct ctl *c, uint32_t sas)
 {
+	bool more;
+
 	conns_settle(c);
 	sa_poll(c, sas);
-	child_poll(c);
+	more = child_poll(c);
 	conns_settle(c);
+	return more;
 }
 
-void ipsec_poll(struct ctl *c)
+bool ipsec_poll(struct ctl *c)
 {
-	poll_some(c, SAS_A_TURN);
+	return poll_some(c, SAS_A_TURN);
 }
 
 bool ctl_waits(const struct ctl *c)

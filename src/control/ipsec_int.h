@@ -178,7 +178,8 @@ void child_check(struct ctl *c, struct child *ch);
 void child_leave(struct ctl *c, struct child *ch);
 /* One order less is to be given. */
 void child_ordered(struct child *ch);
-void child_poll(struct ctl *c);
+/* Frees some of those that have left. True: more of them may be ready. */
+bool child_poll(struct ctl *c);
 
 /* ipsec_sa.c */
 struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst);

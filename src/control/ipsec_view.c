@@ -151,15 +151,17 @@ int ctl_clear_conn(struct ctl *c, uint64_t id, uint64_t now_ms)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
 	struct conn *k = ctl_conn_find(c, id);
-	struct tunnel *tn;
+	struct tunnel *tn, *next;
 
 	if (k == NULL || k->kind == CONN_UDP || k->down)
 		return -ENOENT;
 	c->now_ms = now_ms;
 	LIST_FOREACH (tn, &k->live, conn_link)
 		l2tp_tunnel_close(tunnel_engine(tn), &why, now_ms);
-	while ((tn = LIST_FIRST(&k->live)) != NULL)
+	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
+	}
 	ctl_conn_disconnect(c, k);
 	log_notice(c->log, "event=ipsec-cleared conn=%lu ike=%u", k->id, k->ike_id);
 	ipsec_poll(c);

@@ -13,7 +13,7 @@
 #define CDN_NEVER         5 /* permanent lack of facilities */
 #define ERR_NO_RESOURCES  4
 
-#define CLOSED_A_TURN 64
+#define CLOSED_A_TURN 32
 
 static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 {

@@ -406,6 +406,8 @@ void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res
 	char a[ENDPOINT_STRLEN];
 
 	tunnel_fire(tn, ss_reason_of_tunnel(res->reason));
+	if (tn->n_live > L2TP_CALLS_AT_ONCE)
+		dp_tunnel_close(c->dp, tn->id); /* its sessions end later, their packets here */
 	halfopen_del(c->half_open, &tn->half_open);
 	tn->went_down = true;
 	tn->down_ms = c->now_ms;

@@ -266,6 +266,12 @@ int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out); /* -ENOENT
 int dp_tunnel_add(struct dp *dp, uint16_t tunnel_id, const struct endpoint *local,
                   const struct endpoint *peer, uint64_t conn);
 int dp_tunnel_del(struct dp *dp, uint16_t tunnel_id);
+/*
+ * Its sessions pass nothing any more, either way: written before the call returns, so before anything that
+ * control sends after it, and what a worker has in hand at that moment leaves before any later dp_send_udp
+ * does. They are still to be deleted, one by one; nothing else can be done with them.
+ */
+void dp_tunnel_close(struct dp *dp, uint16_t tunnel_id);
 
 struct dp_session {
 	uint16_t session_id, tunnel_id; /* ours */

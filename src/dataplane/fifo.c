@@ -68,9 +68,9 @@ static void session_add(struct dp *dp, const struct fifo_msg *msg)
 	dp->ctr[msg->id] = (struct sess_ctr){0};
 	rx->packets = 0;
 	rx->bytes = 0;
+	dp->tx[msg->id] = msg->sess.tx;
 	/* The new generation stands over no old counter. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	dp->tx[msg->id] = msg->sess.tx;
 	*rx = msg->sess.rx;
 }
 
@@ -84,6 +84,8 @@ static void session_update(struct dp *dp, const struct fifo_msg *msg)
 	rx.packets = old_rx->packets;
 	rx.bytes = old_rx->bytes;
 	tx.ns = old_tx->ns;
+	tx.packets = old_tx->packets;
+	tx.bytes = old_tx->bytes;
 	*old_rx = rx;
 	*old_tx = tx;
 }
@@ -96,7 +98,7 @@ static void session_del(struct worker *w, const struct fifo_msg *msg)
 		rx->flags = 0; /* the generation stays, for readers of the counters */
 		w->dp->tx[msg->id].flags = 0;
 	}
-	dp_hold_purge(w, msg->id, msg->gen);
+	dp_hold_purge(w);
 	dp_flush(w); /* as FIFO_FENCE does */
 }
 
@@ -153,6 +155,7 @@ static void fifo_do(struct worker *w, const struct fifo_msg *msg)
 		dp_sa_order_del(w, msg->sa.sa);
 		break;
 	case FIFO_FENCE:
+		dp_hold_purge(w); /* of a tunnel that was closed */
 		dp_flush(w); /* orders before it may have released packets */
 		break;
 	case FIFO_SEND_PPP:

@@ -109,20 +109,21 @@ void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac
 	release(w, h);
 }
 
-static bool concerns(const struct pkt_meta *meta, uint16_t session_id, uint32_t gen)
+/* Of a session, on either side, that has ended. */
+static bool orphan(const struct dp *dp, const struct pkt_meta *meta)
 {
-	return meta->out_session == session_id ||
-	       (meta->in_session == session_id && meta->in_gen == gen);
+	return !dp_still_live(dp, meta) ||
+	       (meta->out_session != 0 && dp_owner(dp, meta->out_session) == SESS_NO_OWNER);
 }
 
-void dp_hold_purge(struct worker *w, uint16_t session_id, uint32_t gen)
+void dp_hold_purge(struct worker *w)
 {
 	for (uint32_t i = 0; w->n_holds > 0 && i < HOLD_SETS * HOLD_WAYS; i++) {
 		struct hold *h = &w->holds[i];
 		uint16_t k = 0;
 
 		for (uint16_t j = 0; h->used && j < h->n; j++) {
-			if (!concerns(pkt_meta(h->pkt[j]), session_id, gen)) {
+			if (!orphan(w->dp, pkt_meta(h->pkt[j]))) {
 				h->pkt[k++] = h->pkt[j];
 				continue;
 			}

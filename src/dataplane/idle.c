@@ -17,7 +17,7 @@
 
 #define PAUSE_STEP  16 /* empty turns at each number of pauses */
 #define PAUSES_MAX  32 /* 140 cycles each at most: some 2 us */
-#define SLEEP_AFTER 256 /* empty turns */
+#define SLEEP_AFTER 128 /* empty turns: some 50 to 100 us, more than a sleep and its wake-up take */
 #define SLACK_NS    1000
 
 /* The kernel lets a timer be late by 50 us, so that it wakes up less often: here that doubles a sleep. */

@@ -239,6 +239,7 @@ struct worker {
 	struct esp *esp_engine; /* made by the worker's own thread */
 	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
+	uint64_t frames_down; /* classify to down: bits of those of them that are as they came */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
 	struct vec *handoff; /* by worker */
@@ -284,8 +285,9 @@ struct ctl_session { /* control: rw */
 	uint32_t sub_ip;
 	uint64_t del_ticket; /* 0: live, or never used */
 	uint32_t child;
-	uint16_t worker;
+	uint16_t worker, tunnel_id;
 	bool live;
+	bool closed; /* by dp_tunnel_close */
 };
 
 struct ctl_child { /* control: rw */
@@ -382,6 +384,7 @@ uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
@@ -417,6 +420,8 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
  * dropped.
  */
 bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
+/* The same for one that down has not taken: among transit packets, at its IPv4 header. */
+void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */
 bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst);
 
@@ -444,7 +449,8 @@ void dp_mss_clamp(struct rte_mbuf *m, uint16_t mss);
 /* Keeps m until its next hop is known. */
 void dp_hold(struct worker *w, struct rte_mbuf *m, uint16_t ifidx, uint32_t ip);
 void dp_hold_release(struct worker *w, uint16_t ifidx, uint32_t ip, uint64_t mac);
-void dp_hold_purge(struct worker *w, uint16_t session_id, uint32_t gen);
+/* What is of sessions that control has deleted, or whose tunnel it has closed, before this order. */
+void dp_hold_purge(struct worker *w);
 void dp_hold_timer(struct worker *w);
 
 /* Keeps an ESP packet until the SA of its SPI is there. */
@@ -619,15 +625,6 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 		return 0;
 	session = __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
 	return session != 0 || likely(leaf != dp->no_subs) ? session : dp_framed(dp, ip);
-}
-
-/* Brings what dp_subs_lookup of a pool's address will read. */
-static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
-{
-	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
-
-	if (leaf != NULL)
-		rte_prefetch0(&leaf->session[ip & 0xffff]);
 }
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */

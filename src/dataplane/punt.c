@@ -178,7 +178,7 @@ static uint32_t take(struct dp *dp, struct rte_ring *r, enum dp_punt_class class
 
 uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
 {
-	uint32_t there[DP_PUNT_MAX][DP_MAX_WORKERS], n = 0;
+	uint32_t there[DP_PUNT_MAX][DP_MAX_WORKERS], n = 0, later = 0;
 
 	event_settle(dp);
 	/*
@@ -186,14 +186,22 @@ uint32_t dp_punt_poll(struct dp *dp, dp_punt_fn fn, void *ctx, uint32_t budget)
 	 * would otherwise come into a ring that has had its turn, and be too late.
 	 */
 	for (int i = DP_PUNT_MAX - 1; i >= 0; i--) {
-		for (uint16_t w = 0; w < dp->conf.n_workers; w++)
+		for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
 			there[i][w] = rte_ring_count(dp->workers[w]->punt[urgency[i]]);
+			later += there[i][w] > 0;
+		}
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	}
 	for (int i = 0; i < DP_PUNT_MAX; i++) {
-		for (uint16_t w = 0; w < dp->conf.n_workers; w++)
+		for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
+			uint32_t left = budget - n;
+
+			/* Who is less urgent gets one at least: a storm of sessions stops no ARP. */
+			later -= there[i][w] > 0;
 			n += take(dp, dp->workers[w]->punt[urgency[i]], urgency[i],
-			          RTE_MIN(there[i][w], budget - n), fn, ctx);
+			          RTE_MIN(there[i][w], left > later ? left - later : left > 0), fn,
+			          ctx);
+		}
 	}
 	return n;
 }

@@ -11,6 +11,7 @@
 #include "dataplane/dp.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -158,5 +159,7 @@ struct sa_mem { /* control: rw */
 	struct sa_chunk *chunks;
 	uint8_t *at; /* what of the newest has not been used yet */
 	uint32_t left;
+	pthread_t spare; /* makes the next one */
+	bool has_spare;
 	struct free_block *free[SA_LINES]; /* by size */
 };

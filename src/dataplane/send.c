@@ -105,7 +105,7 @@ int dp_send_ppp(struct dp *dp, uint16_t session_id, uint32_t gen, const uint8_t 
 	struct fifo_msg msg = {.op = FIFO_SEND_PPP, .id = session_id, .gen = gen};
 	const struct ctl_session *c = &dp->ctl[session_id];
 
-	if (!c->live)
+	if (!c->live || c->closed)
 		return -ENOENT;
 	if (c->gen != gen)
 		return -ESTALE;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MESSAGES_A_TURN 32
+#define MESSAGES_A_TURN 8
 /* Answers to a charon with all its SAs: a burst of them must fit while charon is busy. */
 #define SEND_BUFFER (1 << 20)
 /* Of all connections of a full machine the end may be due at once: four times as many, and no limit in sight. */

@@ -193,7 +193,8 @@ def setup_rate(b, name, kind, tunnels, sessions, ipsec, *args):
     row(name, round(n / said["seconds"]), "1/s", kind=kind, tunnels=tunnels,
         sessions=n, control_us=round(used[0] / n * 1e6, 1),
         control_pct=round(100 * used[0] / said["seconds"]), worker_us=round(used[1] / n * 1e6, 1),
-        control_capacity=round(n / used[0]), retransmissions=said["retransmissions"])
+        client_us=round(said["cpu"] / n * 1e6, 1), control_capacity=round(n / used[0]),
+        retransmissions=said["retransmissions"])
     b.daemon.console("clear l2tp tunnel all")
     crowd.ask("wait")
     crowd.end()
@@ -250,7 +251,8 @@ def time_to_all(b, kind, tunnels, sessions, ipsec, *args):
     row("control.time_to_64k", round(said["seconds"], 2), "s", kind=kind, tunnels=tunnels,
         sessions=n, rate=round(n / said["seconds"]), control_us=round(used[0] / n * 1e6, 1),
         control_pct=round(100 * used[0] / said["seconds"]), worker_us=round(used[1] / n * 1e6, 1),
-        hellos=said["hellos"], retransmissions=said["retransmissions"], hello_interval=HELLO_S)
+        client_us=round(said["cpu"] / n * 1e6, 1), hellos=said["hellos"],
+        retransmissions=said["retransmissions"], hello_interval=HELLO_S)
     if n == 64000:  # with few, what all sessions share counts for too much
         row("control.bytes_per_session", round(grown / n), "bytes", kind=kind, tunnels=tunnels,
             sessions=n, measured="resident")

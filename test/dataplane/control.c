@@ -352,6 +352,20 @@ static void test_urgency(void)
 	CU_ASSERT_EQUAL(seen[2], DP_PUNT_TWIN);
 	CU_ASSERT_EQUAL(seen[3], DP_PUNT_L2TP_NEW);
 	CU_ASSERT_EQUAL(seen[4], DP_PUNT_ICMP);
+	/* But each that waits gets something of what one call hands out. */
+	for (int i = 0; i < 20; i++)
+		rig_put(0, 0, &frame);
+	hex_make(&frame, "ffffffffffff 02ee00000009 0806 0001");
+	rig_put(0, 0, &frame);
+	rig_put(0, 0, &frame);
+	rig_poll();
+	for (int i = 0; i < 8; i++)
+		seen[i] = DP_PUNT_MAX;
+	CU_ASSERT_EQUAL(dp_punt_poll(rig()->dp, order_fn, seen, 4), 4);
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(seen[i], DP_PUNT_L2TP);
+	CU_ASSERT_EQUAL(seen[3], DP_PUNT_TWIN);
+	rig_turn();
 	rig_close();
 }
 

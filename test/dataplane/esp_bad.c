@@ -446,7 +446,7 @@ static void test_peer_share(void)
 	uint32_t n;
 
 	conf.punt_rate[DP_PUNT_L2TP_NEW] = 20; /* a burst of 5 */
-	conf.punt_rate[DP_PUNT_L2TP] = 600; /* a tunnel's part is 75, a burst of 16 */
+	conf.punt_rate[DP_PUNT_L2TP] = 1200; /* a tunnel's part is 75, a burst of 16 */
 	rig_open(&conf);
 	peer_init(&p);
 	peer_add(&p);

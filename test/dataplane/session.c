@@ -121,6 +121,70 @@ static void test_del_while_held(void)
 	rig_close();
 }
 
+/* At once, with no order a session: nothing of it goes in or out, or waits; its sessions are still there. */
+static void test_tunnel_close(void)
+{
+	struct dp_session s = *rig_session();
+	const struct endpoint us = {ipaddr_v4(LNS), 1701}, peer = {ipaddr_v4(LAC), 1701};
+	const uint8_t mac[6] = {2};
+	struct bytes packet = {0}, body = {0}, up = {0}, down = {0};
+	struct dp_session_stats st;
+	uint64_t ticket;
+	struct dp *dp;
+
+	rig_open(NULL);
+	dp = rig()->dp;
+	rig_add(&s);
+	s.session_id = SID2;
+	s.tunnel_id = TID + 1;
+	s.peer_ip = SUB2;
+	rig_add(&s);
+	CU_ASSERT_EQUAL(dp_neigh_set(dp, IF_LAC, LAC, NULL), 0);
+	rig_turn();
+	ip4_make(&packet, &(struct ipspec){.src = SUB, .dst = CORE_HOST, .payload = 4});
+	ppp_make(&body, "21", &packet);
+	l2tp_make(&up, &(struct l2tpspec){.flags = 2, .body = &body});
+	rig_put(0, 0, &up);
+	eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB2, .payload = 4});
+	rig_put(1, 0, &down);
+	eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 4});
+	rig_put(1, 0, &down);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 0); /* all wait for a next hop */
+	rig_clear();
+	rig_mark();
+
+	dp_tunnel_close(dp, TID);
+	CU_ASSERT_TRUE(dp->fence_owed);
+	CU_ASSERT_EQUAL(dp_send_ppp(dp, SID, GEN, (const uint8_t *)"\xc0\x21\x05", 3), -ENOENT);
+	CU_ASSERT_EQUAL(dp_session_update(dp, rig_session()), -ENOENT);
+	CU_ASSERT_EQUAL(dp_send_udp(dp, &us, &peer, 0, (const uint8_t *)"stop", 4), 0);
+	CU_ASSERT_FALSE(dp->fence_owed);
+	CU_ASSERT_NOT_EQUAL(dp->fence, 0); /* it leaves behind what all workers have in hand */
+	rig_put(0, 0, &up);
+	rig_put(1, 0, &down);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_L2TP_NO_SESSION), 1);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_SESS_GONE), 3); /* two were held */
+	CU_ASSERT_EQUAL(dp_neigh_set(dp, IF_LAC, LAC, mac), 0);
+	CU_ASSERT_EQUAL(dp_neigh_set(dp, IF_CORE, CORE_HOST, mac), 0);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 2); /* the other tunnel's, and what control sent */
+
+	CU_ASSERT_EQUAL(dp_session_stats(dp, SID, GEN, &st), 0);
+	CU_ASSERT_EQUAL(st.rx_packets, 1);
+	CU_ASSERT_EQUAL(dp_session_add(dp, rig_session()), -EEXIST);
+	CU_ASSERT_EQUAL(dp_session_del(dp, SID, GEN, &ticket), 0);
+	rig_turn();
+	CU_ASSERT_TRUE(dp_applied(dp, ticket));
+	rig_clear();
+	rig_add(rig_session()); /* open again, for a new tunnel with the old id */
+	rig_put(1, 0, &down);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 1);
+	rig_close();
+}
+
 /* The owner checks the generation: an order for an older session does nothing to a newer. */
 static void test_stale_send(void)
 {
@@ -171,6 +235,7 @@ static CU_TestInfo tests[] = {
         {"session orders", test_session_orders},
         {"session ends", test_session_del},
         {"session ends while packets are held", test_del_while_held},
+        {"tunnel closes", test_tunnel_close},
         {"stale send", test_stale_send},
         {"FIFO full", test_fifo_full},
         CU_TEST_INFO_NULL,

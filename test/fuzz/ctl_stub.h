@@ -346,6 +346,11 @@ int dp_tunnel_del(struct dp *dp, uint16_t id)
 	return 0;
 }
 
+void dp_tunnel_close(struct dp *dp, uint16_t id)
+{
+	check(tunnel_at(id) < stub.top_tunnel);
+}
+
 static uint32_t session_at(uint16_t id)
 {
 	uint32_t i = 0;

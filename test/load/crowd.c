@@ -25,12 +25,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_PORT 20000
-#define L2TP_PORT  1701
-#define UDP_HEADER 8
-#define A_TURN     512 /* packets */
-#define HELLO_TYPE 6 /* RFC 2661 3.2 */
-#define WAIT_MS    60000
+#define FIRST_PORT  20000
+#define L2TP_PORT   1701
+#define UDP_HEADER  8
+#define A_TURN      512 /* packets */
+#define HELLO_TYPE  6 /* RFC 2661 3.2 */
+#define WAIT_MS     60000
+#define RANDOM_POOL 4096
 
 struct opts {
 	struct ipaddr first, gateway, lns;
@@ -51,14 +52,21 @@ struct crowd {
 	uint64_t now_ms;
 	uint32_t dialled, pending, tunnels_up, tunnels_gone, sessions_up, sessions_gone;
 	uint64_t hellos, unknown_spi;
+	uint8_t random[RANDOM_POOL]; /* the last random_left are fresh */
+	size_t random_left;
 };
 
-static uint64_t clock_us(void)
+static uint64_t us_of(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static uint64_t clock_us(void)
+{
+	return us_of(CLOCK_MONOTONIC);
 }
 
 static uint64_t clock_ms(void)
@@ -111,8 +119,17 @@ static void on_event(void *ctx, enum lac_event ev, struct lac_tunnel *t, struct 
 
 static void on_random(void *ctx, uint8_t *buf, size_t len)
 {
-	if (getrandom(buf, len, 0) != (ssize_t)len)
+	struct crowd *c = ctx;
+
+	if (len > sizeof(c->random))
 		abort();
+	if (len > c->random_left) {
+		if (getrandom(c->random, sizeof(c->random), 0) != (ssize_t)sizeof(c->random))
+			abort();
+		c->random_left = sizeof(c->random);
+	}
+	c->random_left -= len;
+	memcpy(buf, c->random + c->random_left, len);
 }
 
 static const struct lac_ops lac_ops = {
@@ -252,14 +269,16 @@ static uint64_t repeated(const struct crowd *c)
 static bool bring_up(struct crowd *c)
 {
 	uint64_t begin = clock_us(), end = begin + c->o.timeout_s * 1000000ull;
+	uint64_t cpu = us_of(CLOCK_PROCESS_CPUTIME_ID);
 	uint32_t want = c->o.tunnels * c->o.sessions;
 
 	while (c->sessions_up < want && c->sessions_gone + c->tunnels_gone == 0 && clock_us() < end)
 		turn(c);
-	printf("{\"tunnels\": %u, \"sessions\": %u, \"seconds\": %.4f, \"retransmissions\": "
-	       "%" PRIu64 ", \"lost\": %" PRIu64 ", \"rx\": %" PRIu64 ", \"tx\": %" PRIu64
-	       ", \"hellos\": %" PRIu64 ", \"refused\": %u, \"gone\": %u}\n",
-	       c->tunnels_up, c->sessions_up, (double)(clock_us() - begin) / 1e6, repeated(c),
+	printf("{\"tunnels\": %u, \"sessions\": %u, \"seconds\": %.4f, \"cpu\": %.4f, "
+	       "\"retransmissions\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"rx\": %" PRIu64
+	       ", \"tx\": %" PRIu64 ", \"hellos\": %" PRIu64 ", \"refused\": %u, \"gone\": %u}\n",
+	       c->tunnels_up, c->sessions_up, (double)(clock_us() - begin) / 1e6,
+	       (double)(us_of(CLOCK_PROCESS_CPUTIME_ID) - cpu) / 1e6, repeated(c),
 	       wire_lost(c->wire), wire_rx_count(c->wire), wire_tx_count(c->wire), c->hellos,
 	       c->plug != NULL ? plug_refused(c->plug) : 0, c->sessions_gone + c->tunnels_gone);
 	fflush(stdout);

@@ -81,6 +81,7 @@ static int bind_to(struct wire *w, const char *device)
 	if (ioctl(w->fd, SIOCGIFHWADDR, &ifr) < 0)
 		return -1;
 	memcpy(w->mac, ifr.ifr_hwaddr.sa_data, ETH_ALEN);
+	w->mac[ETH_ALEN - 1] ^= 1; /* not the device's: the kernel lets go of our packets at once */
 	if (ioctl(w->fd, SIOCGIFINDEX, &ifr) < 0)
 		return -1;
 	at.sll_ifindex = ifr.ifr_ifindex;

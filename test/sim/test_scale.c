@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /*
  * Nearly as many tunnels as there are ids, with a session each, dropped and dialled again three
- * times with no pause: ids, slots and addresses of the dead must serve the living.
+ * times with no pause: ids, slots and addresses of the dead must serve the living. And one tunnel with
+ * very many calls, whose end must not keep control from everything else.
  */
 #include "control/rig.h"
 
@@ -134,6 +135,75 @@ static void test_three_rounds(void)
 	rig_free(r);
 }
 
+/* ---- one tunnel ---- */
+
+#define CALLS       20000
+#define MOST_A_CALL 200 /* sessions that one call of control ends */
+
+static void on_gone(struct rig *r, enum lac_event ev, struct lac_tunnel *t, struct lac_session *s)
+{
+	/* Whoever hears of the end hears that nothing goes through any more. */
+	if (ev == LAC_TUNNEL_GONE)
+		CU_ASSERT_EQUAL(r->n_dps, r->n_closed);
+}
+
+static struct lac_tunnel *dial_many(struct rig *r, uint16_t port, uint32_t want)
+{
+	struct lac_tunnel *t = rig_dial(r, "std", port, 0, CALLS, "pass1");
+
+	for (int s = 0; s < 600 && r->networks_up < want; s++)
+		rig_run(r, 1000);
+	CU_ASSERT_EQUAL(r->networks_up, want);
+	CU_ASSERT_EQUAL(rig_count_dps(r), CALLS);
+	r->most_deletes = 0;
+	return t;
+}
+
+static void check_many(struct rig *r)
+{
+	struct ctl_stats st;
+
+	rig_run(r, 60000);
+	ctl_stats_get(r->ctl, &st);
+	CU_ASSERT_EQUAL(rig_count_dps(r), 0);
+	CU_ASSERT_EQUAL(st.tunnels.live, 0);
+	CU_ASSERT_EQUAL(st.sessions.live, 0);
+	CU_ASSERT_EQUAL(st.session_ids_used, 0);
+	CU_ASSERT_EQUAL(st.tunnel_ids_used, 0);
+	CU_ASSERT(r->most_deletes > 0 && r->most_deletes <= MOST_A_CALL);
+	CU_ASSERT_EQUAL(lac_sessions(r->lac), 0);
+}
+
+/* The only tunnel there is. */
+static void clear_it(struct rig *r)
+{
+	uint16_t id = 1;
+
+	while (ctl_clear_tunnel(r->ctl, id, r->now_ms) < 0 && id < UINT16_MAX)
+		id++;
+	CU_ASSERT_EQUAL(r->n_dps, r->n_closed);
+	CU_ASSERT(r->n_dps >= CALLS - MOST_A_CALL);
+}
+
+static void test_many_calls(void)
+{
+	struct rig *r = rig_new();
+
+	rig_start(r);
+	r->on_lac = on_gone;
+	lac_close(dial_many(r, 5001, CALLS), r->now_ms);
+	check_many(r);
+
+	dial_many(r, 5002, 2 * CALLS);
+	clear_it(r);
+	check_many(r);
+	CU_ASSERT_EQUAL(r->tunnels_gone, 2);
+
+	dial_many(r, 5003, 3 * CALLS);
+	clear_it(r);
+	rig_drop(r); /* with calls that still wait for their end */
+}
+
 int main(void)
 {
 	CU_pSuite s;
@@ -143,6 +213,7 @@ int main(void)
 		return 2;
 	s = CU_add_suite("scale", NULL, NULL);
 	CU_add_test(s, "64,000 tunnels, three rounds", test_three_rounds);
+	CU_add_test(s, "20,000 calls of one tunnel", test_many_calls);
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();
 	CU_cleanup_registry();

@@ -154,6 +154,16 @@ bool ctl_clear_sessions(struct ctl *c, uint32_t *cursor, uint32_t budget, uint64
 	return clear_some(cursor, fake.n_sessions, budget);
 }
 
+enum ctl_step ctl_turn_longest(const struct ctl *c)
+{
+	return CTL_STEP_PUNTS;
+}
+
+const char *ctl_step_name(enum ctl_step step)
+{
+	return step == CTL_STEP_PUNTS ? "punts" : "?";
+}
+
 void ctl_clear_turns(struct ctl *c)
 {
 	fake.turns_cleared++;

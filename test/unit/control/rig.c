@@ -83,6 +83,21 @@ int dp_tunnel_del(struct dp *dp, uint16_t id)
 	return 0;
 }
 
+void dp_tunnel_close(struct dp *dp, uint16_t id)
+{
+	struct rig *r = rig_of(dp);
+
+	CU_ASSERT_TRUE(r->tunnel_known[id]);
+	for (uint32_t i = 0; i < 65536; i++) {
+		struct rig_dps *d = &r->dps[i];
+
+		if (!d->used || d->closed || d->s.tunnel_id != id)
+			continue;
+		d->closed = true;
+		r->n_closed++;
+	}
+}
+
 uint16_t dp_owner_pick(struct dp *dp, const uint32_t *more)
 {
 	uint16_t best = 0;
@@ -116,6 +131,8 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 
 	if (!d->used || d->s.gen != s->gen)
 		return -ESTALE;
+	if (d->closed)
+		return -ENOENT;
 	rig_session_child(rig_of(dp), &d->s, -1);
 	rig_session_child(rig_of(dp), s, 1);
 	d->s = *s;
@@ -128,6 +145,10 @@ int dp_session_del(struct dp *dp, uint16_t id, uint32_t gen, uint64_t *ticket)
 
 	CU_ASSERT_TRUE(r->dps[id].used && r->dps[id].s.gen == gen);
 	r->n_dps--;
+	r->n_closed -= r->dps[id].closed;
+	r->turn_deletes++;
+	if (r->turn_deletes > r->most_deletes)
+		r->most_deletes = r->turn_deletes;
 	r->dps[id].used = false;
 	r->dps[id].deleted = true;
 	rig_session_child(r, &r->dps[id].s, -1);
@@ -175,6 +196,8 @@ int dp_send_ppp(struct dp *dp, uint16_t id, uint32_t gen, const uint8_t *frame, 
 
 	if (!d->used || d->s.gen != gen)
 		return -ESTALE;
+	if (d->closed)
+		return -ENOENT;
 	if (d->s.child != 0 && !rig_child_sends(r, d->s.child))
 		return 0;
 	pkt[2] = (uint8_t)(d->s.peer_tunnel_id >> 8);
@@ -268,7 +291,8 @@ static void data_in(struct rig *r, const struct rig_packet *k, const struct l2tp
 	const uint8_t *p = k->data + h->hdr_len;
 	struct dp_punt punt = {.class = DP_PUNT_PPP, .data = p, .len = h->data_len};
 
-	if (!d->used || d->s.tunnel_id != h->tunnel_id || !endpoint_eq(&d->s.peer, &k->path.remote))
+	if (!d->used || d->closed || d->s.tunnel_id != h->tunnel_id ||
+	    !endpoint_eq(&d->s.peer, &k->path.remote))
 		return;
 	if (d->s.conn != k->path.conn)
 		return;
@@ -279,6 +303,7 @@ static void data_in(struct rig *r, const struct rig_packet *k, const struct l2tp
 	}
 	punt.session_id = h->session_id;
 	punt.gen = d->s.gen;
+	r->turn_deletes = 0;
 	ctl_punt(r->ctl, &punt, r->now_ms);
 }
 
@@ -306,6 +331,7 @@ static void deliver(struct rig *r, const struct rig_packet *k)
 		return;
 	}
 	punt.class = h.tunnel_id != 0 ? DP_PUNT_L2TP : DP_PUNT_L2TP_NEW;
+	r->turn_deletes = 0;
 	if (h.tunnel_id == 0 || r->tunnel_known[h.tunnel_id])
 		ctl_punt(r->ctl, &punt, r->now_ms);
 }
@@ -334,6 +360,7 @@ void rig_run(struct rig *r, uint64_t ms)
 			deliver(r, k);
 			free(k);
 		}
+		r->turn_deletes = 0;
 		ctl_tick(r->ctl, r->now_ms);
 		lac_tick(r->lac, r->now_ms);
 		if (r->now_ms >= end && timerq_next(&r->lns_timers) > end &&

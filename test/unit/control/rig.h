@@ -22,6 +22,7 @@ struct rig_packet;
 struct rig_dps {
 	struct dp_session s;
 	bool used, deleted;
+	bool closed; /* with its tunnel; it is still to be deleted */
 };
 
 #define RIG_CHILDREN 2048
@@ -83,6 +84,8 @@ struct rig {
 	uint32_t loss_percent, dup_percent, jitter_ms;
 	struct rig_dps dps[65536];
 	uint64_t n_dps; /* of them used */
+	uint64_t n_closed; /* .. of which pass nothing any more */
+	uint32_t turn_deletes, most_deletes; /* in one call of control */
 	bool tunnel_known[65536];
 	uint64_t tunnel_conn[65536];
 	struct rig_child child[RIG_CHILDREN]; /* 0: none */

@@ -324,7 +324,9 @@ void rig_ipsec_end(struct rig *r)
 		rig_ike_down(r, r->charon.ikes[0]);
 	while (ctl_conn_next(r->ctl, &cursor, r->now_ms, &v))
 		ctl_conn_closed(r->ctl, v.id, r->now_ms);
-	ctl_tick(r->ctl, r->now_ms);
+	for (int turns = 0; turns < 10000 && (ctl_tick(r->ctl, r->now_ms) || ctl_waits(r->ctl));
+	     turns++)
+		;
 }
 
 void rig_ipsec_check_empty(const struct rig *r)

@@ -73,6 +73,101 @@ static void test_close(void)
 	env_free(&e);
 }
 
+/* How often a word stands in the log, which is then emptied. */
+static unsigned count(struct env *e, const char *word)
+{
+	const char *at = e->log;
+	unsigned n = 0;
+
+	while ((at = strstr(at, word)) != NULL) {
+		at += strlen(word);
+		n++;
+	}
+	e->log[0] = '\0';
+	return n;
+}
+
+#define MANY 40
+
+static void dial_many(struct env *e)
+{
+	env_init(e);
+	env_dial(e);
+	for (uint16_t i = 0; i < MANY; i++)
+		env_call(e, (uint16_t)(11 + i));
+	peer_drain(e);
+	e->log[0] = '\0';
+}
+
+/* Of very many calls some end with their tunnel, the others a few with each timer; then it is gone. */
+static void test_many_calls(void)
+{
+	struct env e;
+
+	dial_many(&e);
+	peer_stopccn(&e);
+	CU_ASSERT_EQUAL(strncmp(e.log, "tunnel_down call_gone", 21), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.log, "call_gone tx:ZLB")); /* is answered at once */
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), L2TP_CALLS_AT_ONCE);
+	CU_ASSERT_EQUAL(env_state(&e), L2TP_TS_CLOSED);
+	peer_drain(&e);
+	peer_send_as(&e, (uint16_t)(e.ns - 1)); /* 5.7: once more */
+	env_expect(&e, "tx:ZLB");
+	peer_drain(&e);
+	CU_ASSERT_EQUAL(timerq_run(&e.q, e.now, 1), 1);
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), 4);
+	timerq_run(&e.q, e.now, 0);
+	CU_ASSERT_PTR_NULL(strstr(e.log, "tx:"));
+	CU_ASSERT_STRING_EQUAL(e.log + strlen(e.log) - 21, "call_gone tunnel_gone");
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), MANY - L2TP_CALLS_AT_ONCE - 4);
+	CU_ASSERT_EQUAL(e.gone.reason, L2TP_R_CALL_TUNNEL_DOWN);
+	env_free(&e);
+}
+
+/* The same at our end; calls that wait may end in other ways meanwhile, without a word. */
+static void test_close_many_calls(void)
+{
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	struct env e;
+
+	dial_many(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	CU_ASSERT_PTR_NOT_NULL(strstr(e.log, "call_gone tx:StopCCN"));
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), L2TP_CALLS_AT_ONCE);
+	l2tp_call_close(l2tp_tunnel_first_call(e.t), &res, e.now);
+	env_expect(&e, "call_gone");
+	peer_next(&e);
+	peer_zlb(&e);
+	env_expect(&e, ""); /* acknowledged; but it has calls */
+	CU_ASSERT_EQUAL(env_state(&e), L2TP_TS_CLOSED);
+	l2tp_tunnel_abort(e.t, &res, e.now);
+	env_expect(&e, "");
+	while (l2tp_tunnel_first_call(e.t) != NULL)
+		l2tp_call_close(l2tp_tunnel_first_call(e.t), &res, e.now);
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), MANY - L2TP_CALLS_AT_ONCE - 1);
+	timerq_run(&e.q, e.now, 0);
+	env_expect(&e, "tunnel_gone");
+	env_free(&e);
+
+	/* The calls may be through before the peer has answered. */
+	dial_many(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	timerq_run(&e.q, e.now, 0);
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), MANY);
+	CU_ASSERT_EQUAL(env_state(&e), L2TP_TS_DISCONNECTING);
+	peer_next(&e);
+	peer_zlb(&e);
+	env_expect(&e, "tunnel_gone");
+	env_free(&e);
+
+	/* Or the engine goes first. */
+	dial_many(&e);
+	peer_stopccn(&e);
+	l2tp_free(e.l);
+	CU_ASSERT_EQUAL(e.q.n, 0);
+	free(e.sent);
+}
+
 /* The peer never acknowledges our StopCCN: sent 1 + retries times within 31 s, then gone. */
 static void test_close_unanswered(void)
 {
@@ -459,6 +554,8 @@ int main(void)
 	CU_TestInfo tests[] = {
 	        {"established and ended by the peer", test_up},
 	        {"closed by the owner", test_close},
+	        {"StopCCN for very many calls", test_many_calls},
+	        {"StopCCN of ours for very many calls", test_close_many_calls},
 	        {"StopCCN never acknowledged", test_close_unanswered},
 	        {"path gone", test_abort},
 	        {"half-open", test_half_open},
