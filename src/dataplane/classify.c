@@ -3,10 +3,11 @@
 /*
  * Stage: what is this frame?
  *
- * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages, at the L2TP
- * header, that this worker owns. Elsewhere: transit packets to w->transit, at their IPv4 header; ESP
- * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
- * owner; ours and the unknown to control.
+ * In: frames at their Ethernet header, in one buffer each. Out: L2TP data messages that this worker owns,
+ * at the L2TP header, or still at the Ethernet header when the frame is usual: then a bit of w->frames says
+ * so, and only what is compared has been looked at. Elsewhere: transit packets to w->transit, at their IPv4
+ * header; ESP packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to
+ * their owner; ours and the unknown to control.
  */
 #include "dataplane/l2tp.h"
 

@@ -6,14 +6,15 @@
  *
  * Stages: R rx, C classify, D esp_in, U up, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
  * E ip4_out, T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small
- * letters. What up does itself has left when up is done with it: its metadata say nothing.
+ * letters. What up does itself has left when up is done with it, and its metadata say nothing; of a usual
+ * frame that it leaves to the stages behind it, it sets what classify has not.
  *
  * | field        | set by | read by   | meaning                                              |
  * | ------------ | ------ | --------- | ---------------------------------------------------- |
  * | flags        | R F C I O X | d i o x e | PKT_*                                           |
- * | in_if        | C      | punt      | interface of arrival, DP_IF_NONE from control        |
- * | l2_len       | C      | reassembly| Ethernet and 802.1Q bytes before the IPv4 header     |
- * | src .. dport | C D    | d u l, punt | outer addresses and ports of an L2TP message; of one |
+ * | in_if        | C U    | punt      | interface of arrival, DP_IF_NONE from control        |
+ * | l2_len       | C U    | reassembly| Ethernet and 802.1Q bytes before the IPv4 header     |
+ * | src .. dport | C U D  | d u l, punt | outer addresses and ports of an L2TP message; of one |
  * |              |        |           | in an SA the inner ones, from esp_in on              |
  * | conn         | R D    | u l, punt | transport connection that it came through, 0: none   |
  * | in_child     | R D    | handoff, hold | child that it came through, 0: none              |
@@ -28,7 +29,8 @@
  * | resume       | C O    | handoff   | where the other worker goes on                       |
  * | icmp, mtu    | I O E  | punt      | the error that the packet wants                      |
  *
- * Data pointer: before classify at the Ethernet header; after classify at the L2TP header (L2TP data),
+ * Data pointer: before classify at the Ethernet header; after classify there still (L2TP data in a usual
+ * frame, with a bit of worker.frames, and none of what C sets here), at the L2TP header (other L2TP data),
  * the ESP header or the IPv4 header (transit); after esp_in and up at the L2TP header; after l2tp_in at the
  * PPP header; from ppp_in on at the inner IPv4 header; after l2tp_out and esp_out at the outer one (with
  * PKT_AT_UDP behind it); after ip4_out at the Ethernet header again.

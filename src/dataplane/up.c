@@ -3,10 +3,11 @@
 /*
  * Stage: the usual packet of a subscriber, all the way from its session to a port.
  *
- * In: as l2tp_in takes it. Out: what is not usual, as it came, for l2tp_in and the stages behind it, which
- * know all cases and count what they drop. What is usual is done in one pass, with nothing of it written to
- * the metadata in between: a data message with at most a length, of a session that is open, and in it an
- * IPv4 packet without options that is right in everything and leaves by a link whose next hop is known.
+ * In: as l2tp_in takes it, or as a usual frame (w->frames). Out: what is not usual, for l2tp_in and the
+ * stages behind it, which know all cases and count what they drop. What is usual is done in one pass, with
+ * nothing of it written to the metadata in between: a data message with at most a length, of a session that
+ * is open, and in it an IPv4 packet without options that is right in everything and leaves by a link whose
+ * next hop is known.
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
