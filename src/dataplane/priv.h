@@ -408,8 +408,11 @@ void dp_flush(struct worker *w);
  * header when it is a data message that this worker can handle.
  */
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
-/* Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. */
-void dp_frame_message(const struct worker *w, struct rte_mbuf *m);
+/*
+ * Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. False when it was
+ * dropped.
+ */
+bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
 /* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */

@@ -26,13 +26,15 @@ struct worker *ways_worker(void)
 
 void ways_by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	uint16_t k = 0;
+
 	n = dp_classify(w, v, n);
 	for (uint16_t i = 0; i < n; i++) {
-		if (w->frames >> i & 1)
-			dp_frame_message(w, v[i]);
+		if ((w->frames >> i & 1) == 0 || dp_frame_message(w, v[i]))
+			v[k++] = v[i];
 	}
 	w->frames = 0;
-	n = dp_l2tp_in(w, v, n);
+	n = dp_l2tp_in(w, v, k);
 	n = dp_ppp_in(w, v, n);
 	dp_route(w, v, n);
 	n = w->transit.n;
