@@ -240,6 +240,7 @@ struct worker {
 	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	uint64_t frames_down; /* classify to down: bits of those of them that are as they came */
+	uint16_t down_to[VEC_MAX]; /* .. and the session of each; 0: none of this worker's */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
 	struct vec *handoff; /* by worker */
