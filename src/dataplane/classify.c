@@ -8,6 +8,7 @@
  * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
  * owner; ours and the unknown to control.
  */
+#include "dataplane/down.h"
 #include "dataplane/l2tp.h"
 
 #include <rte_ether.h>
@@ -354,7 +355,6 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	if (likely(w->dp->nh[nh].kind != DP_RT_LOCAL)) {
 		meta->nh = nh;
 		meta->flags |= PKT_ROUTED;
-		dp_subs_prefetch(w->dp, dst);
 		pkt_cut(m, l2, total);
 		vec_push(&w->transit, m);
 		return NULL;

@@ -12,7 +12,7 @@
 #include <rte_prefetch.h>
 
 static_assert(VEC_MAX <= ESP_BURST_MAX && FRAGS_MAX <= VEC_MAX, "a vector is one burst");
-static_assert(RTE_PKTMBUF_HEADROOM >= SESS_TEMPLATE_MAX + ESP_FRONT_MAX + OUTER_MAX + 18,
+static_assert(RTE_PKTMBUF_HEADROOM >= SESS_HEADERS_MAX + ESP_FRONT_MAX + OUTER_MAX + 18,
               "a packet that we make has room for all headers and 802.1Q");
 
 #define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */

@@ -68,9 +68,9 @@ static void session_add(struct dp *dp, const struct fifo_msg *msg)
 	dp->ctr[msg->id] = (struct sess_ctr){0};
 	rx->packets = 0;
 	rx->bytes = 0;
+	dp->tx[msg->id] = msg->sess.tx;
 	/* The new generation stands over no old counter. */
 	__atomic_thread_fence(__ATOMIC_RELEASE);
-	dp->tx[msg->id] = msg->sess.tx;
 	*rx = msg->sess.rx;
 }
 
@@ -84,6 +84,8 @@ static void session_update(struct dp *dp, const struct fifo_msg *msg)
 	rx.packets = old_rx->packets;
 	rx.bytes = old_rx->bytes;
 	tx.ns = old_tx->ns;
+	tx.packets = old_tx->packets;
+	tx.bytes = old_tx->bytes;
 	*old_rx = rx;
 	*old_tx = tx;
 }

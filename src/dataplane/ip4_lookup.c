@@ -61,10 +61,8 @@ static inline bool lookup_one(struct worker *w, struct rte_mbuf *m)
 		if (hop(w, m, ip)) {
 			meta->flags &= (uint8_t)~PKT_ROUTED;
 			/* Another worker's would be taken from it as it counts. */
-			if (likely(dp_owner(w->dp, meta->out_session) == w->id)) {
+			if (likely(dp_owner(w->dp, meta->out_session) == w->id))
 				rte_prefetch0(&w->dp->tx[meta->out_session]);
-				rte_prefetch0(&w->dp->ctr[meta->out_session]);
-			}
 			vec_push(&w->down, m);
 		}
 		return false;

@@ -7,7 +7,7 @@
  * outer IPv4 header, routed, not larger than the way to the peer allows unless the outer packet may be
  * fragmented. Of a session in a child: at the header that esp_out takes, routed to the SA's other end.
  */
-#include "dataplane/ip4.h"
+#include "dataplane/outer.h"
 
 #include <rte_prefetch.h>
 
@@ -32,144 +32,69 @@ bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst)
 	return outer_route(w, m, dst);
 }
 
-/* Of the template's headers what changes, but for the UDP checksum. */
-static inline void fill_l2tp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len)
+void dp_outer_rest(struct worker *w, uint16_t sid, uint8_t *udp, uint32_t len)
 {
 	struct sess_tx *t = &w->dp->tx[sid];
-	uint8_t *p = (uint8_t *)(udp + 1) + 2;
+	uint8_t *p = udp + OUTER_UDP + 2 + L2TP_IDS;
 
-	udp->dgram_len = rte_cpu_to_be_16(len);
-	if (t->flags & SESS_LENGTH) {
-		put_be16(p, (uint16_t)(len - sizeof(*udp)));
+	if (t->flags & SESS_LENGTH)
 		p += 2;
+	if (t->flags & SESS_SEQ) {
+		put_be16(p, t->ns++);
+		put_be16(p + 2, w->dp->rx[sid].nr);
 	}
-	if (unlikely(t->flags & SESS_SEQ)) {
-		put_be16(p + L2TP_IDS, t->ns++);
-		put_be16(p + L2TP_IDS + 2, w->dp->rx[sid].nr);
-	}
+	if (t->flags & SESS_UDP_SUM)
+		udp4_fill((void *)udp, (uint16_t)len, t->src_ip, t->dst_ip);
+}
+
+void dp_outer_frame(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len)
+{
+	const struct sess_tx *t = &w->dp->tx[sid];
+	const uint32_t headers = outer_udp_len(t, true), udp_len = headers + len;
+	uint8_t *udp = p - headers;
+	struct rte_udp_hdr hdr = {.src_port = t->src_port,
+	                          .dst_port = t->dst_port,
+	                          .dgram_len = rte_cpu_to_be_16((uint16_t)udp_len)};
+
+	memcpy(udp, &hdr, sizeof(hdr));
+	memcpy(udp + OUTER_UDP, t->framing + SESS_FRAMING_MAX - t->ppp_len - t->l2tp_len,
+	       t->l2tp_len);
+	if (t->flags & SESS_LENGTH)
+		put_be16(udp + OUTER_UDP + 2, (uint16_t)(udp_len - OUTER_UDP));
+	dp_outer_rest(w, sid, udp, udp_len);
 }
 
 /*
- * The UDP checksum of a message with the whole template in front: from the template, which has zeros for what
- * changes and behind its end, and from the packet. To add up what has just been written in pieces of
- * other sizes would wait for them to reach the cache.
+ * Headers in front of an IPv4 packet, or of a PPP frame of control. For ESP in transport mode without the
+ * outer IPv4 header, which would be taken off again. False: no room.
  */
-static inline void fill_sum(const struct sess_tx *t, struct rte_udp_hdr *udp, uint16_t len)
+static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, bool frame)
 {
-	const uint16_t hdr = (uint16_t)(t->tmpl_len - sizeof(struct rte_ipv4_hdr));
-	const uint8_t *p = (uint8_t *)udp;
-	uint64_t sum = 0, word, lens = (uint64_t)rte_cpu_to_be_16(len) * 2;
-	uint16_t body;
-
-	static_assert(SESS_TEMPLATE_MAX == 12 + 4 * sizeof(word), "addresses and all behind them");
-	for (uint32_t at = 12; at < SESS_TEMPLATE_MAX; at += sizeof(word)) {
-		memcpy(&word, t->tmpl + at, sizeof(word));
-		sum = sum_add(sum, word);
-	}
-	if (t->flags & SESS_LENGTH)
-		lens += rte_cpu_to_be_16((uint16_t)(len - sizeof(*udp)));
-	body = sum_fold(sum_bytes(p + hdr, (size_t)(len - hdr), 0));
-	/* At an odd place its bytes count the other way round (RFC 1071 2). */
-	if (unlikely(hdr & 1))
-		body = rte_bswap16(body);
-	sum = sum_add(sum, lens + rte_cpu_to_be_16(IPPROTO_UDP) + body);
-	body = (uint16_t)~sum_fold(sum);
-	udp->dgram_cksum = body == 0 ? 0xffff : body;
-}
-
-/* The same for what is seldom: sequence numbers, and frames of control. Addresses in network order. */
-static __rte_noinline void fill_sum_any(struct rte_udp_hdr *udp, uint16_t len,
-                                        const struct rte_ipv4_hdr *ip)
-{
-	udp4_fill(udp, len, ip->src_addr, ip->dst_addr);
-}
-
-static inline void fill_udp(struct worker *w, uint16_t sid, struct rte_udp_hdr *udp, uint16_t len,
-                            const struct rte_ipv4_hdr *ip, bool whole)
-{
+	struct pkt_meta *meta = pkt_meta(m);
 	const struct sess_tx *t = &w->dp->tx[sid];
+	const bool at_udp = meta->out_child != 0 && !w->dp->child[meta->out_child].out_tunnel_mode;
+	const uint32_t headers = outer_udp_len(t, frame) + (at_udp ? 0 : OUTER_IP4);
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
 
-	fill_l2tp(w, sid, udp, len);
-	if ((t->flags & SESS_UDP_SUM) == 0)
-		return;
-	if (likely(whole && (t->flags & SESS_SEQ) == 0))
-		fill_sum(t, udp, len);
+	if (unlikely(m->data_off < SESS_HEADERS_MAX))
+		return false;
+	if (unlikely(frame))
+		dp_outer_frame(w, sid, p, m->data_len);
 	else
-		fill_sum_any(udp, len, ip);
-}
-
-/* For ESP in transport mode: without the IPv4 header, which would be taken off again. */
-static bool encapsulate_udp(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
-{
-	const struct sess_tx *t = &w->dp->tx[sid];
-	const struct rte_ipv4_hdr *ip = (const void *)t->tmpl;
-	uint16_t len = (uint16_t)(t->tmpl_len - sizeof(*ip) - t->ppp_len + ppp_len);
-	uint8_t *p = (uint8_t *)rte_pktmbuf_prepend(m, len);
-
-	if (unlikely(p == NULL))
-		return false;
-	memcpy(p, ip + 1, len);
-	fill_udp(w, sid, (void *)p, m->data_len, ip, ppp_len == t->ppp_len);
-	pkt_meta(m)->flags |= PKT_AT_UDP;
+		outer_udp(w, sid, p, m->data_len, 0);
+	pkt_cut(m, -(int)headers, m->data_len + headers);
+	if (at_udp)
+		meta->flags |= PKT_AT_UDP;
+	else
+		outer_ip4(w, t, rte_pktmbuf_mtod(m, uint8_t *), m->data_len,
+		          (meta->flags & PKT_NO_DF) != 0);
 	return true;
-}
-
-/* In words of 16 that overlap: the IPv4, UDP and shortest L2TP headers are more than two of them. */
-static inline void put_template(uint8_t *p, const struct sess_tx *t, uint16_t len)
-{
-	static_assert(SESS_TEMPLATE_MAX <= 48, "three words");
-	memcpy(p, t->tmpl, 16);
-	memcpy(p + 16, t->tmpl + 16, 16);
-	memcpy(p + len - 16, t->tmpl + len - 16, 16);
-}
-
-static inline bool encapsulate_ip(struct worker *w, struct rte_mbuf *m, uint16_t sid,
-                                  uint16_t ppp_len)
-{
-	const struct sess_tx *t = &w->dp->tx[sid];
-	const uint16_t len = (uint16_t)(t->tmpl_len - t->ppp_len + ppp_len);
-	const struct rte_ipv4_hdr *tmpl = (const void *)t->tmpl;
-	struct rte_ipv4_hdr *ip;
-	rte_be16_t total, id;
-	uint8_t *p;
-
-	if (unlikely(m->data_off < len))
-		return false;
-	pkt_cut(m, -len, (uint32_t)(m->data_len + len));
-	p = rte_pktmbuf_mtod(m, uint8_t *);
-	put_template(p, t, len);
-	ip = (void *)p;
-	total = rte_cpu_to_be_16(m->data_len);
-	id = rte_cpu_to_be_16(dp_next_ip_id(w));
-	ip->total_length = total;
-	ip->packet_id = id;
-	if (unlikely(pkt_meta(m)->flags & PKT_NO_DF)) {
-		ip->fragment_offset = 0;
-		ip->hdr_checksum = 0;
-		ip->hdr_checksum = rte_ipv4_cksum(ip);
-	} else {
-		ip->hdr_checksum = (uint16_t)~sum_fold((uint64_t)tmpl->hdr_checksum + total + id);
-	}
-	fill_udp(w, sid, (void *)(ip + 1), (uint16_t)(m->data_len - sizeof(*ip)), tmpl,
-	         ppp_len == t->ppp_len);
-	return true;
-}
-
-/* Headers in front of what follows the PPP header (or of a PPP frame, with ppp_len 0). */
-static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t sid, uint16_t ppp_len)
-{
-	const uint32_t child = pkt_meta(m)->out_child;
-
-	return child != 0 && !w->dp->child[child].out_tunnel_mode
-	               ? encapsulate_udp(w, m, sid, ppp_len)
-	               : encapsulate_ip(w, m, sid, ppp_len);
 }
 
 /* To the peer: past the SA's other end, when there is an SA (E7), whatever the inner addresses are. */
 static inline enum dp_drop peer_route(struct worker *w, struct rte_mbuf *m, const struct sess_tx *t)
 {
-	uint32_t dst =
-	        rte_be_to_cpu_32(((const struct rte_ipv4_hdr *)(const void *)t->tmpl)->dst_addr);
+	uint32_t dst = rte_be_to_cpu_32(t->dst_ip);
 
 	if (unlikely((t->flags & SESS_BOUND) != 0)) {
 		const struct child *c = &w->dp->child[t->child];
@@ -207,9 +132,11 @@ static inline uint16_t inner_mtu(const struct worker *w, const struct pkt_meta *
 	const struct nh *nh = &w->dp->nh[meta->nh];
 	uint16_t link = w->dp->ifs[nh->ifidx].conf.mtu;
 
-	if ((t->flags & (SESS_DF | SESS_BOUND)) != SESS_DF || t->mtu + t->tmpl_len <= link)
+	uint32_t headers = outer_udp_len(t, false) + OUTER_IP4;
+
+	if ((t->flags & (SESS_DF | SESS_BOUND)) != SESS_DF || t->mtu + headers <= link)
 		return t->mtu;
-	return (uint16_t)(link - t->tmpl_len);
+	return (uint16_t)(link - headers);
 }
 
 /* Cuts the packet as a router does and sends the pieces; what came before it in v has gone out. */
@@ -228,7 +155,7 @@ static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, ui
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	uint16_t sid = pkt_meta(m)->out_session, len = m->data_len;
-	const struct sess_tx *t = &w->dp->tx[sid];
+	struct sess_tx *t = &w->dp->tx[sid];
 	struct sess_ctr *c = &w->dp->ctr[sid];
 	enum dp_drop bad = session_check(w, t, ip);
 
@@ -247,10 +174,10 @@ static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, ui
 	if (t->mss != 0 && unlikely(ip4_tcp_syn(m)))
 		dp_mss_clamp(m, t->mss);
 	bad = DP_DROP_NO_HEADROOM;
-	if (unlikely(!encapsulate(w, m, sid, t->ppp_len)))
+	if (unlikely(!encapsulate(w, m, sid, false)))
 		goto discard;
-	c->tx_packets++;
-	c->tx_bytes += len;
+	t->packets++;
+	t->bytes += len;
 	return OUT_READY;
 discard:
 	c->tx_discards++;
@@ -268,7 +195,6 @@ static inline bool own(struct worker *w, struct rte_mbuf *m)
 		rte_prefetch0(&w->dp->tx[sid]);
 		/* Where the headers go, no one has been lately. */
 		rte_prefetch0(rte_pktmbuf_mtod(m, uint8_t *) - RTE_CACHE_LINE_SIZE);
-		rte_prefetch0(&w->dp->ctr[sid]);
 		return true;
 	}
 	if (owner == SESS_NO_OWNER)
@@ -355,7 +281,7 @@ bool dp_l2tp_out_ppp(struct worker *w, struct rte_mbuf *m, uint16_t session_id)
 	/* Control frames have no sender who could use a smaller MTU. */
 	meta->flags |= PKT_NO_DF | PKT_CONTROL;
 	bad = peer_route(w, m, t);
-	if (bad == DP_DROP_NONE && !encapsulate(w, m, session_id, 0))
+	if (bad == DP_DROP_NONE && !encapsulate(w, m, session_id, true))
 		bad = DP_DROP_NO_HEADROOM;
 	if (bad != DP_DROP_NONE) {
 		dp_drop(w, m, bad);

@@ -379,6 +379,7 @@ uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_lookup(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_esp_out(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ip4_out(struct worker *w, struct rte_mbuf **v, uint16_t n);

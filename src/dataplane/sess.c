@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* Tunnels and sessions: control's side. What a session's owner needs is made here and sent to it. */
-#include "dataplane/priv.h"
+#include "dataplane/outer.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_ip.h>
-#include <rte_udp.h>
 
 /* ---- tunnels ---- */
 
@@ -102,34 +100,26 @@ static uint8_t *build_ppp(const struct dp_session *s, uint8_t *p)
 
 static void build_tx(const struct dp_session *s, struct sess_tx *tx)
 {
-	struct rte_ipv4_hdr ip = {
-	        .version_ihl = RTE_IPV4_VHL_DEF,
-	        .fragment_offset = rte_cpu_to_be_16(s->outer_df ? RTE_IPV4_HDR_DF_FLAG : 0),
-	        .time_to_live = 64, /* RFC 1700: the recommended default */
-	        .next_proto_id = IPPROTO_UDP,
-	        .src_addr = rte_cpu_to_be_32(ipaddr_to_v4(&s->local.addr)),
-	        .dst_addr = rte_cpu_to_be_32(ipaddr_to_v4(&s->peer.addr)),
-	};
-	struct rte_udp_hdr udp = {
-	        .src_port = rte_cpu_to_be_16(s->local.port),
-	        .dst_port = rte_cpu_to_be_16(s->peer.port),
-	};
-	uint8_t *p, *ppp;
+	uint8_t framing[SESS_FRAMING_MAX] = {0};
+	uint8_t *ppp = build_l2tp(s, framing), *end = build_ppp(s, ppp);
+	uint8_t ip[sizeof(struct rte_ipv4_hdr)];
 
 	*tx = (struct sess_tx){
+	        .src_ip = rte_cpu_to_be_32(ipaddr_to_v4(&s->local.addr)),
+	        .dst_ip = rte_cpu_to_be_32(ipaddr_to_v4(&s->peer.addr)),
+	        .src_port = rte_cpu_to_be_16(s->local.port),
+	        .dst_port = rte_cpu_to_be_16(s->peer.port),
 	        .flags = line_flags(s),
+	        .l2tp_len = (uint8_t)(ppp - framing),
+	        .ppp_len = (uint8_t)(end - ppp),
 	        .mtu = s->mtu,
 	        .mss = s->mss_clamp,
 	        .sub_ip = s->peer_ip,
 	        .child = s->child,
 	};
-	ip.hdr_checksum = rte_raw_cksum(&ip, sizeof(ip));
-	memcpy(tx->tmpl, &ip, sizeof(ip));
-	memcpy(tx->tmpl + sizeof(ip), &udp, sizeof(udp));
-	ppp = build_l2tp(s, tx->tmpl + sizeof(ip) + sizeof(udp));
-	p = build_ppp(s, ppp);
-	tx->ppp_len = (uint8_t)(p - ppp);
-	tx->tmpl_len = (uint8_t)(p - tx->tmpl);
+	memcpy(tx->framing + sizeof(framing) - (end - framing), framing, (size_t)(end - framing));
+	outer_ip4_put(ip, tx, 0, 0, s->outer_df, 0);
+	tx->ip_sum = rte_raw_cksum(ip, sizeof(ip));
 }
 
 static int session_check(const struct dp *dp, const struct dp_session *s)
@@ -270,6 +260,7 @@ bool dp_applied(struct dp *dp, uint64_t ticket)
 int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen, struct dp_session_stats *out)
 {
 	const struct sess_ctr *c = &dp->ctr[session_id];
+	const struct sess_tx *t = &dp->tx[session_id];
 
 	if (dp->ctl[session_id].gen == 0)
 		return -ENOENT;
@@ -280,13 +271,13 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen, struct dp
 		return 0; /* its owner has not seen it yet */
 	out->rx_packets = READ(dp->rx[session_id].packets);
 	out->rx_bytes = READ(dp->rx[session_id].bytes);
-	out->tx_packets = READ(c->tx_packets);
-	out->tx_bytes = READ(c->tx_bytes);
+	out->tx_packets = READ(t->packets);
+	out->tx_bytes = READ(t->bytes);
 	out->rx_discards = READ(c->rx_discards);
 	out->tx_discards = READ(c->tx_discards);
 	out->rx_out_of_sequence = READ(c->rx_out_of_sequence);
 	out->rx_lost = READ(c->rx_lost);
-	out->ns = READ(dp->tx[session_id].ns);
+	out->ns = READ(t->ns);
 	out->nr = READ(dp->rx[session_id].nr);
 	return 0;
 }

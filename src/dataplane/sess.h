@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * A session as its owner worker needs it: one cache line a direction, and one of counters. The lines
- * are made by control, travel through the owner's FIFO, and are written by the owner alone.
+ * A session as its owner worker needs it: one cache line a direction, and one of seldom counters. The
+ * lines are made by control, travel through the owner's FIFO, and are written by the owner alone.
  */
 #pragma once
 
@@ -39,36 +39,33 @@ struct sess_rx {
 };
 static_assert(sizeof(struct sess_rx) == 64, "one line a session upstream");
 
-/*
- * IPv4 (20), UDP (8), L2TP with length and sequence (12), PPP with address, control and a two byte
- * protocol (4).
- */
-#define SESS_TEMPLATE_MAX 44
+/* L2TP with length and sequence numbers (12), PPP with address, control and a two byte protocol (4). */
+#define SESS_FRAMING_MAX 16
+#define SESS_HEADERS_MAX (20 + 8 + SESS_FRAMING_MAX) /* .. behind IPv4 and UDP */
 
-/* Downstream: toward the peer. */
+/* Downstream: toward the peer. Addresses and ports in network order. */
 struct sess_tx {
-	/*
-	 * Outer headers with everything that does not change. The IPv4 checksum field holds the
-	 * folded sum, not complemented, of a header of length 0 and id 0.
-	 */
-	uint8_t tmpl[SESS_TEMPLATE_MAX];
+	/* What outer headers are made of. */
+	uint32_t src_ip, dst_ip;
+	uint16_t src_port, dst_port;
+	uint16_t ip_sum; /* folded, not complemented: of the IPv4 header with length 0 and id 0 */
 	uint16_t flags; /* SESS_* */
-	uint8_t tmpl_len;
-	uint8_t ppp_len; /* trailing bytes of it that are the PPP header of IP packets */
+	/* Behind the UDP header of IPv4 packets, at the end; zeros in front and for what changes. */
+	uint8_t framing[SESS_FRAMING_MAX];
+	uint8_t l2tp_len, ppp_len; /* bytes of it */
 	uint16_t mtu; /* of inner packets */
 	uint16_t mss;
 	uint16_t ns; /* to be sent next */
-	uint16_t pad;
-	uint32_t sub_ip; /* the destination that this session answers for */
+	uint32_t sub_ip; /* the destination that this session answers for; host order */
 	uint32_t child; /* that carries it; 0: none */
+	uint64_t packets, bytes; /* counters, as in sess_ctr */
 };
 static_assert(sizeof(struct sess_tx) == 64, "one line a session downstream");
 
-/* Counters beside those of sess_rx: written by the owner, read by control with relaxed loads. */
+/* Counters of what is seldom: written by the owner, read by control with relaxed loads. */
 struct sess_ctr {
-	uint64_t tx_packets, tx_bytes;
 	uint64_t rx_discards, tx_discards;
 	uint32_t rx_out_of_sequence, rx_lost;
-	uint64_t pad[3];
+	uint64_t pad[5];
 };
 static_assert(sizeof(struct sess_ctr) == 64, "sessions of two workers never share a line");

@@ -81,6 +81,7 @@ void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	if (w->transit.n > 0) {
 		n = w->transit.n;
 		w->transit.n = 0;
+		n = dp_down_usual(w, w->transit.v, n);
 		dp_route(w, w->transit.v, n);
 	}
 }

@@ -16,6 +16,7 @@
 #define STAGES(X)                                                                                  \
 	X(dp_classify)                                                                             \
 	X(dp_esp_in)                                                                               \
+	X(dp_down_usual)                                                                           \
 	X(dp_up)                                                                                   \
 	X(dp_l2tp_in)                                                                              \
 	X(dp_ppp_in)                                                                               \
