@@ -8,7 +8,6 @@
  * packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to their
  * owner; ours and the unknown to control.
  */
-#include "dataplane/down.h"
 #include "dataplane/l2tp.h"
 
 #include <rte_ether.h>
@@ -373,6 +372,26 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	return local(w, m);
 }
 
+/*
+ * A frame to our MAC address, at p, when it is a transit packet with nothing wrong and no options: it is
+ * among w->transit then, as it is.
+ */
+static inline bool usual_transit(struct worker *w, struct rte_mbuf *m, const uint8_t *p)
+{
+	const struct rte_ipv4_hdr *ip = (const void *)(p + AT_IP);
+	const bool sum_ok =
+	        (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+	const uint32_t dst = rte_be_to_cpu_32(ip->dst_addr);
+
+	if (unlikely(!ip4_usual(ip, (uint32_t)(m->data_len - AT_IP), sum_ok) ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24) || ip4_martian_dst(dst)) ||
+	    w->dp->nh[dp_nh_lookup(w->dp, dst)].kind == DP_RT_LOCAL)
+		return false;
+	w->frames_down |= 1ull << w->transit.n;
+	vec_push(&w->transit, m);
+	return true;
+}
+
 /* Any frame. */
 static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *m, struct usual *u)
 {
@@ -504,10 +523,12 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 		*pm = frame(w, m, u);
 		return *pm == NULL ? GONE : MESSAGE;
 	}
-	pkt_meta(m)->in_if = u->in_if;
-	pkt_meta(m)->l2_len = ETH_LEN;
 	/* With ESP for UDP, and of the third word the end of our address. */
 	rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
+	if (!_mm_testz_si128(rest, rest) && usual_transit(w, m, (const void *)p))
+		return GONE;
+	pkt_meta(m)->in_if = u->in_if;
+	pkt_meta(m)->l2_len = ETH_LEN;
 	if (_mm_testz_si128(rest, rest) && likely(usual_esp(w, m, u)))
 		return GONE;
 	*pm = ip4(w, m, ETH_LEN, u);

@@ -236,6 +236,7 @@ struct worker {
 	struct esp *esp_engine; /* made by the worker's own thread */
 	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
+	uint64_t frames_down; /* classify to down: bits of those of them that are as they came */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
 	struct vec *handoff; /* by worker */
@@ -611,15 +612,6 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 		return 0;
 	session = __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
 	return session != 0 || likely(leaf != dp->no_subs) ? session : dp_framed(dp, ip);
-}
-
-/* Brings what dp_subs_lookup of a pool's address will read. */
-static inline void dp_subs_prefetch(const struct dp *dp, uint32_t ip)
-{
-	const struct subs_leaf *leaf = __atomic_load_n(&dp->subs[ip >> 16], __ATOMIC_ACQUIRE);
-
-	if (leaf != NULL)
-		rte_prefetch0(&leaf->session[ip & 0xffff]);
 }
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
