@@ -11,9 +11,8 @@
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
+#include "dataplane/down_esp.h"
 #include "dataplane/l2tp.h"
-#include "dataplane/link.h"
-#include "dataplane/outer.h"
 
 #define USUAL_MASK (SESS_VALID | SESS_OPEN | SESS_BOUND | SESS_SEQ)
 #define USUAL      (SESS_VALID | SESS_OPEN)
@@ -48,8 +47,7 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	return true;
 }
 
-/* Leaves a frame as classify leaves all other transit packets. */
-static __rte_noinline void to_transit(const struct worker *w, struct rte_mbuf *m)
+void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, AT_IP);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -83,19 +81,28 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	struct rte_ipv4_hdr *ip[VEC_MAX];
 	uint16_t sid[VEC_MAX], k = 0;
 	struct way way = {0};
+	struct seals seals;
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
 
 	w->frames_down = 0;
 	find(w, v, n, frames, ip, sid);
+	seals.n = 0;
+	/* Where one is bound, so are most. */
+	if (n > 0 && (w->dp->tx[sid[0]].flags & SESS_BOUND) != 0)
+		seals_ahead(w, v, sid, ip, n);
 	for (uint16_t i = 0; i < n; i++) {
 		if (likely((behind >> (sid[i] & 63) & 1) == 0 &&
-		           forward(w, v[i], ip[i], sid[i], &way)))
+		           ((w->dp->tx[sid[i]].flags & SESS_BOUND) == 0
+		                    ? forward(w, v[i], ip[i], sid[i], &way)
+		                    : seal_add(w, v[i], ip[i], sid[i], &way, &seals))))
 			continue;
 		if (frames >> i & 1)
-			to_transit(w, v[i]);
+			dp_frame_transit(w, v[i]);
 		behind |= 1ull << (sid[i] & 63);
 		v[k++] = v[i];
 	}
+	if (seals.n > 0)
+		seals_send(w, &seals);
 	return k;
 }

@@ -28,7 +28,7 @@ static struct worker *worker(void)
 	return rig()->dp->workers[rig()->owner];
 }
 
-/* dp_input without up. */
+/* dp_input without up and down. */
 static void by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	n = dp_classify(w, v, n);
@@ -42,6 +42,11 @@ static void by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	dp_route(w, v, n);
 	n = w->transit.n;
 	w->transit.n = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		if (w->frames_down >> i & 1)
+			dp_frame_transit(w, w->transit.v[i]);
+	}
+	w->frames_down = 0;
 	dp_route(w, w->transit.v, n);
 }
 
