@@ -6,8 +6,8 @@
  * In: transit packets as ip4_lookup takes them, and those that w->frames_down names as they came, still at
  * their Ethernet header. Out: what is not usual, for ip4_lookup and the stages behind it, which know all
  * cases and count what they drop. What is usual is done in one pass, with nothing of it written to the
- * metadata in between: a packet for an open session of this worker, in no SA, that fits the way to the
- * peer, whose next hop is known.
+ * metadata in between: a packet for an open session of this worker that fits the way to the peer, whose
+ * next hop is known. Of a session in a child, in transport mode and far from its SA's limits: down_esp.h.
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
