@@ -15,6 +15,7 @@
 
 #define ETH_LEN  RTE_ETHER_HDR_LEN
 #define VLAN_LEN 4
+#define IP4_LEN  ((uint32_t)sizeof(struct rte_ipv4_hdr))
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
 #define IKE_PORT    500
@@ -333,6 +334,21 @@ static inline void usual_init(struct usual *u, const struct worker *w, uint16_t 
 	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }
 
+/*
+ * One more transit packet, with its session, whose line is fetched for down: but for another worker's, which
+ * would be taken from it as it counts.
+ */
+static inline void to_transit(struct worker *w, struct rte_mbuf *m, uint32_t dst)
+{
+	uint16_t sid = dp_subs_lookup(w->dp, dst);
+
+	if (unlikely(dp_owner(w->dp, sid) != w->id))
+		sid = 0;
+	rte_prefetch0(&w->dp->tx[sid]);
+	w->down_to[w->transit.n] = sid;
+	vec_push(&w->transit, m);
+}
+
 /* An IPv4 packet in a frame to our MAC address, behind l2 bytes. */
 static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_t l2,
                                    struct usual *u)
@@ -355,7 +371,7 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 		meta->nh = nh;
 		meta->flags |= PKT_ROUTED;
 		pkt_cut(m, l2, total);
-		vec_push(&w->transit, m);
+		to_transit(w, m, dst);
 		return NULL;
 	}
 	if (unlikely(m->data_len > l2 + total))
@@ -373,22 +389,24 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 }
 
 /*
- * A frame to our MAC address, at p, when it is a transit packet with nothing wrong and no options: it is
- * among w->transit then, as it is.
+ * A frame of len bytes, 48 or more, at p, as usual up to the IPv4 header's length, when it is a transit packet
+ * with nothing wrong: it is among w->transit then, as it is.
  */
-static inline bool usual_transit(struct worker *w, struct rte_mbuf *m, const uint8_t *p)
+static inline bool usual_transit(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
+                                 uint32_t len)
 {
-	const struct rte_ipv4_hdr *ip = (const void *)(p + AT_IP);
-	const bool sum_ok =
-	        (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-	const uint32_t dst = rte_be_to_cpu_32(ip->dst_addr);
+	const uint32_t total = get_be16(p + AT_LENGTH), dst = get_be32(p + AT_DST);
 
-	if (unlikely(!ip4_usual(ip, (uint32_t)(m->data_len - AT_IP), sum_ok) ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24) || ip4_martian_dst(dst)) ||
+	if (unlikely(total - IP4_LEN > len - AT_IP - IP4_LEN ||
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24) ||
+	             ip4_martian_dst((uint32_t)p[AT_DST] << 24)) ||
 	    w->dp->nh[dp_nh_lookup(w->dp, dst)].kind == DP_RT_LOCAL)
 		return false;
+	/* Where the headers of a session go, no one has been lately. */
+	rte_prefetch0(p - RTE_CACHE_LINE_SIZE);
 	w->frames_down |= 1ull << w->transit.n;
-	vec_push(&w->transit, m);
+	to_transit(w, m, dst);
 	return true;
 }
 
@@ -429,11 +447,10 @@ enum usual_verdict { USUAL_NOT, USUAL_DONE, USUAL_ELSEWHERE };
 
 /*
  * A frame that is as usual in all that struct usual compares. Done when nothing else is wrong with its
- * headers either and its session is this worker's: it stays as it is, for up. When another's, it has gone
- * there. If not, ip4 finds out what there is.
+ * headers either and its session is this worker's: it stays as it is, for up, which compares its addresses
+ * with the session's. When another's, it has gone there. If not, ip4 finds out what there is.
  */
-static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
-                                            const struct usual *u)
+static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m, const uint8_t *p)
 {
 	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
 	const uint16_t sid = get_be16(p + AT_SID);
@@ -442,8 +459,7 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	/* Up to the session id, and no more than is there. */
 	if (unlikely(total != ulen + (AT_UDP - AT_IP) ||
 	             total - (USUAL_LEN - AT_IP) > (uint32_t)m->data_len - USUAL_LEN ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff || u->local == 0 ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff))
 		return USUAL_NOT;
 	if (likely(owner == w->id)) {
 		rte_prefetch0(&w->dp->rx[sid]);
@@ -484,9 +500,10 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	const xmm_t not_udp = _mm_set_epi64x(0, (int64_t)(IPPROTO_UDP ^ IPPROTO_ESP) << 56);
 	struct rte_mbuf *m = *pm;
 	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
+	const uint32_t len = m->data_len;
 	xmm_t link, ip, udp, rest;
 
-	if (unlikely(m->data_len < USUAL_LEN || m->port != u->port ||
+	if (unlikely(len < USUAL_LEN || m->port != u->port ||
 	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)) {
 		*pm = frame(w, m, u);
 		return *pm == NULL ? GONE : MESSAGE;
@@ -496,7 +513,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	udp = _mm_and_si128(_mm_xor_si128(_mm_loadu_si128(p + 2), u->want[2]), usual_mask.x[2]);
 	rest = _mm_or_si128(_mm_or_si128(ip, udp), link);
 	if (_mm_testz_si128(rest, rest)) {
-		enum usual_verdict verdict = usual_data(w, m, (const void *)p, u);
+		enum usual_verdict verdict = usual_data(w, m, (const void *)p);
 
 		if (likely(verdict == USUAL_DONE))
 			return FRAME;
@@ -509,7 +526,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	}
 	/* With ESP for UDP, and of the third word the end of our address. */
 	rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
-	if (!_mm_testz_si128(rest, rest) && usual_transit(w, m, (const void *)p))
+	if (!_mm_testz_si128(rest, rest) && usual_transit(w, m, (const void *)p, len))
 		return GONE;
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
@@ -521,6 +538,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	uint64_t frames = 0;
 	struct usual u;
 	uint16_t k = 0;
 
@@ -536,8 +554,9 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		verdict = classify_one(w, &m, &u);
 		if (verdict == GONE)
 			continue;
-		w->frames |= (uint64_t)(verdict == FRAME) << k;
+		frames |= (uint64_t)(verdict == FRAME) << k;
 		v[k++] = m;
 	}
+	w->frames = frames;
 	return k;
 }

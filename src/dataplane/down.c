@@ -26,28 +26,28 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 {
 	const struct dp *dp = w->dp;
 	struct sess_tx *t = &dp->tx[sid];
+	const uint16_t flags = t->flags;
 	const uint32_t len = rte_be_to_cpu_16(ip->total_length);
-	const uint32_t headers = outer_udp_len(t, false) + OUTER_IP4;
-	const uint32_t peer = rte_be_to_cpu_32(t->dst_ip);
-	uint8_t *outer = (uint8_t *)ip - headers;
+	const uint32_t headers = outer_udp_len(t, false), peer = rte_be_to_cpu_32(t->dst_ip);
+	uint8_t *outer = (uint8_t *)ip - headers - OUTER_IP4;
 
-	if (unlikely((t->flags & USUAL_MASK) != USUAL ||
-	             t->sub_ip != rte_be_to_cpu_32(ip->dst_addr) || ip->time_to_live <= 1 ||
-	             len > t->mtu || (t->mss != 0 && ip4_is_syn(ip, len))))
+	if (unlikely((flags & USUAL_MASK) != USUAL || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr) ||
+	             ip->time_to_live <= 1 || len > t->mtu || (t->mss != 0 && ip4_is_syn(ip, len))))
 		return false;
-	if (unlikely(!way_to(dp, way, dp_nh_lookup(dp, peer), peer) || len + headers > way->mtu ||
+	if (unlikely(!way_to(dp, way, dp_nh_lookup(dp, peer), peer) ||
+	             len + headers + OUTER_IP4 > way->mtu ||
 	             (uint8_t *)ip - (uint8_t *)m->buf_addr < SESS_HEADERS_MAX + WAY_L2))
 		return false;
 	t->packets++;
+	outer_udp_put(t, flags, (uint8_t *)ip, headers, len, ip4_hdr_len(ip));
 	ip4_ttl_down(ip);
-	outer_udp(w, sid, (uint8_t *)ip, len, ip4_hdr_len(ip));
-	outer_ip4(w, t, outer, len + headers, false);
-	way_send(w, way, m, outer, len + headers);
+	outer_ip4(w, t, outer, len + headers + OUTER_IP4, false);
+	way_send(w, way, m, outer, len + headers + OUTER_IP4);
 	t->bytes += len; /* apart from packets, or the compiler adds both as a vector, slowly */
 	return true;
 }
 
-void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
+__rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, AT_IP);
 	struct pkt_meta *meta = pkt_meta(m);
@@ -59,48 +59,36 @@ void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 	pkt_cut(m, AT_IP, rte_be_to_cpu_16(ip->total_length));
 }
 
-/*
- * The sessions of all, but for another worker's, whose line would be taken from it as it counts: before the first one is used, so that their lines are on their way meanwhile.
- */
-static inline void find(const struct worker *w, struct rte_mbuf *const *v, uint16_t n,
-                        uint64_t frames, struct rte_ipv4_hdr **ip, uint16_t *sid)
-{
-	for (uint16_t i = 0; i < n; i++) {
-		assert(v[i]->nb_segs == 1);
-		ip[i] = rte_pktmbuf_mtod_offset(v[i], struct rte_ipv4_hdr *,
-		                                (frames >> i & 1) * AT_IP);
-		sid[i] = dp_subs_lookup(w->dp, rte_be_to_cpu_32(ip[i]->dst_addr));
-		if (unlikely(dp_owner(w->dp, sid[i]) != w->id))
-			sid[i] = 0; /* no session's, nor usual */
-		rte_prefetch0(&w->dp->tx[sid[i]]);
-	}
-}
-
 uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct rte_ipv4_hdr *ip[VEC_MAX];
-	uint16_t sid[VEC_MAX], k = 0;
 	struct way way = {0};
 	struct seals seals;
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
+	uint16_t k = 0;
 
 	w->frames_down = 0;
-	find(w, v, n, frames, ip, sid);
 	seals.n = 0;
 	/* Where one is bound, so are most. */
-	if (n > 0 && (w->dp->tx[sid[0]].flags & SESS_BOUND) != 0)
-		seals_ahead(w, v, sid, ip, n);
+	if (n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0)
+		seals_ahead(w, v, w->down_to, n);
 	for (uint16_t i = 0; i < n; i++) {
-		if (likely((behind >> (sid[i] & 63) & 1) == 0 &&
-		           ((w->dp->tx[sid[i]].flags & SESS_BOUND) == 0
-		                    ? forward(w, v[i], ip[i], sid[i], &way)
-		                    : seal_add(w, v[i], ip[i], sid[i], &way, &seals))))
+		struct rte_mbuf *m = v[i];
+		const uint16_t sid = w->down_to[i];
+		const bool frame = (frames >> i & 1) != 0;
+		struct rte_ipv4_hdr *ip =
+		        rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
+
+		assert(m->nb_segs == 1);
+		if (likely((behind >> (sid & 63) & 1) == 0 &&
+		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
+		                    ? forward(w, m, ip, sid, &way)
+		                    : seal_add(w, m, ip, sid, &way, &seals))))
 			continue;
-		if (frames >> i & 1)
-			dp_frame_transit(w, v[i]);
-		behind |= 1ull << (sid[i] & 63);
-		v[k++] = v[i];
+		if (frame)
+			dp_frame_transit(w, m);
+		behind |= 1ull << (sid & 63);
+		v[k++] = m;
 	}
 	if (seals.n > 0)
 		seals_send(w, &seals);

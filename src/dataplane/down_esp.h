@@ -61,7 +61,7 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 		return false;
 	t->packets++;
 	ip4_ttl_down(ip);
-	outer_udp(w, sid, (uint8_t *)ip, len, ip4_hdr_len(ip));
+	outer_udp_put(t, t->flags, (uint8_t *)ip, body - len, len, ip4_hdr_len(ip));
 	esp_outer_put(w, sa, outer, total);
 	way_frame(way, m, outer, total);
 	sa->credit--;
@@ -84,13 +84,15 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 
 /* What the packets of bound sessions are going to read, whose lines are here or on their way. */
 static inline void seals_ahead(const struct worker *w, struct rte_mbuf *const *v,
-                               const uint16_t *sid, struct rte_ipv4_hdr *const *ip, uint16_t n)
+                               const uint16_t *sid, uint16_t n)
 {
 	const struct dp *dp = w->dp;
 
 	for (uint16_t i = 0; i < n; i++) {
 		rte_prefetch0(&dp->child_out[dp->tx[sid[i]].child]);
-		rte_prefetch0((const uint8_t *)ip[i] + v[i]->data_len); /* for the trailer */
+		/* For the trailer, and where the headers go. */
+		rte_prefetch0(rte_pktmbuf_mtod_offset(v[i], uint8_t *, v[i]->data_len));
+		rte_prefetch0(rte_pktmbuf_mtod(v[i], uint8_t *) - RTE_CACHE_LINE_SIZE);
 	}
 	for (uint16_t i = 0; i < n; i++) {
 		const struct sa *sa = dp->child_out[dp->tx[sid[i]].child];

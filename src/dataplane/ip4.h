@@ -124,12 +124,18 @@ static inline uint16_t cksum_replace(uint16_t sum, uint16_t old, uint16_t new)
  */
 static inline uint64_t sum_bytes(const void *bytes, size_t len, uint64_t sum)
 {
-	const uint8_t *p = bytes;
+	const uint8_t *p = bytes, *end = p + len;
 	uint64_t word, tail = 0;
 
-	for (; len >= 8; p += 8, len -= 8) {
-		memcpy(&word, p, 8);
-		sum = sum_add(sum, word);
+	if (likely(len >= 8)) {
+		do {
+			memcpy(&word, p, 8);
+			sum = sum_add(sum, word);
+			p += 8;
+		} while (end - p >= 8);
+		/* The last 8 bytes, without those that have been summed. */
+		memcpy(&word, end - 8, 8);
+		return sum_add(sum, word >> 8 >> (56 - 8 * (end - p)));
 	}
 	if (len & 4) {
 		uint32_t four;

@@ -81,7 +81,7 @@ static inline bool encapsulate(struct worker *w, struct rte_mbuf *m, uint16_t si
 	if (unlikely(frame))
 		dp_outer_frame(w, sid, p, m->data_len);
 	else
-		outer_udp(w, sid, p, m->data_len, 0);
+		outer_udp(w, sid, p, m->data_len);
 	pkt_cut(m, -(int)headers, m->data_len + headers);
 	if (at_udp)
 		meta->flags |= PKT_AT_UDP;

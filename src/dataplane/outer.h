@@ -68,11 +68,10 @@ static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint
 	memcpy(halves, t->framing, sizeof(halves));
 	if (t->flags & SESS_LENGTH)
 		lens += rte_cpu_to_be_16((uint16_t)(udp_len - OUTER_UDP));
-	inner = sum_fold(sum_bytes(p + right, len - right, sum_add(halves[0], halves[1])));
+	sum = sum_bytes(p + right, len - right, sum_add(halves[0], halves[1]));
 	/* At an odd place bytes count the other way round (RFC 1071 2): the framing ends where they begin. */
-	if (unlikely(framing & 1))
-		inner = rte_bswap16(inner);
-	sum = sum_add(addrs, lens + rte_cpu_to_be_16(IPPROTO_UDP) + inner + ports);
+	sum = sum << (framing & 1) * 8 | sum >> (-(framing & 1) * 8 & 63);
+	sum = sum_add(sum, sum_add(addrs, lens + rte_cpu_to_be_16(IPPROTO_UDP) + ports));
 	inner = (uint16_t)~sum_fold(sum);
 	return inner == 0 ? 0xffff : inner;
 }
@@ -81,15 +80,15 @@ static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint
 void dp_outer_rest(struct worker *w, uint16_t sid, uint8_t *udp, uint32_t len);
 
 /*
- * UDP, L2TP and PPP headers of session sid in front of the packet of len bytes at p, of which 16 bytes before it
- * may be overwritten even when the headers are shorter. The first right bytes of the packet, an even number,
- * are known to add up to nothing: an IPv4 header whose checksum is right does.
+ * UDP, L2TP and PPP headers, headers bytes together, in front of the packet of len bytes at p, of which 16 bytes
+ * before it may be overwritten even when the headers are shorter. The first right bytes of the packet, an even
+ * number, are known to add up to nothing: an IPv4 header whose checksum is right does. flags: the line's, as
+ * the caller has them in a register; with SESS_SEQ some are left for dp_outer_rest.
  */
-static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len,
-                             uint32_t right)
+static inline void outer_udp_put(const struct sess_tx *t, uint16_t flags, uint8_t *p,
+                                 uint32_t headers, uint32_t len, uint32_t right)
 {
-	const struct sess_tx *t = &w->dp->tx[sid];
-	const uint32_t headers = outer_udp_len(t, false), udp_len = headers + len;
+	const uint32_t udp_len = headers + len;
 	uint8_t *udp = p - headers;
 	uint64_t front;
 	uint32_t ports;
@@ -97,16 +96,25 @@ static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_
 
 	static_assert(offsetof(struct sess_tx, dst_port) == offsetof(struct sess_tx, src_port) + 2,
 	              "ports are one word");
-	memcpy(p - SESS_FRAMING_MAX, t->framing, SESS_FRAMING_MAX);
-	if ((t->flags & (SESS_UDP_SUM | SESS_SEQ)) == SESS_UDP_SUM)
+	if ((flags & (SESS_UDP_SUM | SESS_SEQ)) == SESS_UDP_SUM)
 		sum = outer_sum(t, p, len, right);
 	memcpy(&ports, &t->src_port, sizeof(ports));
 	front = ports | (uint64_t)rte_cpu_to_be_16((uint16_t)udp_len) << 32 | (uint64_t)sum << 48;
+	memcpy(p - SESS_FRAMING_MAX, t->framing, SESS_FRAMING_MAX);
 	memcpy(udp, &front, sizeof(front));
-	if (t->flags & SESS_LENGTH)
+	if (flags & SESS_LENGTH)
 		put_be16(udp + OUTER_UDP + 2, (uint16_t)(udp_len - OUTER_UDP));
+}
+
+/* The same for whatever session sid is. */
+static inline void outer_udp(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len)
+{
+	const struct sess_tx *t = &w->dp->tx[sid];
+	const uint32_t headers = outer_udp_len(t, false);
+
+	outer_udp_put(t, t->flags, p, headers, len, 0);
 	if (unlikely(t->flags & SESS_SEQ))
-		dp_outer_rest(w, sid, udp, udp_len);
+		dp_outer_rest(w, sid, p - headers, headers + len);
 }
 
 /* The same in front of a PPP frame of control's. */

@@ -6,7 +6,8 @@
  *
  * Stages: R rx, C classify, D esp_in, U up, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
  * E ip4_out, T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small
- * letters. What up does itself has left when up is done with it: its metadata say nothing.
+ * letters. What up and down do themselves has left when they are done with it: its metadata
+ * say nothing.
  *
  * | field        | set by | read by   | meaning                                              |
  * | ------------ | ------ | --------- | ---------------------------------------------------- |

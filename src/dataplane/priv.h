@@ -237,6 +237,7 @@ struct worker {
 	struct vec esp; /* classify: ESP packets of this worker's SPIs */
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	uint64_t frames_down; /* classify to down: bits of those of them that are as they came */
+	uint16_t down_to[VEC_MAX]; /* .. and the session of each; 0: none of this worker's */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
 	struct vec *handoff; /* by worker */
@@ -409,9 +410,12 @@ void dp_flush(struct worker *w);
  * header when it is a data message that this worker can handle.
  */
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
-/* Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. */
-void dp_frame_message(const struct worker *w, struct rte_mbuf *m);
-/* Leaves a frame that w->frames_down names as classify leaves all other transit packets. */
+/*
+ * Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. False when it was
+ * dropped.
+ */
+bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
+/* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */
 bool dp_outer_route(struct worker *w, struct rte_mbuf *m, uint32_t dst);

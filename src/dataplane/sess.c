@@ -52,7 +52,7 @@ static uint16_t line_flags(const struct dp_session *s)
 	f |= s->length_bit ? SESS_LENGTH : 0;
 	f |= s->udp_checksum ? SESS_UDP_SUM : 0;
 	f |= s->outer_df ? SESS_DF : 0;
-	f |= s->peer_ip != 0 ? SESS_ADDRESS : 0;
+	f |= s->peer_ip != 0 && !ip4_martian_src(ipaddr_to_v4(&s->peer.addr)) ? SESS_ADDRESSES : 0;
 	return f;
 }
 

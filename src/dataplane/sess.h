@@ -21,7 +21,7 @@
 #define SESS_LENGTH    0x0020 /* tx: length field in the template */
 #define SESS_UDP_SUM   0x0040 /* tx: fill in the UDP checksum */
 #define SESS_DF        0x0080 /* tx: DF in the outer header */
-#define SESS_ADDRESS   0x0100 /* sub_ip is not 0 */
+#define SESS_ADDRESSES 0x0100 /* rx: packets may come from peer_ip and, inside, from sub_ip */
 
 /* Upstream: from the peer. What l2tp_in compares stands as it does in the packet's metadata. */
 struct sess_rx {

@@ -28,7 +28,7 @@ static inline uint16_t word(const uint8_t *p)
 #define IP4_LEAST ((uint32_t)sizeof(struct rte_ipv4_hdr))
 #define LEAST     (L2TP_DATA_LEAST + 2 + IP4_LEAST) /* of a message that is looked into */
 
-#define OPEN (SESS_VALID | SESS_OPEN | SESS_ADDRESS)
+#define OPEN (SESS_VALID | SESS_OPEN | SESS_ADDRESSES)
 
 /*
  * The IPv4 packet behind a PPP header at p, of len bytes together, 22 or more, as ppp_in would let it pass;
@@ -138,15 +138,21 @@ static __rte_always_inline bool up_message(struct worker *w, struct run *r, stru
 	return forward(w, r, m, p, ids + 4, len, &w->dp->rx[sid]);
 }
 
-void dp_frame_message(const struct worker *w, struct rte_mbuf *m)
+bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct pkt_meta *meta = pkt_meta(m);
 
+	/* classify leaves this to up, which finds it out by the session. */
+	if (ip4_martian_src(get_be32(p + AT_SRC)) || ip4_martian_dst(get_be32(p + AT_DST))) {
+		dp_drop(w, m, DP_DROP_IP4_MARTIAN);
+		return false;
+	}
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
 	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
 	pkt_cut(m, AT_L2TP, get_be16(p + AT_LENGTH) - (uint32_t)(AT_L2TP - AT_IP));
+	return true;
 }
 
 /* The bit of the session of the message at p; classify has seen that its id is there. */
@@ -173,7 +179,8 @@ static __rte_noinline uint16_t up_frames(struct worker *w, struct run *r, struct
 		assert(m->nb_segs == 1);
 		if (likely(!waits(r, m, AT_L2TP) && up_frame(w, r, m)))
 			continue;
-		dp_frame_message(w, m);
+		if (!dp_frame_message(w, m))
+			continue;
 		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));
 		v[k++] = m;
 	}
@@ -190,8 +197,8 @@ static __rte_noinline uint16_t up_messages(struct worker *w, struct run *r, stru
 		struct rte_mbuf *m = v[i];
 
 		assert(m->nb_segs == 1);
-		if ((frames >> i & 1) != 0)
-			dp_frame_message(w, m);
+		if ((frames >> i & 1) != 0 && !dp_frame_message(w, m))
+			continue;
 		if (likely(!waits(r, m, 0) && up_message(w, r, m)))
 			continue;
 		r->behind |= session_bit(rte_pktmbuf_mtod(m, const uint8_t *));

@@ -6,7 +6,7 @@
  * frames of each source in the same order. And who goes which way, and that no packet overtakes another one
  * of its session.
  */
-#include "dataplane/rig.h"
+#include "dataplane/ways.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -18,42 +18,38 @@
 #define FF03      "ff 03 00 21"
 #define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
 #define SESSIONS  6
-#define VECTORS   1500
-#define N_MAX     32
 
-typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
-
-static struct worker *worker(void)
+struct worker *ways_worker(void)
 {
 	return rig()->dp->workers[rig()->owner];
 }
 
-/* dp_input without up and down. */
-static void by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
+void ways_by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	uint16_t k = 0;
+
 	n = dp_classify(w, v, n);
 	for (uint16_t i = 0; i < n; i++) {
-		if (w->frames >> i & 1)
-			dp_frame_message(w, v[i]);
+		if ((w->frames >> i & 1) == 0 || dp_frame_message(w, v[i]))
+			v[k++] = v[i];
 	}
 	w->frames = 0;
-	n = dp_l2tp_in(w, v, n);
+	n = dp_l2tp_in(w, v, k);
 	n = dp_ppp_in(w, v, n);
 	dp_route(w, v, n);
 	n = w->transit.n;
-	w->transit.n = 0;
 	for (uint16_t i = 0; i < n; i++) {
 		if (w->frames_down >> i & 1)
 			dp_frame_transit(w, w->transit.v[i]);
 	}
+	w->transit.n = 0;
 	w->frames_down = 0;
 	dp_route(w, w->transit.v, n);
 }
 
-/* As rx does; a second later than the last vector, so that no rate decides. */
-static uint16_t arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n)
+uint16_t ways_arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n, uint16_t port)
 {
-	struct worker *w = worker();
+	struct worker *w = ways_worker();
 
 	w->now += rte_get_tsc_hz();
 	w->st.rx += n;
@@ -63,7 +59,7 @@ static uint16_t arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t
 		memcpy(rte_pktmbuf_append(v[i], (uint16_t)frames[i].len), frames[i].b,
 		       frames[i].len);
 		pkt_meta_init(pkt_meta(v[i]));
-		v[i]->port = 0;
+		v[i]->port = port;
 	}
 	return n;
 }
@@ -111,13 +107,13 @@ static void open_all(void)
 
 /* ---- packets by chance ---- */
 
-static uint32_t chance(uint64_t *seed, uint32_t n)
+uint32_t ways_chance(uint64_t *seed, uint32_t n)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
 	return (uint32_t)(*seed >> 33) % n;
 }
 
-static void any_inner(uint64_t *seed, struct bytes *d, uint32_t src)
+void ways_inner(uint64_t *seed, struct bytes *d, uint32_t src, uint32_t dst)
 {
 	static const uint32_t to[] = {
 	        CORE_HOST,        CORE_GW,    LAC, LAC_VLAN, SUB2,      SUB_FREE,
@@ -125,56 +121,56 @@ static void any_inner(uint64_t *seed, struct bytes *d, uint32_t src)
 	        IP(224, 0, 0, 1), 0};
 	static const uint16_t frags[] = {0x4000, 0x2000, 0x0010};
 	static const uint8_t nops[] = {1, 1, 1, 0};
-	struct ipspec s = {.src = src, .dst = WORLD + chance(seed, 3), .payload = 36};
+	struct ipspec s = {
+	        .src = src, .dst = dst != 0 ? dst : WORLD + ways_chance(seed, 3), .payload = 36};
 
-	if (chance(seed, 3) == 0)
-		s.dst = to[chance(seed, N_ROWS(to))];
-	if (chance(seed, 20) == 0)
+	if (ways_chance(seed, dst != 0 ? 20 : 3) == 0)
+		s.dst = to[ways_chance(seed, N_ROWS(to))];
+	if (ways_chance(seed, 20) == 0)
 		s.src++;
-	if (chance(seed, 8) == 0)
-		s.ttl = (uint8_t)(1 + chance(seed, 3));
-	if (chance(seed, 8) == 0)
-		s.frag = frags[chance(seed, N_ROWS(frags))];
-	if (chance(seed, 8) == 0)
-		s.payload = (uint16_t)chance(seed, 64);
-	if (chance(seed, 16) == 0)
-		s.payload = (uint16_t)(1470 + chance(seed, 30));
-	if (chance(seed, 16) == 0)
+	if (ways_chance(seed, 8) == 0)
+		s.ttl = (uint8_t)(1 + ways_chance(seed, 3));
+	if (ways_chance(seed, 8) == 0)
+		s.frag = frags[ways_chance(seed, N_ROWS(frags))];
+	if (ways_chance(seed, 8) == 0)
+		s.payload = (uint16_t)ways_chance(seed, 64);
+	if (ways_chance(seed, 16) == 0)
+		s.payload = (uint16_t)(1470 + ways_chance(seed, 30));
+	if (ways_chance(seed, 16) == 0)
 		s.proto = 6;
-	if (chance(seed, 16) == 0) {
+	if (ways_chance(seed, 16) == 0) {
 		s.options = nops;
 		s.n_options = sizeof(nops);
 	}
-	s.id = (uint16_t)chance(seed, 65536);
+	s.id = (uint16_t)ways_chance(seed, 65536);
 	d->len = 0;
-	if (chance(seed, 16) == 0)
-		tcp_syn_make(d, s.src, s.dst, 1400, chance(seed, 2) != 0);
+	if (ways_chance(seed, 16) == 0)
+		tcp_syn_make(d, s.src, s.dst, 1400, ways_chance(seed, 2) != 0);
 	else
 		ip4_make(d, &s);
 }
 
-/* Bytes of the headers change; sometimes the outer header's checksum is made right again. */
-static void mutate(uint64_t *seed, struct bytes *frame)
+void ways_mutate(uint64_t *seed, struct bytes *frame, uint32_t n)
 {
-	for (uint32_t n = 1 + chance(seed, 3); n > 0; n--)
-		frame->b[chance(seed, 84)] ^= (uint8_t)(1u << chance(seed, 8));
-	if (chance(seed, 2) != 0)
+	for (uint32_t k = 1 + ways_chance(seed, 3); k > 0; k--)
+		frame->b[ways_chance(seed, n)] ^= (uint8_t)(1u << ways_chance(seed, 8));
+	if (ways_chance(seed, 2) != 0)
 		ip4_fix(frame, 14);
-	if (chance(seed, 8) == 0)
-		frame->len -= 1 + chance(seed, 40);
+	if (ways_chance(seed, 8) == 0)
+		frame->len -= RTE_MIN(frame->len - 1, 1 + ways_chance(seed, 40));
 }
 
 static void any_frame(uint64_t *seed, struct bytes *frame)
 {
 	static const char *const ppp[] = {FF03, "00 21", "21", "ff 03 21", "c0 21", "ff 03 00 57"};
 	static const uint16_t flags[] = {L, S, L | S, O, L | S | O, 0x0100};
-	int who = (int)chance(seed, SESSIONS);
+	int who = (int)ways_chance(seed, SESSIONS);
 	struct dp_session s = session(who);
 	struct bytes body = {0}, packet = {0};
 	struct l2tpspec l = {.flags = HDR,
 	                     .sid = s.session_id,
-	                     .ns = (uint16_t)chance(seed, 4),
-	                     .sum = chance(seed, 2) ? SUM_RIGHT : SUM_NONE,
+	                     .ns = (uint16_t)ways_chance(seed, 4),
+	                     .sum = ways_chance(seed, 2) ? SUM_RIGHT : SUM_NONE,
 	                     .body = &body};
 
 	if (who == 4) {
@@ -182,26 +178,28 @@ static void any_frame(uint64_t *seed, struct bytes *frame)
 		l.src = LAC_VLAN;
 		l.dst = LNS_VLAN;
 	}
-	any_inner(seed, &packet, s.peer_ip);
-	ppp_make(&body, ppp[chance(seed, 4) != 0 ? chance(seed, 2) : chance(seed, N_ROWS(ppp))],
+	ways_inner(seed, &packet, s.peer_ip, 0);
+	ppp_make(&body,
+	         ppp[ways_chance(seed, 4) != 0 ? ways_chance(seed, 2)
+	                                       : ways_chance(seed, N_ROWS(ppp))],
 	         &packet);
-	if (chance(seed, 6) == 0)
-		l.flags |= flags[chance(seed, N_ROWS(flags))];
-	if (chance(seed, 20) == 0)
+	if (ways_chance(seed, 6) == 0)
+		l.flags |= flags[ways_chance(seed, N_ROWS(flags))];
+	if (ways_chance(seed, 20) == 0)
 		l.sum = SUM_WRONG;
-	if (chance(seed, 20) == 0)
-		l.length_add = (int16_t)(chance(seed, 9) - 4);
-	if (chance(seed, 20) == 0)
-		l.pad = (uint16_t)chance(seed, 20);
+	if (ways_chance(seed, 20) == 0)
+		l.length_add = (int16_t)(ways_chance(seed, 9) - 4);
+	if (ways_chance(seed, 20) == 0)
+		l.pad = (uint16_t)ways_chance(seed, 20);
 	frame->len = 0;
 	l2tp_make(frame, &l);
-	if (chance(seed, 6) == 0)
-		mutate(seed, frame);
+	if (ways_chance(seed, 6) == 0)
+		ways_mutate(seed, frame, 84);
 }
 
 /* ---- what came of them ---- */
 
-static uint64_t digest(uint64_t h, const void *bytes, size_t n)
+uint64_t ways_digest(uint64_t h, const void *bytes, size_t n)
 {
 	const uint8_t *p = bytes;
 
@@ -227,38 +225,38 @@ static uint64_t frames_digest(void)
 
 		for (uint32_t k = 0; k < i; k++)
 			before += sender(&rig()->frames[k]) == sender(f);
-		sum += digest(digest(before + 1, &f->port, sizeof(f->port)), f->d.b, f->d.len);
+		sum += ways_digest(ways_digest(before + 1, &f->port, sizeof(f->port)), f->d.b,
+		                   f->d.len);
 	}
 	return sum;
 }
 
-static uint64_t outcome(void)
+uint64_t ways_counts(uint64_t h, int n)
 {
-	uint64_t h = frames_digest();
 	struct dp_stats st;
 
 	for (uint32_t i = 0; i < rig()->n_punts; i++) {
 		const struct rig_punt *p = &rig()->punts[i];
 
-		h = digest(h, &p->p.class, sizeof(p->p.class));
-		h = digest(h, &p->p.session_id, sizeof(p->p.session_id));
-		h = digest(h, &p->p.mtu, sizeof(p->p.mtu));
-		h = digest(h, &p->p.ifidx, sizeof(p->p.ifidx));
-		h = digest(h, p->d.b, p->d.len);
+		h = ways_digest(h, &p->p.class, sizeof(p->p.class));
+		h = ways_digest(h, &p->p.session_id, sizeof(p->p.session_id));
+		h = ways_digest(h, &p->p.mtu, sizeof(p->p.mtu));
+		h = ways_digest(h, &p->p.ifidx, sizeof(p->p.ifidx));
+		h = ways_digest(h, p->d.b, p->d.len);
 	}
 	dp_stats_get(rig()->dp, -1, &st);
 	st.busy_cycles = st.idle_cycles = st.vectors = 0;
-	h = digest(h, &st, sizeof(st));
-	for (int i = 0; i < SESSIONS; i++) {
+	h = ways_digest(h, &st, sizeof(st));
+	for (int i = 0; i < n; i++) {
 		struct dp_session_stats s;
 
 		CU_ASSERT_EQUAL(dp_session_stats(rig()->dp, (uint16_t)(SID + i), GEN, &s), 0);
-		h = digest(h, &s.rx_packets, sizeof(s.rx_packets));
-		h = digest(h, &s.rx_bytes, sizeof(s.rx_bytes));
-		h = digest(h, &s.rx_discards, sizeof(s.rx_discards));
-		h = digest(h, &s.rx_out_of_sequence, sizeof(s.rx_out_of_sequence));
-		h = digest(h, &s.tx_packets, sizeof(s.tx_packets));
-		h = digest(h, &s.tx_bytes, sizeof(s.tx_bytes));
+		h = ways_digest(h, &s.rx_packets, sizeof(s.rx_packets));
+		h = ways_digest(h, &s.rx_bytes, sizeof(s.rx_bytes));
+		h = ways_digest(h, &s.rx_discards, sizeof(s.rx_discards));
+		h = ways_digest(h, &s.rx_out_of_sequence, sizeof(s.rx_out_of_sequence));
+		h = ways_digest(h, &s.tx_packets, sizeof(s.tx_packets));
+		h = ways_digest(h, &s.tx_bytes, sizeof(s.tx_bytes));
 	}
 	return h;
 }
@@ -271,17 +269,17 @@ static uint32_t run(way_fn way, uint64_t seed, uint64_t outcomes[VECTORS])
 	uint64_t now;
 
 	open_all();
-	now = worker()->now;
+	now = ways_worker()->now;
 	for (int i = 0; i < VECTORS; i++) {
 		struct rte_mbuf *v[VEC_MAX];
-		uint16_t n = (uint16_t)(1 + chance(&seed, N_MAX));
+		uint16_t n = (uint16_t)(1 + ways_chance(&seed, N_MAX));
 
 		for (uint16_t k = 0; k < n; k++)
 			any_frame(&seed, &frames[k]);
-		worker()->now = now + (uint64_t)i * rte_get_tsc_hz();
-		way(worker(), v, arrive(v, frames, n));
+		ways_worker()->now = now + (uint64_t)i * rte_get_tsc_hz();
+		way(ways_worker(), v, ways_arrive(v, frames, n, 0));
 		rig_turn();
-		outcomes[i] = outcome();
+		outcomes[i] = ways_counts(frames_digest(), SESSIONS);
 		left += rig()->n_frames;
 		rig_clear();
 	}
@@ -298,7 +296,7 @@ static void test_same(void)
 		int i = 0;
 
 		CU_ASSERT_TRUE(left > VECTORS); /* not all went wrong */
-		CU_ASSERT_EQUAL(run(by_stages, seed, other), left);
+		CU_ASSERT_EQUAL(run(ways_by_stages, seed, other), left);
 		while (i < VECTORS && one[i] == other[i])
 			i++;
 		if (i < VECTORS)
@@ -372,14 +370,14 @@ static void test_usual(void)
 	struct worker *w;
 
 	open_all();
-	w = worker();
+	w = ways_worker();
 	for (size_t i = 0; i < N_ROWS(forms); i++) {
 		struct bytes frame = {0};
 		struct rte_mbuf *v[VEC_MAX];
 		uint16_t n;
 
 		frame_make(&frame, forms[i].who, forms[i].ppp, forms[i].flags, forms[i].ip);
-		n = dp_classify(w, v, arrive(v, &frame, 1));
+		n = dp_classify(w, v, ways_arrive(v, &frame, 1, 0));
 		CU_ASSERT_EQUAL(n, 1);
 		n = dp_up(w, v, n);
 		CU_ASSERT_EQUAL(n, forms[i].usual ? 0 : 1);
@@ -415,7 +413,7 @@ static void test_order(void)
 	for (uint16_t i = 0; i < N_ROWS(order); i++)
 		frame_make(&frames[i], order[i].who, order[i].ppp, order[i].flags,
 		           (struct ipspec){.id = (uint16_t)(i + 1)});
-	dp_input(worker(), v, arrive(v, frames, N_ROWS(order)));
+	dp_input(ways_worker(), v, ways_arrive(v, frames, N_ROWS(order), 0));
 	rig_turn();
 	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, N_ROWS(order));
 	for (uint32_t i = 0; i < rig()->n_frames; i++) {

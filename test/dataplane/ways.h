@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/* What the tests share that send the same vectors two ways (ways.c and ways_down.c). */
+#pragma once
+
+#include "dataplane/rig.h"
+
+#define VECTORS 1500
+#define N_MAX   32
+
+typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
+
+struct worker *ways_worker(void); /* who owns the sessions */
+uint32_t ways_chance(uint64_t *seed, uint32_t n); /* 0 to n - 1 */
+uint64_t ways_digest(uint64_t h, const void *bytes, size_t n);
+/* An inner packet of src, mostly right, by chance; to WORLD.. when dst is 0. */
+void ways_inner(uint64_t *seed, struct bytes *d, uint32_t src, uint32_t dst);
+/* Some bits of the first n bytes change; sometimes the IPv4 checksum is made right again. */
+void ways_mutate(uint64_t *seed, struct bytes *frame, uint32_t n);
+/* As rx does, at port; a second later than the last vector, so that no rate decides. */
+uint16_t ways_arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n, uint16_t port);
+/* What is the same whichever way packets went: punts, and counters of the data plane and of n sessions from SID on. */
+uint64_t ways_counts(uint64_t h, int n);
+/* dp_input without up and down. */
+void ways_by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Copyright (c) 2026 Sallyport contributors */
+/*
+ * Two ways downstream, as ways.c has them for upstream: what down does in one pass is what the stages do. Outer
+ * packets are numbered in the order in which they are made, which is not the same both ways: their ids
+ * are left out.
+ */
+#include "dataplane/ways.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
+#define SESSIONS  10
+
+/* ---- sessions ---- */
+
+static struct dp_session session(int i)
+{
+	struct dp_session s = *rig_session();
+
+	s.session_id = (uint16_t)(SID + i);
+	s.peer_session_id = (uint16_t)(PEER_SID + i);
+	s.peer_ip = SUB + (uint32_t)i;
+	s.mtu = 1400;
+	s.udp_checksum = i % 2 != 0;
+	switch (i) {
+	case 1:
+		s.length_bit = true;
+		s.tx_pfc = true;
+		break;
+	case 2:
+		s.sequencing = true;
+		break;
+	case 3:
+		s.mss_clamp = 500;
+		s.tx_acfc = true;
+		s.tx_pfc = true;
+		break;
+	case 4:
+		s.outer_df = true;
+		s.mtu = 1480;
+		break;
+	case 5:
+		s.local.addr = ipaddr_v4(LNS_VLAN);
+		s.peer.addr = ipaddr_v4(LAC_VLAN);
+		break;
+	case 6:
+		s.open = false;
+		break;
+	case 7:
+		s.peer_ip = FRAMED;
+		break;
+	case 8:
+		s.mtu = 1490; /* more than the link takes with headers */
+		break;
+	case 9:
+		s.peer.addr = ipaddr_v4(LAC + 1); /* its MAC is not known */
+		break;
+	}
+	return s;
+}
+
+static void open_all(void)
+{
+	rig_open(NULL);
+	for (int i = 0; i < SESSIONS; i++) {
+		struct dp_session s = session(i);
+
+		rig_add(&s);
+	}
+	rig_clear();
+}
+
+/* ---- packets by chance ---- */
+
+static void any_frame(uint64_t *seed, struct bytes *frame)
+{
+	struct dp_session s = session((int)ways_chance(seed, SESSIONS));
+	struct bytes packet = {0};
+
+	if (ways_chance(seed, 20) == 0)
+		s.peer_ip = SUB_FREE;
+	ways_inner(seed, &packet, WORLD + ways_chance(seed, 3), s.peer_ip);
+	/* Our own pieces wait for others, and take the test's memory. */
+	if (get_be32(packet.b + 16) == LNS || get_be32(packet.b + 16) == CORE_US) {
+		memset(packet.b + 6, 0, 2);
+		ip4_fix(&packet, 0);
+	}
+	frame->len = 0;
+	eth(frame, IF_CORE, 0x0800);
+	put(frame, packet.b, packet.len);
+	for (uint32_t pad = ways_chance(seed, 20) == 0 ? ways_chance(seed, 20) : 0; pad > 0; pad--)
+		put8(frame, 0xee);
+	if (ways_chance(seed, 6) == 0)
+		ways_mutate(seed, frame, 54);
+}
+
+/* ---- what came of them ---- */
+
+static uint8_t *ip_of(struct rig_frame *f)
+{
+	return f->d.b + (get_be16(f->d.b + 12) == 0x8100 ? 18 : 14);
+}
+
+/* For whom, by the peer's session id; what does not have it is no one's. */
+static uint32_t receiver(struct rig_frame *f)
+{
+	const uint8_t *ip = ip_of(f), *l2tp = ip + 28;
+
+	if (f->port != 0 || f->d.len < 18 + 28 + 8 || ip[9] != 17 || get_be16(ip + 22) != 1701 ||
+	    (get_be16(ip + 6) & 0x1fff) != 0)
+		return 0;
+	return get_be16(l2tp + 4 + (get_be16(l2tp) & 0x4000 ? 2 : 0));
+}
+
+/* Frames without their ids, those of a receiver in their order; receivers in any. */
+static uint64_t frames_digest(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < rig()->n_frames; i++) {
+		struct rig_frame *f = &rig()->frames[i];
+		uint8_t *ip = ip_of(f);
+		uint32_t before = 0;
+
+		CU_ASSERT_TRUE(ip4_sum_right(ip));
+		if (f->port == 0) {
+			memset(ip + 4, 0, 2);
+			memset(ip + 10, 0, 2);
+		}
+		for (uint32_t k = 0; k < i; k++)
+			before += receiver(&rig()->frames[k]) == receiver(f);
+		sum += ways_digest(ways_digest(before + 1, &f->port, sizeof(f->port)), f->d.b,
+		                   f->d.len);
+	}
+	return sum;
+}
+
+/* Vector by vector what came of it; returns how many frames left. */
+static uint32_t run(way_fn way, uint64_t seed, uint64_t outcomes[VECTORS])
+{
+	static struct bytes frames[N_MAX];
+	uint32_t left = 0;
+	uint64_t now;
+
+	open_all();
+	now = ways_worker()->now;
+	for (int i = 0; i < VECTORS; i++) {
+		struct rte_mbuf *v[VEC_MAX];
+		uint16_t n = (uint16_t)(1 + ways_chance(&seed, N_MAX));
+
+		for (uint16_t k = 0; k < n; k++)
+			any_frame(&seed, &frames[k]);
+		ways_worker()->now = now + (uint64_t)i * rte_get_tsc_hz();
+		dp_hold_timer(ways_worker()); /* of this time, not of the clock's */
+		dp_reassembly_timer(ways_worker());
+		way(ways_worker(), v, ways_arrive(v, frames, n, 1));
+		rig_turn();
+		outcomes[i] = ways_counts(frames_digest(), SESSIONS);
+		left += rig()->n_frames;
+		rig_clear();
+	}
+	rig_close();
+	return left;
+}
+
+static void test_same(void)
+{
+	static uint64_t one[VECTORS], other[VECTORS];
+
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		uint32_t left = run(dp_input, seed, one);
+		int i = 0;
+
+		CU_ASSERT_TRUE(left > VECTORS); /* not all went wrong */
+		CU_ASSERT_EQUAL(run(ways_by_stages, seed, other), left);
+		while (i < VECTORS && one[i] == other[i])
+			i++;
+		if (i < VECTORS)
+			printf("\n    seed %lu: the ways differ at vector %d", seed, i);
+		CU_ASSERT_EQUAL(i, VECTORS);
+	}
+}
+
+/* ---- who goes which way ---- */
+
+static const struct {
+	bool usual;
+	int who;
+	struct ipspec ip;
+} forms[] = {
+        {true, 0, {.id = 0}},
+        {true, 1, {.id = 0}},
+        {false, 2, {.id = 0}},
+        {true, 3, {.id = 0}},
+        {false, 3, {.id = 0, .proto = 6}}, /* the pattern has SYN */
+        {true, 0, {.id = 0, .proto = 6}},
+        {true, 4, {.id = 0}},
+        {true, 5, {.id = 0}},
+        {false, 6, {.id = 0}},
+        {true, 7, {.id = 0}},
+        {true, 0, {.ttl = 2}},
+        {false, 0, {.ttl = 1}},
+        {true, 0, {.frag = 0x2000}},
+        {true, 0, {.payload = 1380}},
+        {false, 0, {.payload = 1381}},
+        {true, 8, {.payload = 1442}}, /* 1462 + 38 = 1500 */
+        {false, 8, {.payload = 1443}},
+        {false, 9, {.id = 0}},
+        {false, 0, {.dst = WORLD}},
+        {false, 0, {.dst = SUB_FREE}},
+        {false, 0, {.dst = BLACKHOLE}},
+};
+
+static void frame_make(struct bytes *frame, int who, struct ipspec ip)
+{
+	ip.src = WORLD;
+	if (ip.dst == 0)
+		ip.dst = session(who).peer_ip;
+	if (ip.payload == 0)
+		ip.payload = 40;
+	frame->len = 0;
+	eth_ip4(frame, IF_CORE, &ip);
+}
+
+static void test_usual(void)
+{
+	struct worker *w;
+
+	open_all();
+	w = ways_worker();
+	for (size_t i = 0; i < N_ROWS(forms); i++) {
+		struct bytes frame = {0};
+		struct rte_mbuf *v[VEC_MAX];
+		uint16_t n;
+
+		frame_make(&frame, forms[i].who, forms[i].ip);
+		CU_ASSERT_EQUAL(dp_classify(w, v, ways_arrive(v, &frame, 1, 1)), 0);
+		CU_ASSERT_EQUAL(w->transit.n, 1);
+		w->transit.n = 0;
+		n = dp_down_usual(w, w->transit.v, 1);
+		CU_ASSERT_EQUAL(n, forms[i].usual ? 0 : 1);
+		if (n != (forms[i].usual ? 0 : 1))
+			printf("\n    form %zu goes the other way", i);
+		dp_route(w, w->transit.v, n);
+		rig_turn();
+		CU_ASSERT_TRUE(!forms[i].usual || rig()->n_frames == 1);
+		rig_clear();
+	}
+	rig_close();
+}
+
+/* ---- order ---- */
+
+/* TCP packets with SYN are not usual for session 3, sessions 0 and 3 take turns. */
+static void test_order(void)
+{
+	static const struct {
+		int who;
+		uint8_t proto;
+	} order[] = {{3, 17}, {0, 17}, {3, 6}, {3, 17}, {0, 17}, {3, 6}, {3, 17}, {0, 6}};
+	struct bytes frames[N_ROWS(order)] = {0};
+	struct rte_mbuf *v[VEC_MAX];
+	uint16_t last[4] = {0};
+
+	open_all();
+	for (uint16_t i = 0; i < N_ROWS(order); i++)
+		frame_make(&frames[i], order[i].who,
+		           (struct ipspec){.id = (uint16_t)(i + 1), .proto = order[i].proto});
+	dp_input(ways_worker(), v, ways_arrive(v, frames, N_ROWS(order), 1));
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, N_ROWS(order));
+	for (uint32_t i = 0; i < rig()->n_frames; i++) {
+		const struct bytes *d = &rig()->frames[i].d;
+		uint32_t who = receiver(&rig()->frames[i]) - PEER_SID;
+		const uint8_t *ip = d->b + 14 + 28 + 6 + (who == 3 ? 1 : 4);
+
+		CU_ASSERT_FATAL(who < 4);
+		CU_ASSERT_TRUE(get_be16(ip + 4) > last[who]);
+		last[who] = get_be16(ip + 4);
+	}
+	rig_close();
+}
+
+CU_TestInfo *ways_down_tests(void)
+{
+	static CU_TestInfo tests[] = {
+	        {"one pass does what the stages do", test_same},
+	        {"what is usual goes in one pass", test_usual},
+	        {"no packet overtakes another one of its session", test_order},
+	        CU_TEST_INFO_NULL,
+	};
+
+	return tests;
+}
