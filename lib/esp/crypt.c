@@ -133,8 +133,8 @@ static void gcm(struct esp *e, uint64_t set, aes_gcm_enc_dec_t run)
 		if ((set & (set - 1)) != 0) {
 			const struct esp_slot *next = &e->slot[__builtin_ctzll(set & (set - 1))];
 
-			__builtin_prefetch(next->text);
-			__builtin_prefetch(next->sa->key);
+			esp_prefetch(next->text);
+			esp_prefetch(next->sa->key);
 		}
 		run(s->sa->key, &e->gcm, s->text, s->text, s->text_len, s->iv, a, aad_len, s->tag,
 		    s->sa->icv_len);

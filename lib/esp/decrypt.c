@@ -128,9 +128,11 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 	uint64_t cbc = 0, others = 0;
 	uint8_t gcm[ESP_BURST_MAX] = {0};
 	uint16_t n_gcm = 0;
+	bool esn = false;
 
 	for (uint16_t i = 0; i < n; i++) {
 		v[i].newest = false;
+		esn |= v[i].sa->esn;
 		if (esp_is_gcm(v[i].sa))
 			gcm[n_gcm++] = (uint8_t)i;
 		else if (esp_is_cbc(v[i].sa))
@@ -138,7 +140,7 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 		else
 			others |= 1ull << i;
 	}
-	esp_gcm_open(e, v, gcm, n_gcm);
+	esp_gcm_open(e, v, gcm, n_gcm, esn);
 	while (cbc != 0)
 		cbc = esp_cbc_open(e, v, cbc);
 	if (others != 0)

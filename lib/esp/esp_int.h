@@ -113,11 +113,11 @@ const struct esp_auth_def *esp_auth_def(enum esp_auth a);
 /*
  * The fast ways, which most traffic takes: GCM packet by packet, AES-CBC with a hash and 32-bit
  * numbers as jobs that serve cipher and hash alike. They give statuses and packets as esp_encrypt and
- * esp_decrypt do. Of GCM: packets order[0] to order[n - 1] of v. Of CBC: those whose bits are in set; the
+ * esp_decrypt do. Of GCM: packets order[0] to order[n - 1] of v; esn: there may be such SAs. Of CBC: those whose bits are in set; the
  * ones of the first one's suite are done, the others' bits are returned.
  */
 void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n);
-void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n);
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n, bool esn);
 void esp_cbc_init(struct esp *e);
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set);
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set);
@@ -180,6 +180,15 @@ static inline uint64_t esp_kat_add(uint64_t sum, const uint8_t *pkt, size_t len)
 
 	memcpy(&v, pkt + len - sizeof(v), sizeof(v));
 	return (sum ^ v) * 0x100000001b3ull;
+}
+
+/*
+ * Brings a line. Not __builtin_prefetch: gcc takes a function that does nothing else for one without
+ * effects, and drops the calls of it.
+ */
+static inline void esp_prefetch(const void *p)
+{
+	__asm__ volatile("prefetcht0 %0" : : "m"(*(const uint8_t *)p));
 }
 
 static inline void esp_put32(uint8_t *p, uint32_t v)

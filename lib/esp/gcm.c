@@ -7,6 +7,7 @@
 #include "esp/packet.h"
 
 #define IV_LEN 8
+#define LONG   512 /* bytes, and more: a packet of which more lines are fetched */
 
 /* Salt, IV as it stands in the packet, and a counter that the cipher sets itself: as two words. */
 static inline void nonce_make(uint8_t *nonce, const struct esp_sa *sa, uint64_t iv)
@@ -100,7 +101,6 @@ static inline enum esp_status check(const struct esp_pkt *p, uint64_t *seq)
 	const struct esp_sa *sa = p->sa;
 	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len;
 
-	*seq = 0;
 	if (p->len <= around || (p->len - around) % 4 != 0)
 		return ESP_SHORT;
 	return esp_replay_may(sa, esp_get32(p->data + 4), seq) ? ESP_OK : ESP_REPLAY;
@@ -109,7 +109,7 @@ static inline enum esp_status check(const struct esp_pkt *p, uint64_t *seq)
 static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq)
 {
 	struct esp_sa *sa = p->sa;
-	uint32_t inner = p->len - (ESP_HDR + IV_LEN + (uint32_t)sa->icv_len);
+	uint32_t icv_len = sa->icv_len, inner = p->len - (ESP_HDR + IV_LEN + icv_len);
 	uint8_t *text = p->data + ESP_HDR + IV_LEN;
 	uint8_t nonce[16], aad[16], icv[16];
 	uint64_t iv, aad_len;
@@ -119,8 +119,8 @@ static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint
 	nonce_make(nonce, sa, iv);
 	a = aad_make(aad, sa, p->data, seq, &aad_len);
 	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len, icv,
-	                          sa->icv_len);
-	if (!esp_same(text + inner, icv, sa->icv_len)) {
+	                          icv_len);
+	if (!esp_same(text + inner, icv, icv_len)) {
 		/* It has been deciphered already: nobody shall see what of. */
 		memset(text, 0, inner);
 		return ESP_AUTH;
@@ -130,22 +130,35 @@ static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint
 	return esp_close(p, text, inner);
 }
 
-void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
+/* Some packets ahead. The number will be the next one. */
+static inline void ahead(const struct esp_pkt *p)
+{
+	esp_prefetch_keys(p->sa);
+	esp_prefetch_window(p->sa, p->sa->seq + 1);
+	esp_prefetch(p->data + p->len - 1);
+	/* What a long text begins with; the CPU itself brings the rest. */
+	if (p->len > LONG) {
+		for (uint32_t at = 2; at < 8; at++)
+			esp_prefetch(p->data + at * ESP_CACHE_LINE);
+	}
+}
+
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n, bool esn)
 {
 	uint64_t seq[ESP_BURST_MAX];
 
-	/* All before the first is opened: what an ESN's low half means, the window before the burst says. */
-	for (uint16_t k = 0; k < n; k++) {
-		struct esp_pkt *p = &v[order[k]];
-
-		p->status = (uint8_t)check(p, &seq[k]);
-		esp_prefetch_window(p->sa, seq[k]);
-	}
+	/* What an ESN's low half means, the window before the burst says. */
+	for (uint16_t k = 0; esn && k < n; k++)
+		v[order[k]].status = (uint8_t)check(&v[order[k]], &seq[k]);
+	for (uint16_t k = 0; k < n && k < ESP_KEYS_AHEAD; k++)
+		ahead(&v[order[k]]);
 	for (uint16_t k = 0; k < n; k++) {
 		struct esp_pkt *p = &v[order[k]];
 
 		if (k + ESP_KEYS_AHEAD < n)
-			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
+			ahead(&v[order[k + ESP_KEYS_AHEAD]]);
+		if (!esn)
+			p->status = (uint8_t)check(p, &seq[k]);
 		if (p->status == ESP_OK)
 			p->status = (uint8_t)open_packet(e, p, seq[k]);
 	}

@@ -480,20 +480,6 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	return USUAL_ELSEWHERE;
 }
 
-/*
- * The SA of an ESP packet some packets back, whose SPI's slot is here by now: esp_in will look it up, and
- * find what it reads of it, while here is other work to be done.
- */
-#define SA_AHEAD 4
-static inline void sa_ahead(const struct worker *w, struct rte_mbuf *m)
-{
-	uint32_t spi = get_be32(rte_pktmbuf_mtod(m, const uint8_t *));
-	const struct sa *sa = w->dp->spi[spi_slot(spi)].sa;
-
-	if (likely(sa != NULL))
-		sa_prefetch(sa);
-}
-
 /* The same for an ESP packet, as usual up to its SPI: it is among w->esp then. */
 static inline bool usual_esp(struct worker *w, struct rte_mbuf *m, const struct usual *u)
 {
@@ -511,8 +497,6 @@ static inline bool usual_esp(struct worker *w, struct rte_mbuf *m, const struct 
 	meta->sa = NULL;
 	pkt_cut(m, AT_UDP, total - (AT_UDP - AT_IP));
 	vec_push(&w->esp, m);
-	if (w->esp.n > SA_AHEAD)
-		sa_ahead(w, w->esp.v[w->esp.n - 1 - SA_AHEAD]);
 	return true;
 }
 

@@ -6,14 +6,13 @@
  * In: transit packets as ip4_lookup takes them, and those that w->frames_down names as they came, still at
  * their Ethernet header. Out: what is not usual, for ip4_lookup and the stages behind it, which know all
  * cases and count what they drop. What is usual is done in one pass, with nothing of it written to the
- * metadata in between: a packet for an open session of this worker, in no SA, that fits the way to the
- * peer, whose next hop is known.
+ * metadata in between: a packet for an open session of this worker that fits the way to the peer, whose
+ * next hop is known. Of a session in a child, in transport mode and far from its SA's limits: down_esp.h.
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
+#include "dataplane/down_esp.h"
 #include "dataplane/l2tp.h"
-#include "dataplane/link.h"
-#include "dataplane/outer.h"
 
 #define USUAL_MASK (SESS_VALID | SESS_OPEN | SESS_BOUND | SESS_SEQ)
 #define USUAL      (SESS_VALID | SESS_OPEN)
@@ -63,11 +62,16 @@ __rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct way way = {0};
+	struct seals seals;
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
 	uint16_t k = 0;
 
 	w->frames_down = 0;
+	seals.n = 0;
+	/* Where one is bound, so are most. */
+	if (n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0)
+		seals_ahead(w, v, w->down_to, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		const uint16_t sid = w->down_to[i];
@@ -76,12 +80,17 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		        rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 
 		assert(m->nb_segs == 1);
-		if (likely((behind >> (sid & 63) & 1) == 0 && forward(w, m, ip, sid, &way)))
+		if (likely((behind >> (sid & 63) & 1) == 0 &&
+		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
+		                    ? forward(w, m, ip, sid, &way)
+		                    : seal_add(w, m, ip, sid, &way, &seals))))
 			continue;
 		if (frame)
 			dp_frame_transit(w, m);
 		behind |= 1ull << (sid & 63);
 		v[k++] = m;
 	}
+	if (seals.n > 0)
+		seals_send(w, &seals);
 	return k;
 }

@@ -9,36 +9,30 @@
  *
  * The UDP checksum is not looked at: the ICV covers the message, and NAT makes it wrong (RFC 3948 3.1.2).
  */
-#include "dataplane/ip4.h"
+#include "dataplane/l2tp.h"
 
 #include <rte_prefetch.h>
 
 static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 
-#define L2TP_T 0x8000
 #define L2TP_NOT_USUAL                                                                             \
-	0xca0f /* T, L, S, O and the version: 2 in a data message with nothing optional */
-#define L2TP_LEAST 6 /* .. of which there are flags, tunnel and session id */
-#define L2TP_TID   4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
-#define NEXT_IPV4  4 /* next header of tunnel mode: IPv4 in IP */
-#define SA_AHEAD   6 /* packets for which the SA's lines are fetched in time */
+	(L2TP_T | L2TP_L | L2TP_S | L2TP_O |                                                       \
+	 L2TP_VER) /* but for version 2 in a data message with nothing optional */
+#define L2TP_TID  4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
+#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
+#define SA_AHEAD  4 /* packets for which the SA's lines are fetched in time */
 
 /* ---- before ---- */
 
-static enum dp_drop before(const struct sa *sa, const struct pkt_meta *meta)
+/* What the SA does not take: it is past a limit, or in the other form than IKE has found out. */
+static __rte_noinline void refuse(struct worker *w, struct rte_mbuf *m, struct sa *sa)
 {
-	if (unlikely(sa->dead))
-		return DP_DROP_ESP_EXPIRED;
-	/* One form or the other, as IKE has found out: no one turns it back behind our back. */
-	if (unlikely(sa->outer.encap != ((meta->flags & PKT_ENCAP) != 0)))
-		return DP_DROP_ESP_SELECTOR;
-	return DP_DROP_NONE;
-}
-
-static void count_before(struct sa *sa, enum dp_drop bad)
-{
-	if (bad == DP_DROP_ESP_SELECTOR)
-		sa->selector_errors++;
+	if (sa->dead) {
+		dp_drop(w, m, DP_DROP_ESP_EXPIRED);
+		return;
+	}
+	sa->selector_errors++;
+	dp_drop(w, m, DP_DROP_ESP_SELECTOR);
 }
 
 /* ---- what the packet says of the SA ---- */
@@ -76,7 +70,7 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 	sa->bytes += p->len;
 	sa->last = w->now;
 	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes ||
-	             (p->newest && esp_sa_seq(p->sa) >= sa->soft_seq)))
+	             esp_sa_seq(p->sa) >= sa->soft_seq))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	dp_sa_watch(sa);
 	return DP_DROP_NONE;
@@ -86,29 +80,25 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 static inline enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pkt *p,
                                    const struct pkt_meta *meta)
 {
-	uint64_t packets = sa->packets + 1, bytes = sa->bytes + p->len;
-
-	if (unlikely(packets >= sa->watch_packets || bytes >= sa->watch_bytes ||
-	             (sa->said & 1u << DP_SA_FIRST) == 0))
+	/* What is not soft for a number of 32 bits is for none. */
+	if (unlikely(sa->credit == 0 || esp_sa_seq(p->sa) >= SA_SEQ_SOFT))
 		return account_watched(w, sa, p, meta);
-	if (sa->outer.encap && p->newest)
-		mapping(w, sa, meta);
-	sa->packets = packets;
-	sa->bytes = bytes;
+	sa->credit--;
+	sa->packets++;
+	sa->bytes += p->len;
 	sa->last = w->now;
-	if (unlikely(p->newest && esp_sa_seq(p->sa) >= sa->soft_seq))
-		dp_sa_event_once(w, sa, DP_SA_SOFT);
+	if (unlikely(sa->takes != 0) && p->newest)
+		mapping(w, sa, meta);
 	return DP_DROP_NONE;
 }
 
-static inline enum dp_drop status(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                                  const struct pkt_meta *meta)
+/* Not ESP_OK. */
+static __rte_noinline enum dp_drop failed(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                                          const struct pkt_meta *meta)
 {
 	enum dp_drop bad;
 
 	switch (p->status) {
-	case ESP_OK:
-		return account(w, sa, p, meta);
 	case ESP_DUMMY:
 		bad = account(w, sa, p, meta);
 		return bad != DP_DROP_NONE ? bad : DP_DROP_ESP_DUMMY;
@@ -135,8 +125,8 @@ static bool inner_ip4(struct rte_mbuf *m, const struct sa *sa)
 	uint16_t total;
 
 	if (ip4_check(ip, m->data_len, false) != DP_DROP_NONE || ip4_is_fragment(ip) ||
-	    ip->next_proto_id != IPPROTO_UDP || rte_be_to_cpu_32(ip->src_addr) != sa->peer_ip ||
-	    rte_be_to_cpu_32(ip->dst_addr) != sa->local_ip)
+	    ip->next_proto_id != IPPROTO_UDP || rte_be_to_cpu_32(ip->src_addr) != sa->in.peer_ip ||
+	    rte_be_to_cpu_32(ip->dst_addr) != sa->in.local_ip)
 		return false;
 	total = rte_be_to_cpu_16(ip->total_length);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - total));
@@ -144,21 +134,40 @@ static bool inner_ip4(struct rte_mbuf *m, const struct sa *sa)
 	return true;
 }
 
+/* True when both ports, as in a UDP header, are the child's. */
+static inline bool ports_match(const struct sa *sa, uint32_t ports)
+{
+	return ((ports ^ sa->in.ports) & sa->in.ports_mask) == 0;
+}
+
+/* Metadata of what has come through sa, with these ports. */
+static inline void meta_fill(struct pkt_meta *meta, const struct sa *sa, uint32_t ports)
+{
+	static_assert(offsetof(struct pkt_meta, dst) - offsetof(struct pkt_meta, src) == 4 &&
+	                      offsetof(struct sa, in.local_ip) - offsetof(struct sa, in.peer_ip) ==
+	                              4,
+	              "both addresses are copied in one piece");
+	memcpy(&meta->src, &sa->in.peer_ip, 8);
+	meta->sport = rte_be_to_cpu_16((uint16_t)ports);
+	meta->dport = rte_be_to_cpu_16((uint16_t)(ports >> 16));
+	meta->conn = sa->in.conn;
+	meta->in_child = sa->in.child;
+}
+
 /* The UDP length, when header and ports are the child's; else 0. */
 static inline uint16_t inner_udp(struct rte_mbuf *m, const struct sa *sa)
 {
 	struct rte_udp_hdr *u = rte_pktmbuf_mtod(m, struct rte_udp_hdr *);
-	struct pkt_meta *meta = pkt_meta(m);
+	uint32_t ports;
 	uint16_t len;
 
 	if (unlikely(m->data_len < sizeof(*u)))
 		return 0;
 	len = rte_be_to_cpu_16(u->dgram_len);
-	meta->sport = rte_be_to_cpu_16(u->src_port);
-	meta->dport = rte_be_to_cpu_16(u->dst_port);
-	if (unlikely(len < sizeof(*u) || len > m->data_len || meta->dport != sa->local_port ||
-	             (sa->peer_port != 0 && meta->sport != sa->peer_port)))
+	memcpy(&ports, u, sizeof(ports));
+	if (unlikely(len < sizeof(*u) || len > m->data_len || !ports_match(sa, ports)))
 		return 0;
+	meta_fill(pkt_meta(m), sa, ports);
 	u->dgram_cksum = 0; /* what comes later does not look at it, as if there were none */
 	return len;
 }
@@ -177,17 +186,20 @@ static bool passes_latch(const struct dp *dp, const struct sa *sa, const uint8_t
 	tid = get_be16(p + L2TP_TID);
 	t = &dp->tunnels[tid];
 	return tid != 0 && __atomic_load_n(&t->known, __ATOMIC_ACQUIRE) != 0 &&
-	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == sa->conn;
+	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == sa->in.conn;
 }
 
-/* Decrypted, at its payload. Returns it when it is a data message for the next stage. */
+/* Decrypted, whatever it is. Returns it when it is a data message for the next stage. */
 static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mbuf *m,
-                                                 struct sa *sa, uint8_t next)
+                                                 struct sa *sa, const struct esp_pkt *p)
 {
-	struct pkt_meta *meta = pkt_meta(m);
 	uint16_t len = 0;
 
-	if (likely(sa->tunnel_mode ? next == NEXT_IPV4 && inner_ip4(m, sa) : next == IPPROTO_UDP))
+	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
+	m->data_len = p->len;
+	m->pkt_len = p->len;
+	if (likely(sa->tunnel_mode ? p->next_header == NEXT_IPV4 && inner_ip4(m, sa)
+	                           : p->next_header == IPPROTO_UDP))
 		len = inner_udp(m, sa);
 	if (unlikely(len == 0)) {
 		sa->selector_errors++;
@@ -195,10 +207,6 @@ static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mb
 		return NULL;
 	}
 	len -= (uint16_t)sizeof(struct rte_udp_hdr);
-	meta->src = sa->peer_ip;
-	meta->dst = sa->local_ip;
-	meta->conn = sa->conn;
-	meta->in_child = sa->child;
 	if (unlikely(dp_child_fired(w->dp, sa->child)) &&
 	    !passes_latch(w->dp, sa,
 	                  rte_pktmbuf_mtod_offset(m, const uint8_t *, sizeof(struct rte_udp_hdr)),
@@ -210,9 +218,12 @@ static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mb
 	return dp_l2tp_message(w, m, sizeof(struct rte_udp_hdr), len);
 }
 
-static_assert(offsetof(struct pkt_meta, dport) - offsetof(struct pkt_meta, src) == 10 &&
-                      offsetof(struct sa, local_port) - offsetof(struct sa, peer_ip) == 10,
-              "the selectors are copied in one piece");
+/* What comes out of transport mode in front of the ids of a usual message. */
+struct usual {
+	uint32_t ports;
+	uint16_t len, sum;
+	uint16_t flags;
+};
 
 /*
  * The same for what nearly all are: a data message without anything optional, in transport mode, between
@@ -223,23 +234,25 @@ static inline struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struc
 {
 	const uint16_t at = sizeof(struct rte_udp_hdr);
 	uint8_t *udp = p->data;
-	struct pkt_meta *meta = pkt_meta(m);
+	const uint32_t len = p->len;
+	struct usual h;
 	uint16_t sid;
 
-	if (unlikely(sa->tunnel_mode || p->next_header != IPPROTO_UDP || p->len < at + L2TP_LEAST ||
-	             get_be16(udp) != sa->peer_port || get_be16(udp + 2) != sa->local_port ||
-	             get_be16(udp + 4) != p->len || (get_be16(udp + at) & L2TP_NOT_USUAL) != 2 ||
-	             dp_child_fired(w->dp, sa->child)))
-		return inner_any(w, m, sa, p->next_header);
+	if (unlikely(len < at + L2TP_DATA_LEAST))
+		return inner_any(w, m, sa, p);
+	memcpy(&h, udp, at + sizeof(h.flags));
 	sid = get_be16(udp + at + 4);
+	if (unlikely(sa->tunnel_mode || p->next_header != IPPROTO_UDP ||
+	             !ports_match(sa, h.ports) || rte_be_to_cpu_16(h.len) != len ||
+	             (h.flags & RTE_BE16(L2TP_NOT_USUAL)) != RTE_BE16(2) ||
+	             dp_child_fired(w->dp, sa->in.child) || dp_owner(w->dp, sid) != w->id))
+		return inner_any(w, m, sa, p);
 	rte_prefetch0(&w->dp->rx[sid]);
-	if (unlikely(dp_owner(w->dp, sid) != w->id))
-		return inner_any(w, m, sa, p->next_header);
 	memset(udp + 6, 0, 2); /* the checksum, as in inner_udp */
-	memcpy(&meta->src, &sa->peer_ip, 12);
-	meta->conn = sa->conn;
-	meta->in_child = sa->child;
-	pkt_cut(m, at, (uint32_t)(p->len - at));
+	meta_fill(pkt_meta(m), sa, h.ports);
+	m->data_off = (uint16_t)(udp + at - (uint8_t *)m->buf_addr);
+	m->data_len = (uint16_t)(len - at);
+	m->pkt_len = len - at;
 	return m;
 }
 
@@ -273,50 +286,56 @@ static inline struct sa *find(struct worker *w, struct rte_mbuf *m)
 static inline struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 {
 	struct sa *sa = sa_by_esp(p->sa);
-	enum dp_drop bad = status(w, sa, p, pkt_meta(m));
+	enum dp_drop bad;
 
+	if (likely(p->status == ESP_OK))
+		bad = account(w, sa, p, pkt_meta(m));
+	else
+		bad = failed(w, sa, p, pkt_meta(m));
 	if (unlikely(bad != DP_DROP_NONE)) {
 		dp_drop(w, m, bad);
 		return NULL;
 	}
-	m->data_off = (uint16_t)(p->data - (uint8_t *)m->buf_addr);
-	m->data_len = p->len;
-	m->pkt_len = p->len;
 	return inner(w, m, sa, p);
 }
 
-/* What may be decrypted, in p and compacted in v. */
-static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct esp_pkt *p)
+/* What has an SA, compacted in v. classify has fetched the slots: now memory works on all SAs at once. */
+static uint16_t find_all(struct worker *w, struct rte_mbuf **v, uint16_t n, struct sa **sas)
 {
-	struct sa *sas[VEC_MAX];
-	uint16_t found = 0, k = 0;
+	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
-		struct sa *sa = find(w, v[i]);
+		struct rte_mbuf *m = v[i];
+		struct sa *sa = find(w, m);
 
-		assert(v[i]->nb_segs == 1);
+		assert(m->nb_segs == 1);
 		if (unlikely(sa == NULL))
 			continue;
 		sa_prefetch(sa);
-		sas[found] = sa;
-		v[found++] = v[i];
+		sas[k] = sa;
+		v[k++] = m;
 	}
-	for (uint16_t i = 0; i < found; i++) {
-		enum dp_drop bad;
+	return k;
+}
 
-		/* Once more, and in time: of many at once the CPU lets some fall. */
-		if (i + SA_AHEAD < found)
-			sa_prefetch(sas[i + SA_AHEAD]);
-		bad = before(sas[i], pkt_meta(v[i]));
-		if (unlikely(bad != DP_DROP_NONE)) {
-			count_before(sas[i], bad);
-			dp_drop(w, v[i], bad);
+/* What may be decrypted, in p and compacted in v. */
+static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct sa **sas,
+                       struct esp_pkt *p)
+{
+	uint16_t k = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct rte_mbuf *m = v[i];
+		struct sa *sa = sas[i];
+
+		if (unlikely((pkt_meta(m)->flags & PKT_ENCAP) != sa->takes)) {
+			refuse(w, m, sa);
 			continue;
 		}
-		p[k] = (struct esp_pkt){.sa = esp_of(sas[i]),
-		                        .data = rte_pktmbuf_mtod(v[i], uint8_t *),
-		                        .len = v[i]->data_len};
-		v[k++] = v[i];
+		p[k].sa = esp_of(sa);
+		p[k].data = rte_pktmbuf_mtod(m, uint8_t *);
+		p[k].len = m->data_len;
+		v[k++] = m;
 	}
 	return k;
 }
@@ -324,19 +343,21 @@ static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct
 uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct esp_pkt p[VEC_MAX];
-	uint16_t k = gather(w, v, n, p), left = 0;
+	struct sa *sas[VEC_MAX];
+	uint16_t left = 0;
 
-	if (k == 0)
+	n = find_all(w, v, n, sas);
+	n = gather(w, v, n, sas, p);
+	if (n == 0)
 		return 0;
-	esp_decrypt(w->esp_engine, p, k);
-	for (uint16_t i = 0; i < k; i++) {
+	esp_decrypt(w->esp_engine, p, n);
+	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
 		/* The packets and keys have pushed them out. */
-		if (i + SA_AHEAD < k)
-			sa_prefetch(sa_by_esp(p[i + SA_AHEAD].sa));
+		if (i + SA_AHEAD < n)
+			rte_prefetch0(&sa_by_esp(p[i + SA_AHEAD].sa)->packets);
 		m = after(w, v[i], &p[i]);
-
 		if (m != NULL)
 			v[left++] = m;
 	}

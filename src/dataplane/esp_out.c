@@ -7,7 +7,7 @@
  * all others pass. Out: at the IPv4 header of the ESP packet, routed. The order is kept. The outer header
  * never has DF: what the link does not take is cut after encryption.
  */
-#include "dataplane/ip4.h"
+#include "dataplane/esp_outer.h"
 
 #include <rte_prefetch.h>
 
@@ -52,42 +52,26 @@ static __rte_noinline bool account_watched(struct worker *w, struct sa *sa, uint
 
 static inline bool account(struct worker *w, struct sa *sa, uint16_t len)
 {
-	uint64_t packets = sa->packets + 1, bytes = sa->bytes + len;
-
-	if (unlikely(packets >= sa->watch_packets || bytes >= sa->watch_bytes))
+	if (unlikely(sa->credit == 0))
 		return account_watched(w, sa, len);
-	sa->packets = packets;
-	sa->bytes = bytes;
+	sa->credit--;
+	sa->packets++;
+	sa->bytes += len;
 	sa->last = w->now;
 	return true;
 }
 
-/*
- * The outer header of what will be len bytes of ESP, in front of where it will begin; the packet becomes
- * what leaves. All of it before encryption, while the SA's lines are at hand.
- */
+/* The packet becomes what leaves. All of it before encryption, while the SA's lines are at hand. */
 static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *sa, uint8_t *esp,
-                        uint16_t len)
+                        uint32_t len)
 {
-	uint8_t *front = esp - sa->outer.tmpl_len;
-	struct rte_ipv4_hdr *ip = (void *)front;
-	uint32_t sum;
+	uint8_t *front = esp - sa->out.tmpl_len;
 
-	len = (uint16_t)(len + sa->outer.tmpl_len);
+	len += sa->out.tmpl_len;
 	m->data_off = (uint16_t)(front - (uint8_t *)m->buf_addr);
-	m->data_len = len;
+	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
-	memcpy(ip, sa->outer.tmpl, sizeof(*ip));
-	if (sa->outer.encap) {
-		memcpy(ip + 1, sa->outer.tmpl + sizeof(*ip), sizeof(struct rte_udp_hdr));
-		((struct rte_udp_hdr *)(ip + 1))->dgram_len =
-		        rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip)));
-	}
-	ip->total_length = rte_cpu_to_be_16(len);
-	ip->packet_id = rte_cpu_to_be_16(dp_next_ip_id(w));
-	sum = (uint32_t)ip->hdr_checksum + ip->total_length + ip->packet_id;
-	sum = (sum & 0xffff) + (sum >> 16);
-	ip->hdr_checksum = (uint16_t) ~(sum + (sum >> 16));
+	esp_outer_put(w, sa, front, len);
 }
 
 /* Ready for encryption, or why not. */
@@ -95,25 +79,29 @@ static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct 
                                    struct esp_pkt *p)
 {
 	struct pkt_meta *meta = pkt_meta(m);
+	uint8_t *data;
+	uint32_t len;
 
 	if (unlikely(sa == NULL))
 		return DP_DROP_ESP_NO_SA;
-	if (unlikely(sa->dead))
+	if (unlikely(sa->takes == SA_TAKES_NONE))
 		return DP_DROP_ESP_EXPIRED;
-	if ((meta->flags & PKT_ROUTED) == 0 && !dp_outer_route(w, m, sa->outer.peer_ip))
+	if (unlikely((meta->flags & PKT_ROUTED) == 0) && !dp_outer_route(w, m, sa->outer.peer_ip))
 		return DP_DROP_L2TP_NO_ROUTE;
-	if (!sa->tunnel_mode && (meta->flags & PKT_AT_UDP) == 0)
+	if (unlikely(!sa->tunnel_mode && (meta->flags & PKT_AT_UDP) == 0))
 		rte_pktmbuf_adj(m, sizeof(struct rte_ipv4_hdr));
-	if (unlikely(rte_pktmbuf_headroom(m) < sa->head + sa->outer.tmpl_len ||
-	             rte_pktmbuf_tailroom(m) < sa->tail_max))
+	data = rte_pktmbuf_mtod(m, uint8_t *);
+	len = m->data_len;
+	if (unlikely(m->data_off < sa->head + sa->out.tmpl_len ||
+	             m->data_off + len + sa->tail_max > m->buf_len))
 		return DP_DROP_NO_HEADROOM;
-	if (!account(w, sa, m->data_len))
+	if (unlikely(!account(w, sa, (uint16_t)len)))
 		return DP_DROP_ESP_EXPIRED;
-	*p = (struct esp_pkt){.sa = esp_of(sa),
-	                      .data = rte_pktmbuf_mtod(m, uint8_t *),
-	                      .len = m->data_len,
-	                      .next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP};
-	wrap(w, m, sa, p->data - sa->head, sa_sealed_len(sa, p->len));
+	p->sa = esp_of(sa);
+	p->data = data;
+	p->len = (uint16_t)len;
+	p->next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP;
+	wrap(w, m, sa, data - sa->head, sa_sealed_len(sa, (uint16_t)len));
 	return DP_DROP_NONE;
 }
 

@@ -59,25 +59,33 @@ static inline void way_write(const struct way *way, uint8_t *p)
 /* Sends what port's buffer holds; what the port does not take is dropped, counted. */
 void dp_tx_port(struct worker *w, uint16_t port);
 
-/*
- * The IPv4 packet of len bytes at ip in m, with WAY_L2 bytes or more of m before it, leaves by way, which
- * takes it: the caller has compared it with the MTU. With its port's other frames, when the buffer is full
- * or at the end of the turn.
- */
-static inline void way_send(struct worker *w, const struct way *way, struct rte_mbuf *m, void *ip,
-                            uint32_t len)
+/* Makes m the frame of the IPv4 packet of len bytes at ip in it, with WAY_L2 bytes or more of m before it. */
+static inline void way_frame(const struct way *way, struct rte_mbuf *m, void *ip, uint32_t len)
 {
-	struct vec *b = (struct vec *)((uint8_t *)w->tx + way->tx_at);
-	uint32_t n = b->n, l2_len = way->l2_len;
-
 	way_write(way, ip);
-	m->data_off = (uint16_t)((uint8_t *)ip - (uint8_t *)m->buf_addr - l2_len);
-	m->data_len = (uint16_t)(len + l2_len);
-	m->pkt_len = len + l2_len;
+	m->data_off = (uint16_t)((uint8_t *)ip - (uint8_t *)m->buf_addr - way->l2_len);
+	m->data_len = (uint16_t)(len + way->l2_len);
+	m->pkt_len = len + way->l2_len;
+}
+
+/* A frame leaves by port, whose buffer is at tx_at: with its others, when it is full or the turn ends. */
+static inline void way_put(struct worker *w, uint32_t tx_at, uint16_t port, struct rte_mbuf *m)
+{
+	struct vec *b = (struct vec *)((uint8_t *)w->tx + tx_at);
+	uint32_t n = b->n;
+
 	if (n == 0)
-		w->tx_filled |= 1ull << way->port;
+		w->tx_filled |= 1ull << port;
 	b->v[n] = m;
 	b->n = (uint16_t)(n + 1);
 	if (unlikely(n + 1 == VEC_MAX))
-		dp_tx_port(w, way->port);
+		dp_tx_port(w, port);
+}
+
+/* Both: the packet leaves by way, which takes it: the caller has compared it with the MTU. */
+static inline void way_send(struct worker *w, const struct way *way, struct rte_mbuf *m, void *ip,
+                            uint32_t len)
+{
+	way_frame(way, m, ip, len);
+	way_put(w, way->tx_at, way->port, m);
 }

@@ -332,6 +332,7 @@ struct dp {
 	struct tunnel *tunnels;
 	struct spi_slot *spi;
 	struct child *child;
+	struct sa **child_out; /* child.out once more, close together; worker: rw */
 	uint8_t *fired; /* the latches of children, a bit each; control: wo, workers: ro, atomic */
 	struct rte_lpm *lpm;
 	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
@@ -484,8 +485,9 @@ void dp_sa_order_update(struct worker *w, struct sa *sa, const struct sa_outer *
 void dp_sa_order_use(struct worker *w, struct sa *sa);
 void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
-/* Says below what numbers of packets and bytes no limit is reached. */
+/* Counts how many packets, of any length, will reach no limit. */
 void dp_sa_watch(struct sa *sa);
+void dp_sa_outer_set(struct sa *sa, const struct sa_outer *outer); /* control too, as it makes one */
 void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
 /* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
 void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);

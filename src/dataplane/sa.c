@@ -45,14 +45,14 @@ static struct node *sa_node(struct dp *dp, uint32_t child)
 
 static void sa_free(struct dp *dp, struct sa *sa)
 {
-	esp_sa_wipe(sa->esp);
+	esp_sa_wipe(esp_of(sa));
 	dp_sa_mem_put(sa_node(dp, sa->child), sa, sa->lines);
 }
 
 static void sa_bury(struct dp *dp, struct sa *sa)
 {
 	if (sa->inbound)
-		dp_spi_release(dp, esp_sa_spi(sa->esp));
+		dp_spi_release(dp, esp_sa_spi(esp_of(sa)));
 	sa_free(dp, sa);
 }
 
@@ -191,7 +191,22 @@ static uint64_t limit(uint64_t n)
 	return n != 0 ? n : UINT64_MAX;
 }
 
-static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
+/* What decrypted packets are compared with. */
+static void selectors_set(struct sa *sa, const struct child *c)
+{
+	const rte_be16_t ports[2] = {rte_cpu_to_be_16(c->peer_port),
+	                             rte_cpu_to_be_16(c->local_port)};
+	const uint16_t mask[2] = {c->peer_port != 0 ? UINT16_MAX : 0, UINT16_MAX};
+
+	sa->in.local_ip = c->local_ip;
+	sa->in.peer_ip = c->peer_ip;
+	memcpy(&sa->in.ports, ports, sizeof(ports));
+	memcpy(&sa->in.ports_mask, mask, sizeof(mask));
+	sa->in.conn = c->conn;
+	sa->in.child = sa->child;
+}
+
+static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_outer *outer)
 {
 	const struct child *c = &dp->child[s->child];
 	const struct esp_sa_conf conf = {.spi = s->spi,
@@ -218,11 +233,6 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 	}
 	*sa = (struct sa){
 	        .child = s->child,
-	        .local_ip = c->local_ip,
-	        .peer_ip = c->peer_ip,
-	        .local_port = c->local_port,
-	        .peer_port = c->peer_port,
-	        .conn = c->conn,
 	        .inbound = s->inbound,
 	        .tunnel_mode = s->tunnel_mode,
 	        .lines = (uint8_t)lines,
@@ -233,15 +243,18 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s)
 	        .soft_seq = s->esn ? UINT64_MAX : SA_SEQ_SOFT,
 	        .pair = s->inbound ? 0 : s->pair,
 	};
-	sa->esp = esp_sa_place(dp->esp, &conf, esp_of(sa));
-	if (sa->esp == NULL) {
+	if (esp_sa_place(dp->esp, &conf, esp_of(sa)) == NULL) {
 		dp_sa_mem_put(sa_node(dp, s->child), sa, lines);
 		errno = ENOMEM;
 		return NULL;
 	}
-	sa->head = (uint8_t)esp_sa_head(sa->esp);
-	sa->tail_max = (uint8_t)esp_sa_tail_max(sa->esp);
-	sa->block = esp_sa_block(sa->esp);
+	sa->head = (uint8_t)esp_sa_head(esp_of(sa));
+	sa->tail_max = (uint8_t)esp_sa_tail_max(esp_of(sa));
+	if (s->inbound)
+		selectors_set(sa, c);
+	else
+		sa->out.block = esp_sa_block(esp_of(sa));
+	dp_sa_outer_set(sa, outer);
 	dp_sa_watch(sa);
 	return sa;
 }
@@ -292,10 +305,9 @@ int dp_sa_add(struct dp *dp, const struct dp_sa *s, dp_sa_id *id, uint64_t *tick
 		return -EAGAIN;
 	if (dp->n_sa_free == 0)
 		return -ENOSPC;
-	sa = sa_make(dp, s);
+	sa = sa_make(dp, s, &outer);
 	if (sa == NULL)
 		return errno == EINVAL ? -EINVAL : -ENOMEM;
-	sa->outer = outer;
 	i = dp->sa_free[--dp->n_sa_free];
 	sa->id = ++dp->sa_serial << SA_IDX_BITS | i;
 	dp->sas[i] = sa;
@@ -351,7 +363,7 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
 	if (sa->inbound) {
-		uint32_t spi = esp_sa_spi(sa->esp);
+		uint32_t spi = esp_sa_spi(esp_of(sa));
 
 		dp_spi_close(dp, spi);
 		dp->spi_ctl.slot[spi_slot(spi)].installed = false;
@@ -377,7 +389,7 @@ int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
 	*out = (struct dp_sa_stats){
 	        .packets = READ(sa->packets),
 	        .bytes = READ(sa->bytes),
-	        .seq = esp_sa_seq(sa->esp),
+	        .seq = esp_sa_seq(esp_of(sa)),
 	        .auth_errors = READ(sa->auth_errors),
 	        .replays = READ(sa->replays),
 	        .pad_errors = READ(sa->pad_errors),
@@ -407,14 +419,17 @@ int dp_sa_init(struct dp *dp)
 	}
 	dp->child = rte_calloc_socket("dp_child", CHILD_MAX, sizeof(*dp->child),
 	                              RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->child_out = rte_calloc_socket("dp_child_out", CHILD_MAX, sizeof(*dp->child_out),
+	                                  RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->fired =
 	        rte_zmalloc_socket("dp_fired", CHILD_MAX / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
 	dp->child_free = calloc(CHILD_MAX, sizeof(*dp->child_free));
 	dp->sas = calloc(SA_MAX, sizeof(*dp->sas));
 	dp->sa_free = calloc(SA_MAX, sizeof(*dp->sa_free));
-	if (dp->child == NULL || dp->fired == NULL || dp->ctl_child == NULL ||
-	    dp->child_free == NULL || dp->sas == NULL || dp->sa_free == NULL)
+	if (dp->child == NULL || dp->child_out == NULL || dp->fired == NULL ||
+	    dp->ctl_child == NULL || dp->child_free == NULL || dp->sas == NULL ||
+	    dp->sa_free == NULL)
 		return -ENOMEM;
 	for (uint32_t i = CHILD_MAX - 1; i > 0; i--)
 		dp->child_free[dp->n_child_free++] = i;
@@ -445,6 +460,7 @@ void dp_sa_free(struct dp *dp)
 	free(dp->child_free);
 	free(dp->ctl_child);
 	rte_free(dp->fired);
+	rte_free(dp->child_out);
 	rte_free(dp->child);
 	if (dp->esp != NULL)
 		esp_free(dp->esp);

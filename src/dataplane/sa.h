@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_prefetch.h>
+
 /*
  * An SPI: a generation of 8 bits that is never 0 in those that we choose (so that they are above 255,
  * RFC 4303 2.1), a slot of 18, and the worker.
@@ -87,39 +89,57 @@ struct dead { /* control: rw */
  */
 struct sa {
 	struct dead grave; /* control's */
-	struct esp_sa *esp; /* ro; esp_of() */
 	dp_sa_id id, pair; /* ro */
 	struct sa *next; /* in its child's list */
 	struct sa *next_event;
 	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* ro; UINT64_MAX: none */
-
-	/* The first line of every packet. Counters: single writer, control reads with relaxed loads. */
-	uint64_t packets __attribute__((aligned(64)));
-	uint64_t bytes;
-	uint64_t last; /* TSC of the last packet */
-	uint64_t watch_packets, watch_bytes; /* below both no limit is near: dp_sa_watch */
-	/* ro, copied from the child, as src .. dport of an inbound packet's metadata */
-	uint32_t peer_ip, local_ip;
-	uint16_t peer_port, local_port;
 	uint32_t child; /* ro */
-	uint8_t dead; /* past a hard limit */
-	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
-	uint8_t pending; /* .. and those that control's ring had no room for */
-	bool waiting : 1; /* in worker.sa_events */
-	bool inbound : 1, tunnel_mode : 1; /* ro */
+	uint8_t pending; /* events that control's ring had no room for */
+	bool waiting; /* in worker.sa_events */
+	bool inbound; /* ro */
 	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
-	uint8_t head, tail_max, block; /* ro; of lib/esp */
 
-	/* The second one: only read while packets flow. */
-	struct sa_outer outer __attribute__((aligned(64)));
+	struct sa_outer outer;
 	uint64_t soft_seq; /* ro */
 	uint64_t
 	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
-	uint64_t conn; /* ro; the child's */
+	uint8_t dead; /* past a hard limit */
+	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
+
+	/*
+	 * The line of every packet, with that of lib/esp behind it. Counters: single writer, control reads with
+	 * relaxed loads.
+	 */
+	uint64_t packets __attribute__((aligned(64)));
+	uint64_t bytes;
+	uint64_t last; /* TSC of the last packet */
+	uint32_t credit; /* packets before a limit may be near: dp_sa_watch */
+	/* PKT_ENCAP of the packets that it takes, or SA_TAKES_NONE: one look before they are worked on. */
+	uint8_t takes;
+	bool tunnel_mode; /* ro */
+	uint8_t head, tail_max; /* ro; of lib/esp */
+	union {
+		struct {
+			uint32_t peer_ip, local_ip; /* ro, copied from the child, as in metadata */
+			uint32_t
+			        ports; /* ro; the peer's and ours as they stand in a UDP header .. */
+			uint32_t
+			        ports_mask; /* .. and what counts of them: not a port that may be any */
+			uint64_t conn; /* ro; the child's */
+			uint32_t child; /* ro; as above */
+		} in; /* inbound */
+		struct {
+			uint8_t tmpl[OUTER_MAX]; /* of outer */
+			uint8_t tmpl_len;
+			uint8_t block; /* ro; of lib/esp */
+		} out; /* outbound */
+	};
 };
-static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 128,
-              "two lines a packet, and the SA of lib/esp behind them");
+static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 192,
+              "one line a packet, and the SA of lib/esp behind it");
+
+#define SA_TAKES_NONE 0xff
 
 #define SA_LINES 64 /* of memory: less than that */
 /*
@@ -141,17 +161,19 @@ static inline struct sa *sa_by_esp(const struct esp_sa *esp)
 /* What esp_encrypt makes of len bytes: see esp_sa_block. */
 static inline uint16_t sa_sealed_len(const struct sa *sa, uint16_t len)
 {
-	uint16_t icv = (uint16_t)(sa->tail_max - (sa->block - 1 + 2));
+	uint16_t block = sa->out.block, icv = (uint16_t)(sa->tail_max - (block - 1 + 2));
 
-	return (uint16_t)(sa->head + ((len + 2 + sa->block - 1) & ~(sa->block - 1)) + icv);
+	return (uint16_t)(sa->head + ((len + 2 + block - 1) & ~(block - 1)) + icv);
 }
 
-/* The two lines above and the first one of lib/esp. */
+/*
+ * The line above and the first one of lib/esp. Not by __builtin_prefetch: gcc takes a function that does
+ * nothing else for one without effects, and drops the calls of it.
+ */
 static inline void sa_prefetch(const struct sa *sa)
 {
-	__builtin_prefetch(&sa->packets);
-	__builtin_prefetch(&sa->outer);
-	__builtin_prefetch(sa + 1);
+	rte_prefetch0(&sa->packets);
+	rte_prefetch0(sa + 1);
 }
 
 /* Memory of SAs: sa_mem.c */

@@ -5,14 +5,32 @@
 
 /* ---- limits ---- */
 
+static uint64_t left(uint64_t limit, uint64_t used)
+{
+	return limit > used ? limit - used - 1 : 0;
+}
+
 void dp_sa_watch(struct sa *sa)
 {
 	bool soft = (sa->said & 1u << DP_SA_SOFT) == 0;
+	bool first = sa->inbound && (sa->said & 1u << DP_SA_FIRST) == 0;
+	uint64_t packets = RTE_MIN(sa->hard_packets, soft ? sa->soft_packets : UINT64_MAX);
+	uint64_t bytes = RTE_MIN(sa->hard_bytes, soft ? sa->soft_bytes : UINT64_MAX);
+	uint64_t credit = RTE_MIN(left(packets, sa->packets), left(bytes, sa->bytes) >> 16);
 
-	sa->watch_packets = RTE_MIN(sa->hard_packets, soft ? sa->soft_packets : UINT64_MAX);
-	sa->watch_bytes = RTE_MIN(sa->hard_bytes, soft ? sa->soft_bytes : UINT64_MAX);
+	sa->credit = sa->dead || first ? 0 : (uint32_t)RTE_MIN(credit, (uint64_t)UINT32_MAX);
 	if (sa->dead)
-		sa->watch_packets = 0;
+		sa->takes = SA_TAKES_NONE;
+}
+
+void dp_sa_outer_set(struct sa *sa, const struct sa_outer *outer)
+{
+	sa->outer = *outer;
+	sa->takes = sa->dead ? SA_TAKES_NONE : outer->encap ? PKT_ENCAP : 0;
+	if (sa->inbound)
+		return;
+	memcpy(sa->out.tmpl, outer->tmpl, sizeof(outer->tmpl));
+	sa->out.tmpl_len = outer->tmpl_len;
 }
 
 /* ---- events ---- */
@@ -85,8 +103,9 @@ static void events_forget(struct worker *w, const struct sa *sa)
 
 /* ---- which outbound SA a child uses ---- */
 
-static void child_switch(struct child *c, struct sa *sa)
+static void child_switch(struct dp *dp, struct child *c, struct sa *sa)
 {
+	dp->child_out[c - dp->child] = sa;
 	c->out_peer_ip = sa != NULL ? sa->outer.peer_ip : 0;
 	c->out_tunnel_mode = sa != NULL && sa->tunnel_mode;
 	__atomic_store_n(&c->out, sa, __ATOMIC_RELAXED);
@@ -106,7 +125,7 @@ void dp_sa_first(struct worker *w, struct sa *sa)
 
 	for (struct sa *out = c->outs; out != NULL; out = out->next) {
 		if (out->pair == sa->id) {
-			child_switch(c, out);
+			child_switch(w->dp, c, out);
 			break;
 		}
 	}
@@ -117,7 +136,7 @@ void dp_sa_first(struct worker *w, struct sa *sa)
 
 static void add_in(struct worker *w, struct child *c, struct sa *sa)
 {
-	uint32_t spi = esp_sa_spi(sa->esp);
+	uint32_t spi = esp_sa_spi(esp_of(sa));
 
 	sa->next = c->ins;
 	c->ins = sa;
@@ -125,14 +144,14 @@ static void add_in(struct worker *w, struct child *c, struct sa *sa)
 	dp_esp_held_release(w, spi);
 }
 
-static void add_out(struct child *c, struct sa *sa)
+static void add_out(struct worker *w, struct child *c, struct sa *sa)
 {
 	const struct sa *in = sa->pair != 0 ? by_id(c->ins, sa->pair) : NULL;
 
 	sa->next = c->outs;
 	c->outs = sa;
 	if (c->out == NULL || (in != NULL && in->said & 1u << DP_SA_FIRST))
-		child_switch(c, sa);
+		child_switch(w->dp, c, sa);
 }
 
 void dp_sa_order_add(struct worker *w, struct sa *sa)
@@ -142,21 +161,21 @@ void dp_sa_order_add(struct worker *w, struct sa *sa)
 	if (sa->inbound)
 		add_in(w, c, sa);
 	else
-		add_out(c, sa);
+		add_out(w, c, sa);
 }
 
 void dp_sa_order_update(struct worker *w, struct sa *sa, const struct sa_outer *outer)
 {
 	struct child *c = &w->dp->child[sa->child];
 
-	sa->outer = *outer;
+	dp_sa_outer_set(sa, outer);
 	if (c->out == sa)
-		child_switch(c, sa);
+		child_switch(w->dp, c, sa);
 }
 
 void dp_sa_order_use(struct worker *w, struct sa *sa)
 {
-	child_switch(&w->dp->child[sa->child], sa);
+	child_switch(w->dp, &w->dp->child[sa->child], sa);
 }
 
 void dp_sa_order_del(struct worker *w, struct sa *sa)
@@ -168,8 +187,8 @@ void dp_sa_order_del(struct worker *w, struct sa *sa)
 		at = &(*at)->next;
 	*at = sa->next;
 	if (sa->inbound)
-		w->dp->spi[spi_slot(esp_sa_spi(sa->esp))].sa = NULL;
+		w->dp->spi[spi_slot(esp_sa_spi(esp_of(sa)))].sa = NULL;
 	else if (c->out == sa)
-		child_switch(c, c->outs);
+		child_switch(w->dp, c, c->outs);
 	events_forget(w, sa);
 }

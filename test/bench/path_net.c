@@ -286,7 +286,7 @@ static const struct esp_sa *our_sa(struct world *w, uint32_t who, uint32_t child
 		world_settle(w);
 	must(rc, "A security association");
 	*pair = id;
-	return dp_sa_find(w->dp, id)->esp;
+	return esp_of(dp_sa_find(w->dp, id));
 }
 
 static uint32_t sub_esp(struct world *w, uint32_t who)

@@ -437,7 +437,7 @@ static void test_sequence_end(void)
 	peer_init(&p);
 	up(&p, &q);
 	sa = dp_sa_find(rig()->dp, q.out_id);
-	sa->esp->seq = soft - 2;
+	esp_of(sa)->seq = soft - 2;
 	put_down();
 	rig_turn();
 	CU_ASSERT_EQUAL(events(q.out_id, DP_SA_SOFT), 0);
@@ -448,7 +448,7 @@ static void test_sequence_end(void)
 	peer_put_data(&p, &q, WORLD);
 	rig_turn();
 	CU_ASSERT_EQUAL(events(q.in_id, DP_SA_SOFT), 1);
-	sa->esp->seq = 0xfffffffe;
+	esp_of(sa)->seq = 0xfffffffe;
 	rig_clear();
 	for (int i = 0; i < 3; i++)
 		put_down();
