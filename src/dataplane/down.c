@@ -19,10 +19,10 @@
 
 /*
  * The packet at ip in m, for session sid of this worker, if it still is there (0: of no one). False, and nothing
- * has happened, when it is not usual.
+ * has happened, when it is not usual. Its first right bytes add up to nothing (outer_udp_put).
  */
 static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
-                           uint16_t sid, struct way *way)
+                           uint16_t sid, struct way *way, uint32_t right)
 {
 	const struct dp *dp = w->dp;
 	struct sess_tx *t = &dp->tx[sid];
@@ -39,7 +39,7 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	             (uint8_t *)ip - (uint8_t *)m->buf_addr < SESS_HEADERS_MAX + WAY_L2))
 		return false;
 	t->packets++;
-	outer_udp_put(t, flags, (uint8_t *)ip, headers, len, ip4_hdr_len(ip));
+	outer_udp_put(t, flags, (uint8_t *)ip, headers, len, right);
 	ip4_ttl_down(ip);
 	outer_ip4(w, t, outer, len + headers + OUTER_IP4, false);
 	way_send(w, way, m, outer, len + headers + OUTER_IP4);
@@ -79,15 +79,19 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		struct rte_ipv4_hdr *ip =
 		        rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 
+		/* Of others the port may have said so: it is not to be trusted with our own checksum. */
+		const uint32_t right = frame ? OUTER_IP4 : 0;
+
 		assert(m->nb_segs == 1);
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
-		                    ? forward(w, m, ip, sid, &way)
-		                    : seal_add(w, m, ip, sid, &way, &seals))))
+		                    ? forward(w, m, ip, sid, &way, right)
+		                    : seal_add(w, m, ip, sid, &way, right, &seals))))
 			continue;
 		if (frame)
 			dp_frame_transit(w, m);
-		behind |= 1ull << (sid & 63);
+		if (sid != 0)
+			behind |= 1ull << (sid & 63);
 		v[k++] = m;
 	}
 	if (seals.n > 0)

@@ -35,7 +35,7 @@ static inline bool seal_ready(const struct sa *sa)
  * it is not usual.
  */
 static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
-                            uint16_t sid, struct way *way, struct seals *s)
+                            uint16_t sid, struct way *way, uint32_t right, struct seals *s)
 {
 	const uint16_t usual = SESS_VALID | SESS_OPEN | SESS_BOUND;
 	const struct dp *dp = w->dp;
@@ -61,7 +61,7 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 		return false;
 	t->packets++;
 	ip4_ttl_down(ip);
-	outer_udp_put(t, t->flags, (uint8_t *)ip, body - len, len, ip4_hdr_len(ip));
+	outer_udp_put(t, t->flags, (uint8_t *)ip, body - len, len, right);
 	esp_outer_put(w, sa, outer, total);
 	way_frame(way, m, outer, total);
 	sa->credit--;
@@ -112,6 +112,7 @@ static inline void seals_send(struct worker *w, struct seals *s)
 			continue;
 		}
 		/* Never: seal_ready has seen that there are numbers. But nothing leaves in the clear. */
+		assert(s->p[i].status == ESP_OK);
 		w->dp->ctr[s->to[i].sid].tx_discards++;
 		dp_drop(w, s->to[i].m, DP_DROP_ESP_EXPIRED);
 	}

@@ -138,6 +138,7 @@ struct node {
  * | ring, producer's end  | the filler, or control (fifo) | a vector; an order                 |
  * | ring, consumer's end  | the owner, or control (punts) | a vector; a poll                   |
  * | dp.armed, events_due  | control, a worker             | an event                           |
+ * | dp.child_out          | the workers of 8 children     | a child's SA is another one        |
  * | mbuf, pkt_meta        | giver, then owner             | a packet handed over               |
  */
 struct worker {
