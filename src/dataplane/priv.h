@@ -487,7 +487,8 @@ void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
 /* Counts how many packets, of any length, will reach no limit. */
 void dp_sa_watch(struct sa *sa);
-void dp_sa_outer_set(struct sa *sa, const struct sa_outer *outer); /* control too, as it makes one */
+void dp_sa_outer_set(struct sa *sa,
+                     const struct sa_outer *outer); /* control too, as it makes one */
 void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
 /* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
 void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);
@@ -527,6 +528,9 @@ void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
 /* What dp_idle does after so many empty turns: sleep, else pause so often. */
 uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
 uint32_t dp_idle_pauses(uint32_t empty);
+
+/* The owner's alone: the counters of the session that has that id now. */
+__rte_cold struct sess_ctr *sess_ctr_of(struct dp *dp, uint16_t sid);
 
 /* ---- SAs and SPIs: control's side ---- */
 
