@@ -208,8 +208,7 @@ struct fsm {
 	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
 	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
 	/* Requests answered before that one, so that a late copy is known for what it is. */
-	uint32_t seen_hash[FSM_SEEN];
-	uint8_t seen_id[FSM_SEEN];
+	uint32_t seen_hash[FSM_SEEN]; /* of options and id */
 	uint8_t seen_used; /* bits */
 	uint8_t seen_next;
 	uint8_t repeats; /* copies of answered requests that came in Opened */
