@@ -92,6 +92,7 @@ struct sa {
 	bool soft_due : 1, moved : 1; /* charon has to be told, and there was no link */
 	bool again : 1; /* the order under way did not fit yet */
 	bool waits : 1; /* in the queue */
+	bool use_due : 1; /* live: it is to be used from use_at on */
 	uint8_t cipher, auth, icv_len; /* as struct esp_suite: sa_suite */
 	uint16_t key_len;
 	uint16_t worker;
@@ -107,8 +108,11 @@ struct sa {
 	};
 	struct sa_moved *move; /* NULL: never */
 	struct sa_order *order; /* NULL: given */
-	uint64_t created_ms, use_at, soft_at, hard_at; /* UINT64_MAX: never */
-	uint64_t ticket;
+	uint64_t created_ms, soft_at, hard_at; /* UINT64_MAX: never */
+	union {
+		uint64_t ticket; /* adding, removing: of the order */
+		uint64_t use_at; /* use_due */
+	};
 	struct timer timer;
 	SLIST_ENTRY(sa) by_spi, by_id;
 	union {
