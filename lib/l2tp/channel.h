@@ -71,13 +71,13 @@ struct l2tp_channel {
 	uint16_t rws, peer_rws, peer_tid;
 	uint16_t cwnd, ssthresh, cwnd_acks;
 	uint32_t first_ms, cap_ms, rto_ms;
+	uint8_t retries, tries;
+	bool ack_pending : 1, emptied : 1, urgent : 1, nomem : 1, closed : 1;
 
 	struct l2tp_chan_slot *ring; /* received out of order, indexed by Ns; made when needed */
 	uint16_t ring_size, keep; /* slots; messages ahead of nr that may be kept */
 	uint16_t n_stored;
 
-	uint8_t retries, tries;
-	bool ack_pending, emptied, urgent, nomem, closed;
 	uint32_t rx_zlb, tx_zlb, rx_duplicate, rx_out_of_order, rx_out_of_window, retransmits;
 };
 

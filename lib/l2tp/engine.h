@@ -112,12 +112,14 @@ struct l2tp_tunnel {
 	uint16_t id, peer_id, peer_rws; /* id: ours */
 	uint8_t state; /* enum l2tp_tunnel_state */
 	uint8_t life_for; /* enum l2tp_life */
-	bool initiator;
-	bool authenticated;
-	bool challenged; /* our challenge below is out */
-	bool used; /* single-shot: the one call was there, or failed to be */
-	bool down_told, in_wait_list, in_peer_list;
-	bool gone_due; /* nothing is left of it but calls */
+	bool initiator : 1;
+	bool authenticated : 1;
+	bool challenged : 1; /* our challenge below is out */
+	bool used : 1; /* single-shot: the one call was there, or failed to be */
+	bool down_told : 1, in_wait_list : 1, in_peer_list : 1;
+	bool gone_due : 1; /* nothing is left of it but calls */
+	uint8_t peer_version, peer_revision;
+	uint16_t peer_firmware;
 	uint8_t challenge[L2TP_CHALLENGE];
 
 	struct timer timer; /* of what comes first of .. */
@@ -130,8 +132,6 @@ struct l2tp_tunnel {
 	uint32_t n_calls, calls_total, calls_failed, calls_established;
 	uint64_t created_ms, established_ms;
 	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
-	uint16_t peer_firmware;
-	uint8_t peer_version, peer_revision;
 	uint32_t peer_framing, peer_bearer;
 
 	union {
@@ -157,14 +157,14 @@ struct l2tp_call {
 	void *user;
 	struct {
 		uint16_t local_id;
-		bool sequencing, has_bearer;
+		bool sequencing : 1, has_bearer : 1;
 	} conf; /* as l2tp_call_conf */
 	uint16_t peer_id;
 	uint8_t state; /* enum l2tp_call_state */
-	bool lns;
-	bool replied; /* LAC: the ICRP is here */
-	bool sequencing_required;
-	bool in_peer_list;
+	bool lns : 1;
+	bool replied : 1; /* LAC: the ICRP is here */
+	bool sequencing_required : 1;
+	bool in_peer_list : 1;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
 	struct l2tp_numbers *numbers; /* NULL: none was told */
 	struct timer *establish; /* NULL: it is established, or over */

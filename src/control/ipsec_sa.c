@@ -146,7 +146,7 @@ void sa_set_suite(struct sa *sa, const struct esp_suite *s)
 {
 	sa->cipher = (uint8_t)s->cipher;
 	sa->auth = (uint8_t)s->auth;
-	sa->key_len = s->key_len;
+	sa->key_len = (uint8_t)s->key_len;
 	sa->icv_len = (uint8_t)s->icv_len;
 }
 
@@ -219,7 +219,7 @@ void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
 		return;
 	}
 	sa->state = SA_LARVAL;
-	sa->worker = e->conn != NULL ? e->conn->worker : e->worker;
+	sa->worker = (uint8_t)(e->conn != NULL ? e->conn->worker : e->worker);
 	sa->ike = e;
 	LIST_INSERT_HEAD(&e->spis, sa, of_ike);
 	e->n_spis++;
