@@ -94,7 +94,6 @@ enum session_phase {
 /* A session, from the accepted ICRQ until its destruct period is over. */
 struct session {
 	uint64_t serial;
-	struct ctl *ctl;
 	struct tunnel *tunnel;
 	struct ppp *ppp; /* freed when the workers have let go of the session */
 	struct child *child; /* NULL: plain UDP, or the order to delete was given */
