@@ -19,12 +19,15 @@
 #define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
 #define SESSIONS  6
 
+typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
+
 struct worker *ways_worker(void)
 {
 	return rig()->dp->workers[rig()->owner];
 }
 
-void ways_by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
+/* dp_input without up and down. */
+static void by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	uint16_t k = 0;
 
@@ -262,47 +265,59 @@ uint64_t ways_counts(uint64_t h, int n)
 }
 
 /* Vector by vector what came of it; returns how many frames left. */
-static uint32_t run(way_fn way, uint64_t seed, uint64_t outcomes[VECTORS])
+static uint32_t run(const struct ways *t, way_fn way, uint64_t seed, uint64_t outcomes[VECTORS])
 {
 	static struct bytes frames[N_MAX];
 	uint32_t left = 0;
 	uint64_t now;
 
-	open_all();
+	t->open();
 	now = ways_worker()->now;
 	for (int i = 0; i < VECTORS; i++) {
 		struct rte_mbuf *v[VEC_MAX];
 		uint16_t n = (uint16_t)(1 + ways_chance(&seed, N_MAX));
 
 		for (uint16_t k = 0; k < n; k++)
-			any_frame(&seed, &frames[k]);
+			t->frame(&seed, &frames[k]);
 		ways_worker()->now = now + (uint64_t)i * rte_get_tsc_hz();
-		way(ways_worker(), v, ways_arrive(v, frames, n, 0));
+		dp_hold_timer(ways_worker()); /* of this time, not of the clock's */
+		dp_reassembly_timer(ways_worker());
+		way(ways_worker(), v, ways_arrive(v, frames, n, t->port));
 		rig_turn();
-		outcomes[i] = ways_counts(frames_digest(), SESSIONS);
+		outcomes[i] = t->outcome();
 		left += rig()->n_frames;
 		rig_clear();
 	}
-	rig_close();
+	t->close();
 	return left;
 }
 
-static void test_same(void)
+void ways_same(const struct ways *t)
 {
 	static uint64_t one[VECTORS], other[VECTORS];
 
 	for (uint64_t seed = 1; seed <= 3; seed++) {
-		uint32_t left = run(dp_input, seed, one);
+		uint32_t left = run(t, dp_input, seed, one);
 		int i = 0;
 
 		CU_ASSERT_TRUE(left > VECTORS); /* not all went wrong */
-		CU_ASSERT_EQUAL(run(ways_by_stages, seed, other), left);
+		CU_ASSERT_EQUAL(run(t, by_stages, seed, other), left);
 		while (i < VECTORS && one[i] == other[i])
 			i++;
 		if (i < VECTORS)
 			printf("\n    seed %lu: the ways differ at vector %d", seed, i);
 		CU_ASSERT_EQUAL(i, VECTORS);
 	}
+}
+
+static uint64_t outcome(void)
+{
+	return ways_counts(frames_digest(), SESSIONS);
+}
+
+static void test_same(void)
+{
+	ways_same(&(struct ways){open_all, any_frame, outcome, rig_close, 0});
 }
 
 /* ---- who goes which way ---- */

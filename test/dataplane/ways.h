@@ -8,8 +8,6 @@
 #define VECTORS 1500
 #define N_MAX   32
 
-typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
-
 struct worker *ways_worker(void); /* who owns the sessions */
 uint32_t ways_chance(uint64_t *seed, uint32_t n); /* 0 to n - 1 */
 uint64_t ways_digest(uint64_t h, const void *bytes, size_t n);
@@ -21,5 +19,14 @@ void ways_mutate(uint64_t *seed, struct bytes *frame, uint32_t n);
 uint16_t ways_arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n, uint16_t port);
 /* What is the same whichever way packets went: punts, and counters of the data plane and of n sessions from SID on. */
 uint64_t ways_counts(uint64_t h, int n);
-/* dp_input without up and down. */
-void ways_by_stages(struct worker *w, struct rte_mbuf **v, uint16_t n);
+
+struct ways {
+	void (*open)(void);
+	void (*frame)(uint64_t *seed, struct bytes *frame); /* by chance */
+	uint64_t (*outcome)(void); /* a digest of what came of a vector */
+	void (*close)(void);
+	uint16_t port; /* where frames arrive */
+};
+
+/* The same vectors through dp_input, and through the stages alone: outcomes are the same. */
+void ways_same(const struct ways *t);
