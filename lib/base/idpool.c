@@ -3,7 +3,10 @@
 #include "base/idpool.h"
 
 #include <assert.h>
+#include <stdbool.h>
 #include <stdlib.h>
+
+#define MS_MASK ((1u << IDPOOL_MS_BITS) - 1)
 
 enum { ID_FRESH, ID_USED, ID_FREED };
 
@@ -14,6 +17,19 @@ static void push(struct idpool *p, uint16_t id)
 {
 	p->ring[p->tail++ % IDPOOL_IDS] = id;
 	p->n_free++;
+}
+
+static uint32_t fold(uint64_t scope)
+{
+	return (uint32_t)(scope ^ scope >> 32);
+}
+
+static bool quarantined(const struct idpool *p, uint16_t id, uint64_t scope, uint64_t now_ms)
+{
+	uint32_t since = ((uint32_t)now_ms - p->id[id].freed_ms) & MS_MASK;
+
+	return p->id[id].state == ID_FREED && p->id[id].scope == fold(scope) &&
+	       since < p->quarantine_ms;
 }
 
 static uint16_t pop(struct idpool *p)
@@ -53,13 +69,12 @@ uint16_t idpool_get(struct idpool *p, uint64_t scope, uint64_t now_ms)
 	while (tries-- > 0) {
 		uint16_t id = pop(p);
 
-		if (p->id[id].state == ID_FREED && p->id[id].scope == scope &&
-		    now_ms < p->id[id].freed_ms + p->quarantine_ms) {
+		if (quarantined(p, id, scope, now_ms)) {
 			push(p, id);
 			continue;
 		}
 		p->id[id].state = ID_USED;
-		p->id[id].scope = scope;
+		p->id[id].scope = fold(scope);
 		p->n_used++;
 		return id;
 	}
@@ -70,7 +85,7 @@ void idpool_put(struct idpool *p, uint16_t id, uint64_t now_ms)
 {
 	assert(p->id[id].state == ID_USED);
 	p->id[id].state = ID_FREED;
-	p->id[id].freed_ms = now_ms;
+	p->id[id].freed_ms = (uint32_t)now_ms & MS_MASK;
 	p->n_used--;
 	push(p, id);
 }

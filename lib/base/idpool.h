@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-#define IDPOOL_IDS 65536
+#define IDPOOL_IDS     65536
+#define IDPOOL_MS_BITS 30 /* after twelve days an id may seem freed just now; it is stepped over */
 
 struct idpool {
 	uint32_t quarantine_ms;
@@ -21,9 +22,10 @@ struct idpool {
 	uint32_t n_free;
 	uint16_t ring[IDPOOL_IDS];
 	struct {
-		uint64_t scope;
-		uint64_t freed_ms : 62;
-		uint64_t state : 2; /* 0 free and never used, 1 in use, 2 free and used before */
+		uint32_t
+		        scope; /* folded: two that meet here share a quarantine, which harms nobody */
+		uint32_t freed_ms : IDPOOL_MS_BITS; /* the low bits of when */
+		uint32_t state : 2; /* 0 free and never used, 1 in use, 2 free and used before */
 	} id[IDPOOL_IDS];
 };
 

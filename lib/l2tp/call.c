@@ -31,9 +31,21 @@ static void establish_set(struct l2tp_call *c, uint32_t ms)
 	struct l2tp *l = c->t->l;
 
 	if (ms == 0)
-		timer_cancel(l->timers, &c->establish);
+		timer_cancel(l->timers, c->establish);
 	else
-		timer_set(l->timers, &c->establish, l->now_ms + ms);
+		timer_set(l->timers, c->establish, l->now_ms + ms);
+}
+
+/* No state waits for it any more. */
+void l2tp_call_establish_end(struct l2tp_call *c)
+{
+	struct l2tp *l = c->t->l;
+
+	if (c->establish == NULL)
+		return;
+	timer_cancel(l->timers, c->establish);
+	slab_put(&l->timer_slab, c->establish);
+	c->establish = NULL;
 }
 
 /* The object is out of all tables before the owner hears of it. */
@@ -41,7 +53,7 @@ static void end(struct l2tp_call *c, const struct l2tp_result *res)
 {
 	struct l2tp_tunnel *t = c->t;
 
-	establish_set(c, 0);
+	l2tp_call_establish_end(c);
 	if (c->established_ms == 0)
 		t->calls_failed++;
 	else
@@ -99,7 +111,7 @@ static void up(struct l2tp_call *c, const struct l2tp_msg *iccn)
 {
 	struct l2tp *l = c->t->l;
 
-	establish_set(c, 0);
+	l2tp_call_establish_end(c);
 	c->established_ms = l->now_ms > 0 ? l->now_ms : 1;
 	c->t->calls_established++;
 	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->id, c->conf.local_id,
@@ -286,9 +298,14 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 
 	if (c == NULL)
 		return NULL;
+	c->establish = slab_get(&t->l->timer_slab);
+	if (c->establish == NULL) {
+		slab_put(&t->l->call_slab, c);
+		return NULL;
+	}
 	c->t = t;
 	c->created_ms = t->l->now_ms;
-	timer_init(&c->establish, on_establish, c);
+	timer_init(c->establish, on_establish, c);
 	return c;
 }
 

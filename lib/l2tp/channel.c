@@ -51,12 +51,12 @@ static void transmit(struct l2tp_channel *ch, struct l2tp_chan_msg *m)
 	ch->ack_pending = false;
 	if ((int16_t)(m->ns - ch->high) < 0) {
 		ch->retransmits++;
-		ch->stats->retransmits++;
+		ch->env->stats->retransmits++;
 	} else {
 		ch->high = (uint16_t)(m->ns + 1);
 	}
-	ch->stats->tx++;
-	ch->ops->send(ch->arg, m->pkt, m->len);
+	ch->env->stats->tx++;
+	ch->env->ops->send(ch->arg, m->pkt, m->len);
 }
 
 static void pump(struct l2tp_channel *ch, uint64_t now_ms)
@@ -69,7 +69,7 @@ static void pump(struct l2tp_channel *ch, uint64_t now_ms)
 		transmit(ch, m);
 	}
 	if (ch->n_flight > 0 && !ch->rto.queued)
-		timer_set(ch->timers, &ch->rto, now_ms + ch->rto_ms);
+		timer_set(ch->env->timers, &ch->rto, now_ms + ch->rto_ms);
 }
 
 static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
@@ -77,7 +77,7 @@ static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
 	struct l2tp_channel *ch = arg;
 
 	if (ch->nomem || ch->tries >= ch->retries) {
-		if (!ch->ops->dead(ch->arg, ch->nomem, now_ms))
+		if (!ch->env->ops->dead(ch->arg, ch->nomem, now_ms))
 			return;
 		ch->tries = 0;
 	} else {
@@ -94,14 +94,11 @@ static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
 }
 
 void l2tp_chan_init(struct l2tp_channel *ch, const struct l2tp_chan_conf *conf,
-                    const struct l2tp_chan_ops *ops, void *arg, struct timerq *timers,
-                    struct l2tp_stats *stats)
+                    const struct l2tp_chan_env *env, void *arg)
 {
 	*ch = (struct l2tp_channel){
-	        .ops = ops,
+	        .env = env,
 	        .arg = arg,
-	        .timers = timers,
-	        .stats = stats,
 	        .rws = conf->rws > 0 ? conf->rws : L2TP_RWS_DEFAULT,
 	        .cwnd = 1,
 	        .retries = conf->retries,
@@ -122,7 +119,7 @@ void l2tp_chan_init(struct l2tp_channel *ch, const struct l2tp_chan_conf *conf,
 void l2tp_chan_close(struct l2tp_channel *ch)
 {
 	ch->closed = true;
-	timer_cancel(ch->timers, &ch->rto);
+	timer_cancel(ch->env->timers, &ch->rto);
 	while (ch->head != NULL) {
 		struct l2tp_chan_msg *m = ch->head;
 
@@ -149,7 +146,7 @@ int l2tp_chan_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len, bool
 	if (m == NULL) {
 		/* Not from here: the caller is in the middle of something. */
 		ch->nomem = true;
-		timer_set(ch->timers, &ch->rto, now_ms);
+		timer_set(ch->env->timers, &ch->rto, now_ms);
 		return -ENOMEM;
 	}
 	m->next = NULL;
@@ -254,7 +251,7 @@ static void rx_ack(struct l2tp_channel *ch, uint16_t nr, uint64_t now_ms)
 	ch->tries = 0;
 	ch->rto_ms = ch->first_ms;
 	if (!ch->nomem)
-		timer_cancel(ch->timers, &ch->rto);
+		timer_cancel(ch->env->timers, &ch->rto);
 	pump(ch, now_ms);
 }
 
@@ -262,7 +259,7 @@ static void deliver(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
 	ch->nr++;
 	ch->ack_pending = true;
-	ch->ops->deliver(ch->arg, pkt, len);
+	ch->env->ops->deliver(ch->arg, pkt, len);
 }
 
 static void deliver_stored(struct l2tp_channel *ch)
@@ -291,7 +288,7 @@ static void store(struct l2tp_channel *ch, uint16_t ns, const uint8_t *pkt, size
 	s = &ch->ring[ns % ch->ring_size];
 	if (s->pkt != NULL) {
 		ch->rx_duplicate++;
-		ch->stats->rx_duplicate++;
+		ch->env->stats->rx_duplicate++;
 		return;
 	}
 	s->pkt = malloc(len);
@@ -301,7 +298,7 @@ static void store(struct l2tp_channel *ch, uint16_t ns, const uint8_t *pkt, size
 	s->len = (uint16_t)len;
 	ch->n_stored++;
 	ch->rx_out_of_order++;
-	ch->stats->rx_out_of_order++;
+	ch->env->stats->rx_out_of_order++;
 }
 
 static void rx_message(struct l2tp_channel *ch, uint16_t ns, const uint8_t *pkt, size_t len)
@@ -314,13 +311,13 @@ static void rx_message(struct l2tp_channel *ch, uint16_t ns, const uint8_t *pkt,
 	} else if (ahead >= 0x8000) {
 		/* The last one received and the 32767 before it (5.8): the ack may have been lost. */
 		ch->rx_duplicate++;
-		ch->stats->rx_duplicate++;
+		ch->env->stats->rx_duplicate++;
 		ch->ack_pending = true;
 	} else if (ahead < ch->keep) {
 		store(ch, ns, pkt, len);
 	} else {
 		ch->rx_out_of_window++;
-		ch->stats->rx_out_of_window++;
+		ch->env->stats->rx_out_of_window++;
 	}
 }
 
@@ -332,7 +329,7 @@ void l2tp_chan_rx(struct l2tp_channel *ch, const struct l2tp_hdr *h, const uint8
 	rx_ack(ch, h->nr, now_ms);
 	if (h->data_len == 0) {
 		ch->rx_zlb++;
-		ch->stats->rx_zlb++;
+		ch->env->stats->rx_zlb++;
 	} else {
 		rx_message(ch, h->ns, pkt, len);
 	}
@@ -341,7 +338,7 @@ void l2tp_chan_rx(struct l2tp_channel *ch, const struct l2tp_hdr *h, const uint8
 	l2tp_chan_flush(ch);
 	if (ch->emptied) {
 		ch->emptied = false;
-		ch->ops->drained(ch->arg);
+		ch->env->ops->drained(ch->arg);
 	}
 }
 
@@ -353,9 +350,9 @@ void l2tp_chan_flush(struct l2tp_channel *ch)
 		return;
 	ch->ack_pending = false;
 	ch->tx_zlb++;
-	ch->stats->tx_zlb++;
-	ch->stats->tx++;
-	ch->ops->send(ch->arg, zlb, l2tp_build_zlb(zlb, ch->peer_tid, ch->high, ch->nr));
+	ch->env->stats->tx_zlb++;
+	ch->env->stats->tx++;
+	ch->env->ops->send(ch->arg, zlb, l2tp_build_zlb(zlb, ch->peer_tid, ch->high, ch->nr));
 }
 
 void l2tp_chan_accept_first(struct l2tp_channel *ch)
@@ -367,7 +364,7 @@ void l2tp_chan_accept_first(struct l2tp_channel *ch)
 void l2tp_chan_first_again(struct l2tp_channel *ch)
 {
 	ch->rx_duplicate++;
-	ch->stats->rx_duplicate++;
+	ch->env->stats->rx_duplicate++;
 	ch->ack_pending = true;
 	if (ch->una != ch->high)
 		transmit(ch, ch->head);

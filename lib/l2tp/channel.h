@@ -38,6 +38,13 @@ struct l2tp_chan_ops {
 	bool (*dead)(void *arg, bool nomem, uint64_t now_ms);
 };
 
+/* What the channels of an instance have in common. */
+struct l2tp_chan_env {
+	const struct l2tp_chan_ops *ops;
+	struct timerq *timers;
+	struct l2tp_stats *stats; /* of the instance, counted along */
+};
+
 struct l2tp_chan_conf {
 	uint16_t rws; /* what we offer: bounds the messages kept out of order */
 	uint16_t peer_rws; /* what the peer offers; 0 is taken as 1 */
@@ -48,10 +55,8 @@ struct l2tp_chan_conf {
 };
 
 struct l2tp_channel {
-	const struct l2tp_chan_ops *ops;
+	const struct l2tp_chan_env *env;
 	void *arg;
-	struct timerq *timers;
-	struct l2tp_stats *stats; /* of the instance, counted along */
 	struct timer rto;
 
 	struct l2tp_chan_msg *head, *tail; /* not acknowledged, in order of Ns */
@@ -66,20 +71,19 @@ struct l2tp_channel {
 	uint16_t rws, peer_rws, peer_tid;
 	uint16_t cwnd, ssthresh, cwnd_acks;
 	uint32_t first_ms, cap_ms, rto_ms;
+	uint8_t retries, tries;
+	bool ack_pending : 1, emptied : 1, urgent : 1, nomem : 1, closed : 1;
 
 	struct l2tp_chan_slot *ring; /* received out of order, indexed by Ns; made when needed */
 	uint16_t ring_size, keep; /* slots; messages ahead of nr that may be kept */
 	uint16_t n_stored;
 
-	uint8_t retries, tries;
-	bool ack_pending, emptied, urgent, nomem, closed;
 	uint32_t rx_zlb, tx_zlb, rx_duplicate, rx_out_of_order, rx_out_of_window, retransmits;
 };
 
-/* Prepares a channel with Ns = Nr = 0. Allocates nothing. ops and stats must outlive it. */
+/* Prepares a channel with Ns = Nr = 0. Allocates nothing. env must outlive it. */
 void l2tp_chan_init(struct l2tp_channel *ch, const struct l2tp_chan_conf *conf,
-                    const struct l2tp_chan_ops *ops, void *arg, struct timerq *timers,
-                    struct l2tp_stats *stats);
+                    const struct l2tp_chan_env *env, void *arg);
 
 /* Frees what is queued and stops the timer. No callback comes after this. Idempotent. */
 void l2tp_chan_close(struct l2tp_channel *ch);

@@ -82,11 +82,13 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
-	struct slab tunnel_slab, call_slab;
+	struct slab tunnel_slab, call_slab,
+	        timer_slab; /* the last one's: of calls to be established */
 	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
 	struct l2tp_stats stats;
+	struct l2tp_chan_env chan_env;
 	struct l2tp_msg rx; /* the message being processed; one at a time */
 	uint8_t tx[L2TP_MSG_MAX]; /* the message being built; never across a callback */
 };
@@ -110,12 +112,14 @@ struct l2tp_tunnel {
 	uint16_t id, peer_id, peer_rws; /* id: ours */
 	uint8_t state; /* enum l2tp_tunnel_state */
 	uint8_t life_for; /* enum l2tp_life */
-	bool initiator;
-	bool authenticated;
-	bool challenged; /* our challenge below is out */
-	bool used; /* single-shot: the one call was there, or failed to be */
-	bool down_told, in_wait_list, in_peer_list;
-	bool gone_due; /* nothing is left of it but calls */
+	bool initiator : 1;
+	bool authenticated : 1;
+	bool challenged : 1; /* our challenge below is out */
+	bool used : 1; /* single-shot: the one call was there, or failed to be */
+	bool down_told : 1, in_wait_list : 1, in_peer_list : 1;
+	bool gone_due : 1; /* nothing is left of it but calls */
+	uint8_t peer_version, peer_revision;
+	uint16_t peer_firmware;
 	uint8_t challenge[L2TP_CHALLENGE];
 
 	struct timer timer; /* of what comes first of .. */
@@ -128,8 +132,6 @@ struct l2tp_tunnel {
 	uint32_t n_calls, calls_total, calls_failed, calls_established;
 	uint64_t created_ms, established_ms;
 	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
-	uint16_t peer_firmware;
-	uint8_t peer_version, peer_revision;
 	uint32_t peer_framing, peer_bearer;
 
 	union {
@@ -155,17 +157,17 @@ struct l2tp_call {
 	void *user;
 	struct {
 		uint16_t local_id;
-		bool sequencing, has_bearer;
+		bool sequencing : 1, has_bearer : 1;
 	} conf; /* as l2tp_call_conf */
 	uint16_t peer_id;
 	uint8_t state; /* enum l2tp_call_state */
-	bool lns;
-	bool replied; /* LAC: the ICRP is here */
-	bool sequencing_required;
-	bool in_peer_list;
+	bool lns : 1;
+	bool replied : 1; /* LAC: the ICRP is here */
+	bool sequencing_required : 1;
+	bool in_peer_list : 1;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
 	struct l2tp_numbers *numbers; /* NULL: none was told */
-	struct timer establish;
+	struct timer *establish; /* NULL: it is established, or over */
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;
 	union {
@@ -267,6 +269,7 @@ struct l2tp_tunnel_in {
 	const struct l2tp_last_cdn *cdn;
 };
 
+extern const struct l2tp_chan_ops l2tp_tunnel_chan_ops;
 struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path);
 /* Takes conf and makes the tunnel known by its id. */
 void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *conf, void *user,
@@ -328,6 +331,8 @@ struct l2tp_call_in {
 
 void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct l2tp_call_in *in);
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t);
+/* It is established, or over: waits no more, and never again. Idempotent. */
+void l2tp_call_establish_end(struct l2tp_call *c);
 /* Its numbers, to be filled; NULL: no memory. */
 struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c);
 /* Takes conf and makes the call known by its id. */

@@ -36,6 +36,7 @@ static void free_call(struct l2tp_call *c)
 		free(n->private_group);
 	}
 	free(n);
+	l2tp_call_establish_end(c);
 	slab_put(&c->t->l->call_slab, c);
 }
 
@@ -83,11 +84,13 @@ struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *time
 	l->timers = timers;
 	l->log = log;
 	l->firmware = firmware;
+	l->chan_env = (struct l2tp_chan_env){&l2tp_tunnel_chan_ops, timers, &l->stats};
 	if (vendor != NULL)
 		snprintf(l->vendor, sizeof(l->vendor), "%s", vendor);
 	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
 	slab_init(&l->tunnel_slab, sizeof(struct l2tp_tunnel));
 	slab_init(&l->call_slab, sizeof(struct l2tp_call));
+	slab_init(&l->timer_slab, sizeof(struct timer));
 	l->texts = texts_new();
 	if (l->texts == NULL || l2tp_tables_init(l) < 0) {
 		l2tp_tables_free(l);
@@ -107,7 +110,6 @@ void l2tp_free(struct l2tp *l)
 
 		if (c == NULL)
 			continue;
-		timer_cancel(l->timers, &c->establish);
 		l2tp_call_unlink(c);
 		free_call(c);
 	}
@@ -123,6 +125,7 @@ void l2tp_free(struct l2tp *l)
 	}
 	l2tp_linger_free(l);
 	slab_fini(&l->call_slab);
+	slab_fini(&l->timer_slab);
 	slab_fini(&l->tunnel_slab);
 	texts_free(l->texts);
 	l2tp_tables_free(l);

@@ -400,7 +400,7 @@ static bool on_dead(void *arg, bool nomem, uint64_t now_ms)
 	return false;
 }
 
-static const struct l2tp_chan_ops chan_ops = {
+const struct l2tp_chan_ops l2tp_tunnel_chan_ops = {
         .send = on_send,
         .deliver = on_deliver,
         .drained = on_drained,
@@ -449,7 +449,7 @@ void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *con
 	t->challenged = conf->challenge && conf->secret_len > 0;
 	if (t->challenged)
 		l->ops->random(l->ctx, t->challenge, sizeof(t->challenge));
-	l2tp_chan_init(&t->chan, &cc, &chan_ops, t, l->timers, &l->stats);
+	l2tp_chan_init(&t->chan, &cc, &l->chan_env, t);
 	l2tp_linger_drop(l, &t->path, conf->local_id);
 	l->tunnels[conf->local_id] = t;
 	l->n_tunnels++;

@@ -256,13 +256,18 @@ static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 	return f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
 }
 
+/* The id is the last byte of it: the same options under another id never look the same. */
+static uint32_t hash_with_id(const struct ppp_pkt *pkt)
+{
+	return (hash(pkt) ^ pkt->id) * 16777619u;
+}
+
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	uint32_t h = hash(pkt);
+	uint32_t h = hash_with_id(pkt);
 
 	for (int i = 0; i < FSM_SEEN; i++)
-		if ((f->seen_used >> i & 1) != 0 && f->seen_id[i] == pkt->id &&
-		    f->seen_hash[i] == h)
+		if ((f->seen_used >> i & 1) != 0 && f->seen_hash[i] == h)
 			return true;
 	return false;
 }
@@ -270,8 +275,7 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 {
 	if (!seen_before(f, pkt)) {
-		f->seen_hash[f->seen_next] = hash(pkt);
-		f->seen_id[f->seen_next] = pkt->id;
+		f->seen_hash[f->seen_next] = hash_with_id(pkt);
 		f->seen_used |= (uint8_t)(1u << f->seen_next);
 		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
 	}

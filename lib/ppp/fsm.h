@@ -192,24 +192,23 @@ struct fsm_ops {
 
 /* Which protocol's it is says what link it is in, and what is done: fsm_link, fsm_ops_of. */
 struct fsm {
-	bool ipcp; /* else LCP's */
+	bool ipcp : 1; /* else LCP's */
+	bool req_acked : 1; /* the peer's Ack of req came: a second one is a duplicate */
+	bool heard_rtr : 1; /* the last packet of the peer was a Terminate-Request */
+	bool peer_req_acked : 1;
 	uint8_t state; /* enum fsm_state */
 	uint8_t id; /* of the last packet that we originated */
 	uint8_t req_id, term_id;
-	bool req_acked; /* the peer's Ack of req came: a second one is a duplicate */
-	bool heard_rtr; /* the last packet of the peer was a Terminate-Request */
 	uint8_t restarts; /* the Restart counter (RFC 1661 4.6) */
 	uint8_t naks_tx; /* Naks that the peer got in a row, by distinct requests */
 	uint8_t naks_rx; /* .. that we got in a row */
 	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
 	uint8_t req_len; /* of the options of our last request */
 	uint8_t peer_req_id;
-	bool peer_req_acked;
 	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
 	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
 	/* Requests answered before that one, so that a late copy is known for what it is. */
-	uint32_t seen_hash[FSM_SEEN];
-	uint8_t seen_id[FSM_SEEN];
+	uint32_t seen_hash[FSM_SEEN]; /* of options and id */
 	uint8_t seen_used; /* bits */
 	uint8_t seen_next;
 	uint8_t repeats; /* copies of answered requests that came in Opened */

@@ -159,14 +159,16 @@ static void judge_mru(struct lcp_side *c, const uint8_t *o, struct answers *a)
 		opt_add16(&a->nak, LCP_OPT_MRU, mru == 0 ? PPP_MRU_DFL : LCP_MRU_MIN);
 }
 
-static void judge_flag(bool *flag, const uint8_t *o, struct answers *a)
+/* True when the option is there as it should be. */
+static bool judge_flag(const uint8_t *o, struct answers *a)
 {
 	if (o[1] == LEN_FLAG)
-		*flag = true;
-	else if (a->no_more_naks)
+		return true;
+	if (a->no_more_naks)
 		opt_copy(&a->rej, o);
 	else
 		opt_add(&a->nak, o[0], NULL, 0);
+	return false;
 }
 
 static void judge_accm(struct lcp_side *c, const uint8_t *o, struct answers *a)
@@ -206,10 +208,10 @@ uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf 
 			judge_magic(p, c, o, &a);
 			break;
 		case LCP_OPT_PFC:
-			judge_flag(&c->pfc, o, &a);
+			c->pfc |= judge_flag(o, &a);
 			break;
 		case LCP_OPT_ACFC:
-			judge_flag(&c->acfc, o, &a);
+			c->acfc |= judge_flag(o, &a);
 			break;
 		default:
 			/* Quality protocol, callback, MRRU, discriminator, FCS: not ours. */

@@ -33,22 +33,22 @@
 struct lcp_side {
 	uint32_t accm, magic;
 	uint16_t mru;
-	bool pfc, acfc;
+	bool pfc : 1, acfc : 1;
 	uint8_t auth; /* enum ppp_auth_method */
 };
 
 struct lcp {
 	struct fsm fsm;
 	struct lcp_side want; /* in our Configure-Request */
-	bool ask_mru, ask_magic, ask_pfc, ask_acfc;
+	bool ask_mru : 1, ask_magic : 1, ask_pfc : 1, ask_acfc : 1;
+	bool heard : 1; /* anything of LCP came from the peer */
+	bool proxied : 1;
+	bool alive : 1; /* something came since the last tick */
 	uint8_t auth_left; /* methods not refused yet in this negotiation */
-	struct lcp_side cand, peer; /* of the request judged last; acknowledged */
-	bool heard; /* anything of LCP came from the peer */
 	uint8_t loops; /* our own magic number seen in requests, in a row */
 	uint8_t reopens;
-	bool proxied;
+	struct lcp_side cand, peer; /* of the request judged last; acknowledged */
 	uint8_t echo_id, echo_missed;
-	bool alive; /* something came since the last tick */
 	uint32_t refused; /* codes that the peer has rejected, as bits */
 };
 
@@ -149,11 +149,11 @@ struct ppp {
 	uint8_t phase; /* enum ppp_phase */
 	uint8_t reason; /* enum ppp_reason; why it is being closed */
 	uint8_t depth; /* calls into the link now on the stack */
-	bool started;
-	bool close_due; /* the automaton has yet to be told of reason */
-	bool over; /* nothing leaves any more */
-	bool told; /* .. and the owner knows */
-	bool net_up; /* network_up was called */
+	bool started : 1;
+	bool close_due : 1; /* the automaton has yet to be told of reason */
+	bool over : 1; /* nothing leaves any more */
+	bool told : 1; /* .. and the owner knows */
+	bool net_up : 1; /* network_up was called */
 	uint8_t rxq_len;
 	const struct ppp_auth_reply *verdict; /* that came in a callback; NULL: none */
 	struct rx_item *rxq; /* oldest first */

@@ -38,15 +38,15 @@ struct tunnel {
 	uint32_t profile, host; /* indices into the configuration */
 	uint16_t slot;
 	uint16_t id; /* ours; not any more when no longer live */
-	bool single_shot; /* sampled at the SCCRQ (E22) */
-	bool established; /* counted as active */
-	bool went_down; /* tunnel_down was seen */
-	bool live; /* false in the destruct period */
-	bool lingers; /* workers still hand over what comes for the id (RFC 2661 5.7) */
+	bool single_shot : 1; /* sampled at the SCCRQ (E22) */
+	bool established : 1; /* counted as active */
+	bool went_down : 1; /* tunnel_down was seen */
+	bool live : 1; /* false in the destruct period */
+	bool lingers : 1; /* workers still hand over what comes for the id (RFC 2661 5.7) */
 	uint8_t reason; /* enum l2tp_reason; this and what follows: why it ended */
 	uint16_t result, error;
-	struct tunnel_last *last; /* made when the tunnel goes; NULL: no memory */
 	uint32_t n_live;
+	struct tunnel_last *last; /* made when the tunnel goes; NULL: no memory */
 	uint64_t up_ms, down_ms; /* 0: never */
 	struct session_tailq sessions; /* live and records */
 	union {
@@ -94,7 +94,6 @@ enum session_phase {
 /* A session, from the accepted ICRQ until its destruct period is over. */
 struct session {
 	uint64_t serial;
-	struct ctl *ctl;
 	struct tunnel *tunnel;
 	struct ppp *ppp; /* freed when the workers have let go of the session */
 	struct child *child; /* NULL: plain UDP, or the order to delete was given */

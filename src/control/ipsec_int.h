@@ -84,19 +84,20 @@ struct sa_moved {
 
 struct sa {
 	uint32_t spi;
+	uint32_t seen; /* the link that last replayed it, or made it */
 	dp_sa_id id; /* 0: the data plane does not have it */
-	uint8_t state; /* enum sa_state */
+	uint8_t state : 2; /* enum sa_state */
 	bool inbound : 1, encap : 1, esn : 1;
 	bool paired : 1; /* inbound: an outbound one has it */
 	bool soft_told : 1;
 	bool soft_due : 1, moved : 1; /* charon has to be told, and there was no link */
 	bool again : 1; /* the order under way did not fit yet */
 	bool waits : 1; /* in the queue */
-	uint8_t cipher, auth, icv_len; /* as struct esp_suite: sa_suite */
-	uint16_t key_len;
-	uint16_t worker;
+	bool use_due : 1; /* live: it is to be used from use_at on */
+	uint8_t cipher : 4, auth : 4; /* these and lengths as struct esp_suite: sa_suite */
+	uint8_t icv_len, key_len;
+	uint8_t worker;
 	uint16_t replay_window;
-	uint32_t seen; /* the link that last replayed it, or made it */
 	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
 	struct ctl *ctl;
 	struct sa_ends *own; /* NULL: larval, or the same as its connection's */
@@ -107,8 +108,11 @@ struct sa {
 	};
 	struct sa_moved *move; /* NULL: never */
 	struct sa_order *order; /* NULL: given */
-	uint64_t created_ms, use_at, soft_at, hard_at; /* UINT64_MAX: never */
-	uint64_t ticket;
+	uint64_t created_ms, soft_at, hard_at; /* UINT64_MAX: never */
+	union {
+		uint64_t ticket; /* adding, removing: of the order */
+		uint64_t use_at; /* use_due */
+	};
 	struct timer timer;
 	SLIST_ENTRY(sa) by_spi, by_id;
 	union {

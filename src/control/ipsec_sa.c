@@ -105,7 +105,7 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 	sa->spi = spi;
 	sa->inbound = inbound;
 	sa->created_ms = c->now_ms;
-	sa->use_at = sa->soft_at = sa->hard_at = UINT64_MAX;
+	sa->soft_at = sa->hard_at = UINT64_MAX;
 	sa->seen = c->ipsec->link_no;
 	timer_init(&sa->timer, on_timer, sa);
 	SLIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
@@ -146,7 +146,7 @@ void sa_set_suite(struct sa *sa, const struct esp_suite *s)
 {
 	sa->cipher = (uint8_t)s->cipher;
 	sa->auth = (uint8_t)s->auth;
-	sa->key_len = s->key_len;
+	sa->key_len = (uint8_t)s->key_len;
 	sa->icv_len = (uint8_t)s->icv_len;
 }
 
@@ -167,10 +167,10 @@ void sa_leave_child(struct sa *sa)
 
 void sa_arm(struct sa *sa)
 {
-	uint64_t at = sa->use_at < sa->soft_at ? sa->use_at : sa->soft_at;
+	uint64_t at = sa->hard_at < sa->soft_at ? sa->hard_at : sa->soft_at;
 
-	if (sa->hard_at < at)
-		at = sa->hard_at;
+	if (sa->use_due && sa->use_at < at)
+		at = sa->use_at;
 	if (at == UINT64_MAX)
 		timer_cancel(sa->ctl->timers, &sa->timer);
 	else
@@ -219,7 +219,7 @@ void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
 		return;
 	}
 	sa->state = SA_LARVAL;
-	sa->worker = e->conn != NULL ? e->conn->worker : e->worker;
+	sa->worker = (uint8_t)(e->conn != NULL ? e->conn->worker : e->worker);
 	sa->ike = e;
 	LIST_INSERT_HEAD(&e->spis, sa, of_ike);
 	e->n_spis++;
@@ -258,6 +258,7 @@ void sa_remove(struct sa *sa)
 	}
 	forget(sa);
 	sa->state = SA_REMOVING;
+	sa->use_due = false;
 	sa->child->n_orders++;
 	sa->conn->n_removing++;
 	order_delete(sa);
@@ -383,8 +384,10 @@ static void on_timer(struct timer *t, void *arg, uint64_t now_ms)
 		hard(sa);
 		return;
 	}
-	if (sa->use_at <= now_ms)
-		sa->use_at = dp_sa_use(c->dp, sa->id) == -EAGAIN ? now_ms + RETRY_MS : UINT64_MAX;
+	if (sa->use_due && sa->use_at <= now_ms) {
+		sa->use_due = dp_sa_use(c->dp, sa->id) == -EAGAIN;
+		sa->use_at = now_ms + RETRY_MS;
+	}
 	if (sa->soft_at <= now_ms)
 		soft(sa);
 	sa_arm(sa);

@@ -37,7 +37,7 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 	sa->encap = ch->conn->encap = s->encap;
 	sa_set_suite(sa, &s->suite);
 	sa->replay_window = (uint16_t)o.replay_window;
-	sa->worker = ch->conn->worker;
+	sa->worker = (uint8_t)ch->conn->worker;
 	sa_join_child(sa, ch);
 	sa_hash(sa);
 	sa_wait(sa);

@@ -66,7 +66,7 @@ static void session_record_due(struct timer *t, void *arg, uint64_t now_ms)
 
 void session_destruct(struct session *s)
 {
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 
 	s->destruct_ms = end_of(c, c->conf->l2tp.destruct_timeout_s);
 	TAILQ_INSERT_TAIL(&c->dead_sessions, s, wait_link);

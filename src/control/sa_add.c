@@ -258,8 +258,10 @@ void sa_applied(struct sa *sa)
 
 	sa->state = SA_LIVE;
 	c->ipsec->st.sas_total++;
-	if (!sa->inbound && sa->child->n_out > 1)
+	if (!sa->inbound && sa->child->n_out > 1) {
+		sa->use_due = true;
 		sa->use_at = c->now_ms + USE_MS;
+	}
 	sa_arm(sa);
 	sa_answer(sa, SSLINK_OK);
 	if (sa->inbound)

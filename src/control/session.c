@@ -104,21 +104,21 @@ static int session_add(const struct session *s)
 {
 	struct dp_session order = order_of(s);
 
-	return dp_session_add(s->ctl->dp, &order);
+	return dp_session_add(s->tunnel->ctl->dp, &order);
 }
 
 int session_update(const struct session *s)
 {
 	struct dp_session order = order_of(s);
 
-	return dp_session_update(s->ctl->dp, &order);
+	return dp_session_update(s->tunnel->ctl->dp, &order);
 }
 
 /* Whose worker it is: in a connection that of its SAs. False: its SAs have just gone. */
 static bool take_owner(struct session *s, const struct tunnel *tn)
 {
 	if (tn->conn->kind == CONN_UDP) {
-		s->dps.worker = ctl_pick_worker(s->ctl);
+		s->dps.worker = ctl_pick_worker(s->tunnel->ctl);
 		return true;
 	}
 	s->child = ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
@@ -163,7 +163,6 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 
 	if (s == NULL)
 		return NULL;
-	s->ctl = c;
 	s->tunnel = tn;
 	s->ifprof = config_interface_profile(c->conf, tunnel_host(tn)->interface_profile);
 	s->slot = (uint16_t)slot_get(c);
@@ -233,7 +232,7 @@ struct l2tp_call *session_engine(const struct session *s)
 {
 	if (s->phase != SESSION_LIVE)
 		return NULL;
-	return l2tp_call_by_id(s->ctl->l2tp, s->dps.session_id);
+	return l2tp_call_by_id(s->tunnel->ctl->l2tp, s->dps.session_id);
 }
 
 void session_reply(void *ctx, struct l2tp_call *call)
@@ -283,14 +282,15 @@ static void keep_last(struct session *s, struct l2tp_call *call)
 static void keep_stats(const struct session *s)
 {
 	if (s->last != NULL)
-		dp_session_stats(s->ctl->dp, s->dps.session_id, s->dps.gen, &s->last->stats);
+		dp_session_stats(s->tunnel->ctl->dp, s->dps.session_id, s->dps.gen,
+		                 &s->last->stats);
 }
 
 static void log_down(const struct session *s, const struct l2tp_result *res)
 {
 	const char *user = s->last != NULL ? s->last->ppp.user : "";
 
-	log_info(s->ctl->log,
+	log_info(s->tunnel->ctl->log,
 	         "event=session-down tunnel=%u session=%u user=\"%s\" reason=\"%s\" ppp=\"%s\" "
 	         "result=%u error=%u",
 	         s->tunnel->id, s->dps.session_id, user, l2tp_reason_name(res->reason),
@@ -371,7 +371,7 @@ bool session_poll_closing(struct ctl *c)
 
 static void session_free(struct session *s)
 {
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 
 	if (s->ppp != NULL)
 		ppp_free(s->ppp);
@@ -385,13 +385,13 @@ static void session_free(struct session *s)
 
 void session_record_free(struct session *s)
 {
-	TAILQ_REMOVE(&s->ctl->dead_sessions, s, wait_link);
+	TAILQ_REMOVE(&s->tunnel->ctl->dead_sessions, s, wait_link);
 	session_free(s);
 }
 
 void session_drop(struct session *s)
 {
 	if (s->job != NULL)
-		aaa_abandon(s->ctl->aaa, s->job);
+		aaa_abandon(s->tunnel->ctl->aaa, s->job);
 	session_free(s);
 }

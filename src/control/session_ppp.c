@@ -17,13 +17,13 @@ static void link_send(void *ctx, const uint8_t *frame, size_t len)
 	struct session *s = ctx;
 
 	if (s->phase == SESSION_LIVE)
-		dp_send_ppp(s->ctl->dp, s->dps.session_id, s->dps.gen, frame, len);
+		dp_send_ppp(s->tunnel->ctl->dp, s->dps.session_id, s->dps.gen, frame, len);
 }
 
 static void link_auth(void *ctx, const struct ppp_auth_request *req)
 {
 	struct session *s = ctx;
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 	const struct cfg_user *user;
 	struct ppp_auth_reply reply;
 
@@ -36,7 +36,7 @@ static void link_auth(void *ctx, const struct ppp_auth_request *req)
 /* The pool of a session: the user's own, else the interface profile's. */
 static struct pool *pool_of(const struct session *s, const struct cfg_user *user)
 {
-	const struct ctl *c = s->ctl;
+	const struct ctl *c = s->tunnel->ctl;
 	const char *name = user != NULL && user->pool[0] != '\0' ? user->pool : s->ifprof->pool;
 
 	for (uint32_t i = 0; i < c->n_pools; i++)
@@ -48,7 +48,7 @@ static struct pool *pool_of(const struct session *s, const struct cfg_user *user
 void session_auth_result(struct session *s, const struct ppp_auth_reply *verdict,
                          const struct cfg_user *user)
 {
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 	struct ppp_auth_reply reply = *verdict;
 	uint32_t *n = user != NULL ? &c->user_sessions[user - c->conf->users] : NULL;
 
@@ -78,7 +78,8 @@ static uint32_t link_peer_address(void *ctx, uint32_t requested)
 	if (s->peer_ip != 0)
 		return s->peer_ip;
 	if (framed != 0) {
-		struct session **holder = &s->ctl->framed_holder[s->user - s->ctl->conf->users];
+		struct session **holder =
+		        &s->tunnel->ctl->framed_holder[s->user - s->tunnel->ctl->conf->users];
 
 		if (*holder != NULL)
 			return 0; /* the user's other session has it */
@@ -103,7 +104,7 @@ static uint32_t link_peer_address(void *ctx, uint32_t requested)
 void session_release_address(struct session *s)
 {
 	if (s->has_framed)
-		s->ctl->framed_holder[s->framed - s->ctl->conf->users] = NULL;
+		s->tunnel->ctl->framed_holder[s->framed - s->tunnel->ctl->conf->users] = NULL;
 	else if (s->pool != NULL)
 		pool_put(s->pool, s->peer_ip);
 	s->has_framed = false;
@@ -119,7 +120,7 @@ static void link_lcp_up(void *ctx)
 	ppp_info_get(s->ppp, &info);
 	/* RFC 2661 6.14: only an ACCM other than the LAC's default is worth telling. */
 	if (call != NULL && (info.tx_accm != 0xffffffff || info.rx_accm != 0xffffffff))
-		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, s->ctl->now_ms);
+		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, s->tunnel->ctl->now_ms);
 }
 
 #define IP_TCP_HEADERS 40
@@ -127,7 +128,7 @@ static void link_lcp_up(void *ctx)
 static void link_network_up(void *ctx)
 {
 	struct session *s = ctx;
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 	struct ppp_info info;
 	char a[IPADDR_STRLEN];
 	struct ipaddr ip;
@@ -182,17 +183,17 @@ static void link_dead(void *ctx, enum ppp_reason reason)
 		snprintf(res.message, sizeof(res.message), "%s", ppp_reason_name(reason));
 		break;
 	}
-	if (h->disconnect_cause || s->ctl->conf->l2tp.disconnect_cause) {
+	if (h->disconnect_cause || s->tunnel->ctl->conf->l2tp.disconnect_cause) {
 		res.has_cause = true;
 		ppp_reason_cause(reason, &res.cause_code, &res.cause_proto, &res.cause_direction);
 	}
 	if (call != NULL)
-		l2tp_call_close(call, &res, s->ctl->now_ms);
+		l2tp_call_close(call, &res, s->tunnel->ctl->now_ms);
 }
 
 static void link_random(void *ctx, uint8_t *buf, size_t len)
 {
-	struct ctl *c = ((struct session *)ctx)->ctl;
+	struct ctl *c = ((struct session *)ctx)->tunnel->ctl;
 
 	c->ops->random(c->ops_ctx, buf, len);
 }
@@ -273,7 +274,7 @@ static void link_conf(const struct session *s, struct ppp_conf *pc)
 		pc->mtu = at_most(pc->mtu, mtu_over_ipsec(s));
 	}
 	snprintf(pc->local_name, sizeof(pc->local_name), "%s",
-	         h->local_host[0] != '\0' ? h->local_host : s->ctl->conf->system.host_name);
+	         h->local_host[0] != '\0' ? h->local_host : s->tunnel->ctl->conf->system.host_name);
 }
 
 /* The proxy AVPs of an ICCN, as far as the host profile lets them count. */
@@ -312,7 +313,7 @@ static bool take_proxy(const struct session *s, const struct l2tp_msg *m, struct
 void session_ppp_early(struct session *s, const uint8_t *frame, size_t len)
 {
 	if (s->early != NULL || len > EARLY_MAX) {
-		s->ctl->st.stale_punts++;
+		s->tunnel->ctl->st.stale_punts++;
 		return;
 	}
 	s->early = malloc(len);
@@ -333,7 +334,7 @@ void session_early_free(struct session *s)
 
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 {
-	struct ctl *c = s->ctl;
+	struct ctl *c = s->tunnel->ctl;
 	struct ppp_proxy px;
 	struct ppp_conf pc;
 	bool proxied;

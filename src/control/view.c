@@ -76,7 +76,7 @@ static void view_tunnel(const struct tunnel *tn, uint64_t now_ms, struct ctl_tun
 static void view_session(const struct session *s, uint64_t now_ms, struct ctl_session_view *v)
 {
 	const struct tunnel *tn = s->tunnel;
-	const struct ctl *c = s->ctl;
+	const struct ctl *c = s->tunnel->ctl;
 	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
 	struct l2tp_call *call = session_engine(s);
 
@@ -210,9 +210,9 @@ static void clear_one_session(struct session *s)
 {
 	/* A link that is up says good-bye to its peer first; its end closes the call. */
 	if (s->ppp != NULL)
-		ppp_close(s->ppp, s->ctl->now_ms);
+		ppp_close(s->ppp, s->tunnel->ctl->now_ms);
 	else
-		l2tp_call_close(session_engine(s), &clear_call, s->ctl->now_ms);
+		l2tp_call_close(session_engine(s), &clear_call, s->tunnel->ctl->now_ms);
 }
 
 int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)

@@ -113,7 +113,7 @@ static inline void seals_send(struct worker *w, struct seals *s)
 		}
 		/* Never: seal_ready has seen that there are numbers. But nothing leaves in the clear. */
 		assert(s->p[i].status == ESP_OK);
-		w->dp->ctr[s->to[i].sid].tx_discards++;
+		sess_ctr_of(w->dp, s->to[i].sid)->tx_discards++;
 		dp_drop(w, s->to[i].m, DP_DROP_ESP_EXPIRED);
 	}
 }

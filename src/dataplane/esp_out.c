@@ -23,7 +23,7 @@ static void out_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 	uint16_t sid = pkt_meta(m)->out_session;
 
 	if (sid != 0 && (pkt_meta(m)->flags & PKT_CONTROL) == 0)
-		w->dp->ctr[sid].tx_discards++;
+		sess_ctr_of(w->dp, sid)->tx_discards++;
 	dp_drop(w, m, reason);
 }
 

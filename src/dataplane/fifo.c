@@ -61,11 +61,23 @@ bool dp_fifo_fence(struct dp *dp, uint64_t *after)
 
 /* ---- worker ---- */
 
+/* The line is touched when there is something to count: most sessions never have anything. */
+struct sess_ctr *sess_ctr_of(struct dp *dp, uint16_t sid)
+{
+	struct sess_ctr *c = &dp->ctr[sid];
+	const uint32_t gen = dp->rx[sid].gen;
+
+	if (c->gen != gen) {
+		*c = (struct sess_ctr){0};
+		__atomic_store_n(&c->gen, gen, __ATOMIC_RELEASE);
+	}
+	return c;
+}
+
 static void session_add(struct dp *dp, const struct fifo_msg *msg)
 {
 	struct sess_rx *rx = &dp->rx[msg->id];
 
-	dp->ctr[msg->id] = (struct sess_ctr){0};
 	rx->packets = 0;
 	rx->bytes = 0;
 	dp->tx[msg->id] = msg->sess.tx;

@@ -86,7 +86,6 @@ static uint32_t take_from(struct worker *w, struct rte_ring *r)
 			dp_drop(w, v[i], DP_DROP_SS_FIRED);
 		} else {
 			rte_prefetch0(&w->dp->tx[meta->out_session]);
-			rte_prefetch0(&w->dp->ctr[meta->out_session]);
 			down[n_down++] = v[i];
 		}
 	}

@@ -84,15 +84,17 @@ static __rte_cold enum dp_drop binding(const struct worker *w, const struct l2tp
 }
 
 /* RFC 2661 5.4: false for a message that is older than what has come already. */
-static bool sequence(struct sess_rx *s, struct sess_ctr *c, uint16_t ns)
+static bool sequence(struct dp *dp, uint16_t sid, uint16_t ns)
 {
+	struct sess_rx *s = &dp->rx[sid];
 	int16_t ahead = (int16_t)(ns - s->nr);
 
 	if (ahead < 0) {
-		c->rx_out_of_sequence++;
+		sess_ctr_of(dp, sid)->rx_out_of_sequence++;
 		return (s->flags & SESS_CHECK_SEQ) == 0;
 	}
-	c->rx_lost += (uint16_t)ahead;
+	if (ahead > 0)
+		sess_ctr_of(dp, sid)->rx_lost += (uint16_t)ahead;
 	s->nr = (uint16_t)(ns + 1);
 	return true;
 }
@@ -123,7 +125,7 @@ static inline enum dp_drop l2tp_in_one(struct worker *w, struct rte_mbuf *m, boo
 	s = &w->dp->rx[d.sid];
 	meta->in_session = d.sid;
 	meta->in_gen = s->gen;
-	if (unlikely(d.sequenced) && !sequence(s, &w->dp->ctr[d.sid], d.ns))
+	if (unlikely(d.sequenced) && !sequence(w->dp, d.sid, d.ns))
 		return DP_DROP_L2TP_OLD_SEQUENCE;
 	if (unlikely(d.len == d.hdr_len))
 		return DP_DROP_L2TP_EMPTY;
@@ -135,7 +137,7 @@ static __rte_cold void discard(struct worker *w, struct rte_mbuf *m, enum dp_dro
 {
 	/* What has passed the binding is the session's own discard. */
 	if (pkt_meta(m)->in_session != 0)
-		w->dp->ctr[pkt_meta(m)->in_session].rx_discards++;
+		sess_ctr_of(w->dp, pkt_meta(m)->in_session)->rx_discards++;
 	dp_drop(w, m, bad);
 }
 

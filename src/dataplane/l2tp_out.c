@@ -156,7 +156,6 @@ static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, ui
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod(m, const struct rte_ipv4_hdr *);
 	uint16_t sid = pkt_meta(m)->out_session, len = m->data_len;
 	struct sess_tx *t = &w->dp->tx[sid];
-	struct sess_ctr *c = &w->dp->ctr[sid];
 	enum dp_drop bad = session_check(w, t, ip);
 
 	if (likely(bad == DP_DROP_NONE))
@@ -167,7 +166,7 @@ static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, ui
 	if (unlikely(len > *mtu)) {
 		if (!ip4_dont_fragment(ip))
 			return OUT_FRAGMENT;
-		c->tx_discards++;
+		sess_ctr_of(w->dp, sid)->tx_discards++;
 		dp_punt_icmp(w, m, DP_ICMP_TOO_BIG, *mtu, DP_DROP_IP4_TOO_BIG);
 		return OUT_GONE;
 	}
@@ -180,7 +179,7 @@ static inline enum verdict l2tp_out_one(struct worker *w, struct rte_mbuf *m, ui
 	t->bytes += len;
 	return OUT_READY;
 discard:
-	c->tx_discards++;
+	sess_ctr_of(w->dp, sid)->tx_discards++;
 	dp_drop(w, m, bad);
 	return OUT_GONE;
 }

@@ -76,7 +76,7 @@ static inline bool ppp_in_one(struct worker *w, struct rte_mbuf *m)
 	}
 	if (likely(bad == DP_DROP_NONE))
 		return true;
-	w->dp->ctr[sid].rx_discards++;
+	sess_ctr_of(w->dp, sid)->rx_discards++;
 	dp_drop(w, m, bad);
 	return false;
 }

@@ -343,6 +343,9 @@ void dp_idle_init(const struct dp *dp); /* by the worker's own thread */
 uint32_t dp_idle_sleep_us(const struct dp *dp, uint32_t empty);
 uint32_t dp_idle_pauses(uint32_t empty);
 
+/* The owner's alone: the counters of the session that has that id now. */
+__rte_cold struct sess_ctr *sess_ctr_of(struct dp *dp, uint16_t sid);
+
 /* ---- SAs and SPIs: control's side ---- */
 
 int dp_sa_init(struct dp *dp);

@@ -291,10 +291,13 @@ int dp_session_stats(struct dp *dp, uint16_t session_id, uint32_t gen, struct dp
 	out->rx_bytes = READ(dp->rx[session_id].bytes);
 	out->tx_packets = READ(t->packets);
 	out->tx_bytes = READ(t->bytes);
-	out->rx_discards = READ(c->rx_discards);
-	out->tx_discards = READ(c->tx_discards);
-	out->rx_out_of_sequence = READ(c->rx_out_of_sequence);
-	out->rx_lost = READ(c->rx_lost);
+	/* Its owner writes it when there is something to count. */
+	if (__atomic_load_n(&c->gen, __ATOMIC_ACQUIRE) == gen) {
+		out->rx_discards = READ(c->rx_discards);
+		out->tx_discards = READ(c->tx_discards);
+		out->rx_out_of_sequence = READ(c->rx_out_of_sequence);
+		out->rx_lost = READ(c->rx_lost);
+	}
 	out->ns = READ(t->ns);
 	out->nr = READ(dp->rx[session_id].nr);
 	return 0;

@@ -66,6 +66,8 @@ static_assert(sizeof(struct sess_tx) == 64, "one line a session downstream");
 struct sess_ctr {
 	uint64_t rx_discards, tx_discards;
 	uint32_t rx_out_of_sequence, rx_lost;
-	uint64_t pad[5];
+	uint32_t gen; /* whose they are; of any other session they say nothing: sess_ctr_of */
+	uint32_t pad0;
+	uint64_t pad[4];
 };
 static_assert(sizeof(struct sess_ctr) == 64, "sessions of two workers never share a line");

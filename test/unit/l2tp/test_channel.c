@@ -16,6 +16,7 @@
 struct end {
 	struct timerq q;
 	struct l2tp_stats stats;
+	struct l2tp_chan_env chan_env;
 	struct l2tp_channel ch;
 	uint64_t now;
 	/* what it sent: Ns (or -1 for an acknowledgement), Nr, its number */
@@ -145,7 +146,8 @@ static struct end *end_new(uint16_t rws, uint16_t peer_rws, uint8_t retries)
 
 	e->now = 1;
 	e->rnd = 12345;
-	l2tp_chan_init(&e->ch, &conf, &ops, e, &e->q, &e->stats);
+	e->chan_env = (struct l2tp_chan_env){&ops, &e->q, &e->stats};
+	l2tp_chan_init(&e->ch, &conf, &e->chan_env, e);
 	return e;
 }
 
