@@ -95,7 +95,7 @@ class Path(unittest.TestCase):
         r = bench("--stages", "--windows", "3", "--quick", "--size", "64",
                   "--only", "path.down.gcm128")
         self.assertEqual(r.returncode, 0, r.stderr)
-        for what in ("dp_classify", "dp_l2tp_out", "dp_esp_out", "esp_encrypt", "crypto.gcm128"):
+        for what in ("dp_classify", "dp_down_usual", "esp_encrypt", "crypto.gcm128"):
             self.assertIn(what, r.stdout)
 
 
