@@ -31,9 +31,9 @@ static void establish_set(struct l2tp_call *c, uint32_t ms)
 	struct l2tp *l = c->t->l;
 
 	if (ms == 0)
-		timer_cancel(l->timers, c->establish);
+		timer_cancel(l->timers, &c->establish->timer);
 	else
-		timer_set(l->timers, c->establish, l->now_ms + ms);
+		timer_set(l->timers, &c->establish->timer, l->now_ms + ms);
 }
 
 /* No state waits for it any more. */
@@ -43,8 +43,8 @@ void l2tp_call_establish_end(struct l2tp_call *c)
 
 	if (c->establish == NULL)
 		return;
-	timer_cancel(l->timers, c->establish);
-	slab_put(&l->timer_slab, c->establish);
+	timer_cancel(l->timers, &c->establish->timer);
+	slab_put(&l->establish_slab, c->establish);
 	c->establish = NULL;
 }
 
@@ -280,9 +280,9 @@ void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
 	}
 }
 
-static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_establish(struct timer *timer, uint64_t now_ms)
 {
-	struct l2tp_call *c = arg;
+	struct l2tp_call *c = timer_owner(timer, struct l2tp_establish, timer)->call;
 	struct l2tp *l = c->t->l;
 
 	l2tp_enter(l, now_ms);
@@ -298,14 +298,15 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 
 	if (c == NULL)
 		return NULL;
-	c->establish = slab_get(&t->l->timer_slab);
+	c->establish = slab_get(&t->l->establish_slab);
 	if (c->establish == NULL) {
 		slab_put(&t->l->call_slab, c);
 		return NULL;
 	}
 	c->t = t;
 	c->created_ms = t->l->now_ms;
-	timer_init(c->establish, on_establish, c);
+	c->establish->call = c;
+	timer_init(&c->establish->timer, on_establish);
 	return c;
 }
 

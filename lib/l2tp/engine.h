@@ -82,8 +82,7 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
-	struct slab tunnel_slab, call_slab,
-	        timer_slab; /* the last one's: of calls to be established */
+	struct slab tunnel_slab, call_slab, establish_slab;
 	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
@@ -152,6 +151,12 @@ struct l2tp_numbers {
 	char *calling, *called, *sub_address, *private_group;
 };
 
+/* The patience with a call that is not established yet. */
+struct l2tp_establish {
+	struct timer timer;
+	struct l2tp_call *call;
+};
+
 struct l2tp_call {
 	struct l2tp_tunnel *t;
 	void *user;
@@ -167,7 +172,7 @@ struct l2tp_call {
 	bool in_peer_list : 1;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
 	struct l2tp_numbers *numbers; /* NULL: none was told */
-	struct timer *establish; /* NULL: it is established, or over */
+	struct l2tp_establish *establish; /* NULL: it is established, or over */
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;
 	union {
