@@ -310,11 +310,37 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 	return c;
 }
 
-struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c)
+static const char *number_at(const char *numbers, enum l2tp_number which)
 {
-	if (c->numbers == NULL)
-		c->numbers = calloc(1, sizeof(*c->numbers));
-	return c->numbers;
+	for (; which > 0; which--)
+		numbers += strlen(numbers) + 1;
+	return numbers;
+}
+
+const char *l2tp_call_number(const struct l2tp_call *c, enum l2tp_number which)
+{
+	return c->numbers != NULL ? number_at(c->numbers, which) : "";
+}
+
+void l2tp_call_set_number(struct l2tp_call *c, enum l2tp_number which, const void *text, size_t len)
+{
+	static const char none[L2TP_NR_MAX] = "";
+	const char *old = c->numbers != NULL ? c->numbers : none;
+	const char *behind = number_at(old, which) + strlen(number_at(old, which)) + 1;
+	size_t before = (size_t)(number_at(old, which) - old);
+	size_t rest = (size_t)(number_at(old, L2TP_NR_MAX) - behind);
+	char *made;
+
+	len = strnlen(text, len < L2TP_NR_LEN ? len : L2TP_NR_LEN - 1);
+	made = malloc(before + len + 1 + rest);
+	if (made == NULL)
+		return;
+	memcpy(made, old, before);
+	memcpy(made + before, text, len);
+	made[before + len] = '\0';
+	memcpy(made + before + len + 1, behind, rest);
+	free(c->numbers);
+	c->numbers = made;
 }
 
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user)
@@ -348,23 +374,10 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
 }
 
-/* NULL for an empty one, and when there is no memory: the AVP is not sent then. */
-static char *dup_number(const char *number, size_t size)
+static void take_number(struct l2tp_call *c, enum l2tp_number which, const char *number)
 {
-	return number[0] != '\0' ? strndup(number, size - 1) : NULL;
-}
-
-static void take_numbers(struct l2tp_call *c, const struct l2tp_call_conf *conf)
-{
-	struct l2tp_numbers *n;
-
-	if (conf->calling_number[0] == '\0' && conf->called_number[0] == '\0')
-		return;
-	n = l2tp_call_numbers(c);
-	if (n == NULL)
-		return;
-	n->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
-	n->called = dup_number(conf->called_number, sizeof(conf->called_number));
+	if (number[0] != '\0')
+		l2tp_call_set_number(c, which, number, L2TP_NR_LEN);
 }
 
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
@@ -379,7 +392,8 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 	if (c != NULL) {
 		c->serial = conf->serial;
 		c->bearer_type = conf->bearer_type;
-		take_numbers(c, conf);
+		take_number(c, L2TP_NR_CALLING, conf->calling_number);
+		take_number(c, L2TP_NR_CALLED, conf->called_number);
 		l2tp_call_start(c, conf, user);
 		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
 		if (t->state == L2TP_TS_ESTABLISHED)

@@ -27,15 +27,7 @@ static void free_tunnel(struct l2tp_tunnel *t)
 
 static void free_call(struct l2tp_call *c)
 {
-	struct l2tp_numbers *n = c->numbers;
-
-	if (n != NULL) {
-		free(n->calling);
-		free(n->called);
-		free(n->sub_address);
-		free(n->private_group);
-	}
-	free(n);
+	free(c->numbers);
 	l2tp_call_establish_end(c);
 	slab_put(&c->t->l->call_slab, c);
 }
