@@ -234,7 +234,8 @@ struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at
 	memset(sa, 0, size);
 	sa->size = (uint16_t)size;
 	fill(e, sa, c);
-	if (getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
+	if (!c->inbound &&
+	    getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
 		esp_sa_wipe(sa);
 		return NULL;
 	}
