@@ -59,10 +59,9 @@ static inline uint64_t meta_from(const struct pkt_meta *meta)
 	return (uint64_t)meta->src << 16 | meta->sport;
 }
 
-static inline uint64_t came_from(const struct esp_came *c)
+static inline uint64_t frame_from(const uint8_t *frame)
 {
-	return (uint64_t)get_be32(c->esp + AT_SRC - AT_L2TP) << 16 |
-	       get_be16(c->esp + AT_UDP - AT_L2TP);
+	return (uint64_t)get_be32(frame + AT_SRC) << 16 | get_be16(frame + AT_UDP);
 }
 
 /* An authenticated packet, when a limit may be near or it is the first one. */
@@ -320,76 +319,86 @@ uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 /* ---- esp_usual ---- */
 
-void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c)
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct pkt_meta *meta = pkt_meta(m);
+	const uint32_t at = (uint32_t)(esp - p);
 
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
-	meta->flags |= c->encap;
+	meta->flags |= at == AT_UDP ? 0 : PKT_ENCAP;
 	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
 	meta->sa = NULL;
-	pkt_cut(m, (int)(c->esp - p), c->len);
+	pkt_cut(m, (int)at, get_be16(p + AT_LENGTH) + (uint32_t)AT_IP - at);
 }
 
-/* What is known of each packet of a vector, of which some have left or gone. */
+/* A vector. */
 struct burst {
 	struct up_run run;
 	struct rte_mbuf **v;
+	struct esp_pkt *p; /* what w->esp_pkt has of it */
 	uint64_t frames; /* bits of usual frames */
 	uint64_t opens; /* bits of packets of SAs that esp_open is for */
 	uint16_t n;
-	struct sa *sas[VEC_MAX];
-	struct esp_pkt p[VEC_MAX];
 };
 
-static __rte_noinline void came_make(struct rte_mbuf *m, struct esp_came *c)
+/* As classify does it for a frame. */
+static __rte_noinline void pkt_make(struct rte_mbuf *m, struct esp_pkt *p)
 {
-	c->esp = rte_pktmbuf_mtod(m, uint8_t *);
-	c->spi = get_be32(c->esp);
-	c->len = m->data_len;
-	c->encap = pkt_meta(m)->flags & PKT_ENCAP;
+	p->data = rte_pktmbuf_mtod(m, uint8_t *);
+	p->len = m->data_len;
+	p->mark = pkt_meta(m)->flags & PKT_ENCAP;
 }
 
-static __rte_noinline void hold(struct worker *w, struct rte_mbuf *m, const struct esp_came *c,
+static __rte_noinline void hold(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p,
                                 bool frame)
 {
 	if (frame)
-		dp_frame_esp(w, m, c);
-	dp_esp_hold(w, m, c->spi);
+		dp_frame_esp(w, m, p->data);
+	dp_esp_hold(w, m, get_be32(p->data));
+}
+
+/* Packet i stays, as the kth. */
+static inline void keep(struct burst *b, uint16_t i, uint16_t k, uint64_t frames)
+{
+	b->frames |= (frames >> i & 1) << k;
+	if (likely(k == i))
+		return;
+	b->p[k] = b->p[i];
+	b->v[k] = b->v[i];
 }
 
 /* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
-static void find_all(struct worker *w, struct burst *b, uint16_t n)
+static void find_all(struct worker *w, struct burst *b)
 {
 	const uint64_t frames = b->frames;
 	uint16_t k = 0;
 
 	b->frames = 0;
-	for (uint16_t i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < b->n; i++) {
 		const bool frame = frames >> i & 1;
-		struct esp_came *c = &w->esp_came[i];
+		struct esp_pkt *p = &b->p[i];
 		struct rte_mbuf *m = b->v[i];
 		const struct spi_slot *slot;
+		struct sa *sa;
 
 		assert(m->nb_segs == 1);
 		if (unlikely(!frame))
-			came_make(m, c);
-		slot = slot_of(w, m, c->spi);
+			pkt_make(m, p);
+		slot = slot_of(w, m, get_be32(p->data));
 		if (unlikely(slot == NULL))
 			continue;
-		if (unlikely(slot->sa == NULL)) {
-			hold(w, m, c, frame);
+		sa = slot->sa;
+		if (unlikely(sa == NULL)) {
+			hold(w, m, p, frame);
 			continue;
 		}
-		sa_prefetch(slot->sa);
-		if (c->encap != 0)
-			rte_prefetch0(&slot->sa->outer);
-		b->sas[k] = slot->sa;
-		b->frames |= (uint64_t)frame << k;
-		w->esp_came[k] = *c;
-		b->v[k++] = m;
+		sa_prefetch(sa);
+		if (p->mark != 0)
+			rte_prefetch0(&sa->outer);
+		p->sa = esp_of(sa);
+		keep(b, i, k++, frames);
 	}
 	b->n = k;
 }
@@ -403,20 +412,15 @@ static void gather_all(struct worker *w, struct burst *b)
 	b->frames = 0;
 	b->opens = 0;
 	for (uint16_t i = 0; i < b->n; i++) {
-		const struct esp_came c = w->esp_came[i];
-		struct sa *sa = b->sas[i];
+		const struct esp_pkt *p = &b->p[i];
+		struct sa *sa = sa_by_esp(p->sa);
 
-		if (unlikely(c.encap != sa->takes)) {
+		if (unlikely(p->mark != sa->takes)) {
 			refuse(w, b->v[i], sa);
 			continue;
 		}
-		b->p[k].sa = esp_of(sa);
-		b->p[k].data = c.esp;
-		b->p[k].len = c.len;
-		b->opens |= (uint64_t)esp_sa_opens(esp_of(sa)) << k;
-		b->frames |= (frames >> i & 1) << k;
-		w->esp_came[k] = c;
-		b->v[k++] = b->v[i];
+		b->opens |= (uint64_t)sa->in.opens << k;
+		keep(b, i, k++, frames);
 	}
 	b->n = k;
 }
@@ -461,7 +465,6 @@ static __rte_always_inline bool inner_usual(struct worker *w, struct burst *b, s
 /* Decrypted packet i. Returns what is left for the next stage, or NULL. */
 static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint16_t i)
 {
-	const struct esp_came *c = &w->esp_came[i];
 	const struct esp_pkt *p = &b->p[i];
 	struct sa *sa = sa_by_esp(p->sa);
 	const bool frame = b->frames >> i & 1;
@@ -469,8 +472,9 @@ static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burs
 	uint64_t from = 0;
 	enum dp_drop bad;
 
-	if (c->encap != 0)
-		from = likely(frame) ? came_from(c) : meta_from(pkt_meta(m));
+	if (p->mark != 0)
+		from = likely(frame) ? frame_from(rte_pktmbuf_mtod(m, const uint8_t *))
+		                     : meta_from(pkt_meta(m));
 	bad = account_any(w, sa, p, from);
 	if (unlikely(bad != DP_DROP_NONE)) {
 		dp_drop(w, m, bad);
@@ -480,7 +484,9 @@ static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burs
 	           p->len >= UDP_LEN + UP_LEAST && inner_usual(w, b, m, sa, p)))
 		return NULL;
 	if (frame)
-		dp_frame_esp(w, m, c);
+		dp_frame_esp(w, m,
+		             rte_pktmbuf_mtod_offset(m, const uint8_t *,
+		                                     p->mark != 0 ? AT_L2TP : AT_UDP));
 	m = inner_any(w, m, sa, p);
 	if (m != NULL)
 		b->run.behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
@@ -496,14 +502,11 @@ static inline void session_ahead(const struct worker *w, const struct esp_pkt *p
 
 uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct burst b;
+	struct burst b = {.v = v, .p = w->esp_pkt, .frames = w->esp_frames, .n = n};
 	uint16_t left = 0;
 
-	b.run = (struct up_run){0};
-	b.v = v;
-	b.frames = w->esp_frames;
 	w->esp_frames = 0;
-	find_all(w, &b, n);
+	find_all(w, &b);
 	gather_all(w, &b);
 	n = b.n;
 	if (n == 0)
