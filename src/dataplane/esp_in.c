@@ -68,10 +68,12 @@ static inline uint64_t frame_from(const uint8_t *frame)
 static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *sa,
                                                    const struct esp_pkt *p, uint64_t from)
 {
+	const struct sa_limits *l = sa_limits(sa);
+
 	/* An earlier one of the same burst may have been the last. */
 	if (unlikely(sa->dead))
 		return DP_DROP_ESP_EXPIRED;
-	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + p->len > sa->hard_bytes)) {
+	if (unlikely(sa->packets >= l->hard_packets || sa->bytes + p->len > l->hard_bytes)) {
 		sa->dead = 1;
 		dp_sa_watch(sa);
 		dp_sa_event_once(w, sa, DP_SA_HARD);
@@ -84,7 +86,7 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 	sa->packets++;
 	sa->bytes += p->len;
 	sa->last = w->now;
-	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes ||
+	if (unlikely(sa->packets >= l->soft_packets || sa->bytes >= l->soft_bytes ||
 	             esp_sa_seq(p->sa) >= sa->soft_seq))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	dp_sa_watch(sa);

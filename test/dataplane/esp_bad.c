@@ -13,18 +13,6 @@
 #define MF        0x2000
 #define TID2      0x0202
 
-static void up(struct peer *p, struct pair *q)
-{
-	struct dp_session s;
-
-	peer_add(p);
-	pair_up(q, p);
-	s = peer_session(p);
-	rig_add(&s);
-	rig_clear();
-	rig_mark();
-}
-
 static void open_with(struct peer *p, struct pair *q, bool tunnel_mode, bool encap)
 {
 	rig_open(NULL);
@@ -32,7 +20,7 @@ static void open_with(struct peer *p, struct pair *q, bool tunnel_mode, bool enc
 	p->tunnel_mode = tunnel_mode;
 	p->encap = encap;
 	p->suite = suite_null; /* so that a test can make what lib/esp never sends */
-	up(p, q);
+	peer_up(p, q);
 }
 
 static void close_usual(struct pair *q)
@@ -186,7 +174,7 @@ static void test_any_port(void)
 	rig_open(NULL);
 	peer_init(&p);
 	p.c.peer.port = 0;
-	up(&p, &q);
+	peer_up(&p, &q);
 	hex_make(&avp, "8008 0000 0000 0001");
 	peer_message(
 	        &inner, &p,

@@ -5,14 +5,6 @@
 
 #include <string.h>
 
-static void put_down(void)
-{
-	struct bytes frame;
-
-	eth_ip4(&frame, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
-	rig_put(1, 0, &frame);
-}
-
 static void start(struct peer *p, struct pair *q)
 {
 	struct dp_session s;
@@ -36,7 +28,7 @@ static void traffic(const struct peer *p, struct pair *up, struct pair *down, ui
 	rig_clear();
 	for (uint32_t i = 0; i < n; i++) {
 		peer_put_data(p, up, WORLD);
-		put_down();
+		peer_put_down();
 	}
 	rig_turn();
 	for (uint32_t i = 0; i < rig()->n_frames; i++) {
@@ -81,7 +73,7 @@ static void test_rekey(void)
 	rig_clear();
 	for (int i = 0; i < 8; i++)
 		peer_put_data(&p, i % 3 == 2 ? &c : new, WORLD);
-	put_down();
+	peer_put_down();
 	rig_turn();
 	CU_ASSERT_EQUAL(rig()->n_frames, 9);
 	CU_ASSERT_TRUE(sa_stats(c.out_id).in_use);
@@ -150,9 +142,9 @@ static void test_delete(void)
 	rig_turn();
 	traffic(&p, &b, &c, 3);
 	CU_ASSERT_EQUAL(dp_sa_del(rig()->dp, c.out_id, NULL), 0);
-	put_down();
+	peer_put_down();
 	rig_turn();
-	put_down();
+	peer_put_down();
 	rig_clear();
 	rig_mark();
 	rig_turn();

@@ -228,6 +228,26 @@ void peer_put_data(const struct peer *p, struct pair *q, uint32_t dst)
 	peer_put(p, q, &inner);
 }
 
+void peer_put_down(void)
+{
+	struct bytes frame;
+
+	eth_ip4(&frame, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
+	rig_put(1, 0, &frame);
+}
+
+void peer_up(struct peer *p, struct pair *q)
+{
+	struct dp_session s;
+
+	peer_add(p);
+	pair_up(q, p);
+	s = peer_session(p);
+	rig_add(&s);
+	rig_clear();
+	rig_mark();
+}
+
 /* ---- what the peer gets ---- */
 
 static size_t outer_check(const struct bytes *f, const struct peer *p)

@@ -62,6 +62,10 @@ void peer_wrap(struct bytes *frame, const struct peer *p, const struct bytes *es
 /* Both, and in at port 0 queue 0; without turning. */
 void peer_put(const struct peer *p, struct pair *q, const struct bytes *inner);
 void peer_put_data(const struct peer *p, struct pair *q, uint32_t dst);
+/* A packet of the network's to SUB; without turning. */
+void peer_put_down(void);
+/* The peer with its SAs and its session is up: a test begins. */
+void peer_up(struct peer *p, struct pair *q);
 
 /* Checks the outer headers of a frame of ours and decrypts it; inner from the UDP header on. */
 void peer_opens(const struct bytes *frame, const struct peer *p, struct pair *q,
@@ -78,6 +82,7 @@ CU_TestInfo *esp_bad_tests(void);
 CU_TestInfo *esp_hold_tests(void);
 CU_TestInfo *esp_down_tests(void);
 CU_TestInfo *esp_control_tests(void);
+CU_TestInfo *esp_limits_tests(void);
 CU_TestInfo *esp_rekey_tests(void);
 CU_TestInfo *esp_latch_tests(void);
 CU_TestInfo *esp_worker_tests(void);

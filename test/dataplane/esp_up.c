@@ -9,23 +9,11 @@
 #define CTRL      0xc802
 #define MF        0x2000
 
-static void up(struct peer *p, struct pair *q)
-{
-	struct dp_session s;
-
-	peer_add(p);
-	pair_up(q, p);
-	s = peer_session(p);
-	rig_add(&s);
-	rig_clear();
-	rig_mark();
-}
-
 static void open_usual(struct peer *p, struct pair *q)
 {
 	rig_open(NULL);
 	peer_init(p);
-	up(p, q);
+	peer_up(p, q);
 }
 
 static void close_usual(struct pair *q)
@@ -80,7 +68,7 @@ static void test_forms(void)
 		p.encap = forms[i].encap;
 		p.esn = forms[i].esn;
 		p.suite = *forms[i].suite;
-		up(&p, &q);
+		peer_up(&p, &q);
 		for (int k = 0; k < 20; k++) {
 			peer_data(&inner, &p, WORLD, &packet);
 			peer_put(&p, &q, &inner);
@@ -113,7 +101,7 @@ static void test_control(void)
 	rig_open(NULL);
 	peer_init(&p);
 	p.encap = true;
-	up(&p, &q);
+	peer_up(&p, &q);
 	CU_ASSERT_EQUAL(dp_tunnel_add(rig()->dp, TID, &us, &they, CONN), 0);
 	peer_put_data(&p, &q, WORLD); /* the first packet's event out of the way */
 	rig_turn();
@@ -150,7 +138,7 @@ static void test_checksum(void)
 	rig_open(NULL);
 	peer_init(&p);
 	p.encap = true;
-	up(&p, &q);
+	peer_up(&p, &q);
 	ip4_make(&packet, &(struct ipspec){.src = SUB, .dst = WORLD, .payload = 9});
 	ppp_make(&body, "21", &packet);
 	peer_message(&inner, &p, &(struct l2tpspec){.flags = 2, .body = &body, .sum = SUM_WRONG});
@@ -175,7 +163,7 @@ static void test_lengths(void)
 		rig_open(NULL);
 		peer_init(&p);
 		p.tunnel_mode = tunnel_mode != 0;
-		up(&p, &q);
+		peer_up(&p, &q);
 		peer_data(&inner, &p, WORLD, &packet);
 		put32(&inner, 0xdeadbeef);
 		peer_put(&p, &q, &inner);
@@ -238,7 +226,7 @@ static void test_fragments(void)
 		rig_open(NULL);
 		peer_init(&p);
 		p.encap = encap != 0;
-		up(&p, &q);
+		peer_up(&p, &q);
 		peer_data(&inner, &p, WORLD, &packet);
 		peer_esp(&esp, &p, &q, &inner);
 		peer_wrap(&frame, &p, &esp);
@@ -357,7 +345,7 @@ static void test_tampered(void)
 		rig_open(NULL);
 		peer_init(&p);
 		p.suite = *suites[s];
-		up(&p, &q);
+		peer_up(&p, &q);
 		peer_data(&inner, &p, WORLD, NULL);
 		peer_esp(&esp, &p, &q, &inner);
 		for (size_t i = 4; i < esp.len; i++) {
@@ -391,7 +379,7 @@ static void test_truncated(void)
 		peer_init(&p);
 		p.encap = encap != 0;
 		p.suite = suite_cbc;
-		up(&p, &q);
+		peer_up(&p, &q);
 		peer_data(&inner, &p, WORLD, NULL);
 		peer_esp(&esp, &p, &q, &inner);
 		n = esp.len;

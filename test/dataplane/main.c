@@ -67,6 +67,8 @@ int main(void)
 	        {"ESP downstream, two workers", two_workers, NULL, NULL, NULL, esp_down_tests()},
 	        {"ESP control, one worker", one_worker, NULL, NULL, NULL, esp_control_tests()},
 	        {"ESP control, two workers", two_workers, NULL, NULL, NULL, esp_control_tests()},
+	        {"ESP limits, one worker", one_worker, NULL, NULL, NULL, esp_limits_tests()},
+	        {"ESP limits, two workers", two_workers, NULL, NULL, NULL, esp_limits_tests()},
 	        {"ESP rekey, one worker", one_worker, NULL, NULL, NULL, esp_rekey_tests()},
 	        {"ESP rekey, two workers", two_workers, NULL, NULL, NULL, esp_rekey_tests()},
 	        {"latch, one worker", one_worker, NULL, NULL, NULL, esp_latch_tests()},
