@@ -502,6 +502,28 @@ static inline void session_ahead(const struct worker *w, const struct esp_pkt *p
 		rte_prefetch0(&w->dp->rx[get_be16(p->data + SID_END - 2)]);
 }
 
+static inline void keys_ahead(const struct burst *b, uint32_t i)
+{
+	if (i < b->n && (b->opens >> i & 1) != 0)
+		esp_open_ahead(&b->p[i]);
+}
+
+/* Those that gain from a burst. They have pushed their SAs' lines out of the nearest cache. */
+static void decrypt_others(struct worker *w, struct burst *b)
+{
+	uint64_t set = ~b->opens & ~0ull >> (64 - b->n);
+
+	if (set == 0)
+		return;
+	esp_decrypt_set(w->esp_engine, b->p, set);
+	for (; set != 0; set &= set - 1) {
+		const struct esp_pkt *p = &b->p[__builtin_ctzll(set)];
+
+		sa_prefetch(sa_by_esp(p->sa));
+		session_ahead(w, p);
+	}
+}
+
 uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct burst b = {.v = v, .p = w->esp_pkt, .frames = w->esp_frames, .n = n};
@@ -513,17 +535,15 @@ uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	n = b.n;
 	if (n == 0)
 		return 0;
-	esp_decrypt_set(w->esp_engine, b.p, ~b.opens & ~0ull >> (64 - n));
+	decrypt_others(w, &b);
+	for (uint16_t i = 0; i < KEYS_AHEAD; i++)
+		keys_ahead(&b, i);
 	for (uint16_t i = 0; i < n + FINISH_LATE; i++) {
 		struct rte_mbuf *m;
 
-		if (i < n) {
-			if (i + KEYS_AHEAD < n && (b.opens >> (i + KEYS_AHEAD) & 1) != 0)
-				esp_open_ahead(&b.p[i + KEYS_AHEAD]);
-			if (b.opens >> i & 1)
-				esp_open(w->esp_engine, &b.p[i]);
-			else
-				sa_prefetch(sa_by_esp(b.p[i].sa));
+		keys_ahead(&b, i + KEYS_AHEAD);
+		if (i < n && (b.opens >> i & 1) != 0) {
+			esp_open(w->esp_engine, &b.p[i]);
 			session_ahead(w, &b.p[i]);
 		}
 		if (i < FINISH_LATE)
