@@ -335,96 +335,115 @@ void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp)
 	pkt_cut(m, (int)at, get_be16(p + AT_LENGTH) + (uint32_t)AT_IP - at);
 }
 
-/* A vector. */
+/* A vector, whose packets stand in w->esp_pkt. */
 struct burst {
 	struct up_run run;
 	struct rte_mbuf **v;
-	struct esp_pkt *p; /* what w->esp_pkt has of it */
 	uint64_t frames; /* bits of usual frames */
 	uint64_t opens; /* bits of packets of SAs that esp_open is for */
-	uint16_t n;
+	uint32_t n;
 };
 
-/* As classify does it for a frame. */
-static __rte_noinline void pkt_make(struct rte_mbuf *m, struct esp_pkt *p)
+static inline uint64_t first_bits(uint32_t n)
 {
-	p->data = rte_pktmbuf_mtod(m, uint8_t *);
-	p->len = m->data_len;
-	p->mark = pkt_meta(m)->flags & PKT_ENCAP;
+	return ~0ull >> (64 - n);
 }
 
-static __rte_noinline void hold(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p,
-                                bool frame)
+/* As classify does it for frames. */
+static __rte_noinline void pkts_make(struct worker *w, const struct burst *b)
 {
-	if (frame)
-		dp_frame_esp(w, m, p->data);
-	dp_esp_hold(w, m, get_be32(p->data));
+	for (uint64_t set = first_bits(b->n) & ~b->frames; set != 0; set &= set - 1) {
+		const int i = __builtin_ctzll(set);
+		struct esp_pkt *p = &w->esp_pkt[i];
+
+		p->data = rte_pktmbuf_mtod(b->v[i], uint8_t *);
+		p->len = b->v[i]->data_len;
+		p->mark = pkt_meta(b->v[i])->flags & PKT_ENCAP;
+	}
 }
 
-/* Packet i stays, as the kth. */
-static inline void keep(struct burst *b, uint16_t i, uint16_t k, uint64_t frames)
+/* Those whose bits are in gone are no more. */
+static __rte_noinline void close_up(struct worker *w, struct burst *b, uint64_t gone)
 {
-	b->frames |= (frames >> i & 1) << k;
-	if (likely(k == i))
+	const uint64_t frames = b->frames;
+	uint32_t k = 0;
+
+	b->frames = 0;
+	for (uint64_t set = first_bits(b->n) & ~gone; set != 0; set &= set - 1) {
+		const int i = __builtin_ctzll(set);
+
+		b->frames |= (frames >> i & 1) << k;
+		w->esp_pkt[k] = w->esp_pkt[i];
+		b->v[k++] = b->v[i];
+	}
+	b->n = k;
+}
+
+/* Has no SA: held or dropped. */
+static __rte_noinline void no_sa(struct worker *w, const struct burst *b, uint32_t i)
+{
+	struct rte_mbuf *m = b->v[i];
+	const uint8_t *esp = w->esp_pkt[i].data;
+	const uint32_t spi = get_be32(esp);
+
+	if (slot_of(w, m, spi) == NULL)
 		return;
-	b->p[k] = b->p[i];
-	b->v[k] = b->v[i];
+	if (b->frames >> i & 1)
+		dp_frame_esp(w, m, esp);
+	dp_esp_hold(w, m, spi);
 }
 
 /* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
-static void find_all(struct worker *w, struct burst *b)
+static inline void find_all(struct worker *w, struct burst *b)
 {
-	const uint64_t frames = b->frames;
-	uint16_t k = 0;
+	const struct spi_slot *slots = w->dp->spi;
+	uint64_t gone = 0;
 
-	b->frames = 0;
-	for (uint16_t i = 0; i < b->n; i++) {
-		const bool frame = frames >> i & 1;
-		struct esp_pkt *p = &b->p[i];
-		struct rte_mbuf *m = b->v[i];
-		const struct spi_slot *slot;
-		struct sa *sa;
+	if (unlikely(b->frames != first_bits(b->n)))
+		pkts_make(w, b);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct esp_pkt *p = &w->esp_pkt[i];
+		const uint32_t spi = get_be32(p->data);
+		const struct spi_slot *slot = &slots[spi_slot(spi)];
+		struct sa *sa = slot->sa;
 
-		assert(m->nb_segs == 1);
-		if (unlikely(!frame))
-			pkt_make(m, p);
-		slot = slot_of(w, m, get_be32(p->data));
-		if (unlikely(slot == NULL))
-			continue;
-		sa = slot->sa;
-		if (unlikely(sa == NULL)) {
-			hold(w, m, p, frame);
+		assert(b->v[i]->nb_segs == 1);
+		if (unlikely(__atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi || sa == NULL)) {
+			no_sa(w, b, i);
+			gone |= 1ull << i;
 			continue;
 		}
 		sa_prefetch(sa);
 		if (p->mark != 0)
 			rte_prefetch0(&sa->outer);
 		p->sa = esp_of(sa);
-		keep(b, i, k++, frames);
 	}
-	b->n = k;
+	if (unlikely(gone != 0))
+		close_up(w, b, gone);
 }
 
 /* What may be decrypted. */
-static void gather_all(struct worker *w, struct burst *b)
+static inline void gather_all(struct worker *w, struct burst *b)
 {
-	const uint64_t frames = b->frames;
-	uint16_t k = 0;
+	uint64_t gone = 0, opens = 0;
 
-	b->frames = 0;
-	b->opens = 0;
-	for (uint16_t i = 0; i < b->n; i++) {
-		const struct esp_pkt *p = &b->p[i];
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct esp_pkt *p = &w->esp_pkt[i];
 		struct sa *sa = sa_by_esp(p->sa);
 
 		if (unlikely(p->mark != sa->takes)) {
 			refuse(w, b->v[i], sa);
-			continue;
+			gone |= 1ull << i;
 		}
-		b->opens |= (uint64_t)sa->in.opens << k;
-		keep(b, i, k++, frames);
+		opens |= (uint64_t)sa->in.opens << i;
 	}
-	b->n = k;
+	b->opens = opens;
+	if (likely(gone == 0))
+		return;
+	close_up(w, b, gone);
+	b->opens = 0;
+	for (uint32_t i = 0; i < b->n; i++)
+		b->opens |= (uint64_t)sa_by_esp(w->esp_pkt[i].sa)->in.opens << i;
 }
 
 /*
@@ -465,9 +484,9 @@ static __rte_always_inline bool inner_usual(struct worker *w, struct burst *b, s
 }
 
 /* Decrypted packet i. Returns what is left for the next stage, or NULL. */
-static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint16_t i)
+static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint32_t i)
 {
-	const struct esp_pkt *p = &b->p[i];
+	const struct esp_pkt *p = &w->esp_pkt[i];
 	struct sa *sa = sa_by_esp(p->sa);
 	const bool frame = b->frames >> i & 1;
 	struct rte_mbuf *m = b->v[i];
@@ -502,22 +521,22 @@ static inline void session_ahead(const struct worker *w, const struct esp_pkt *p
 		rte_prefetch0(&w->dp->rx[get_be16(p->data + SID_END - 2)]);
 }
 
-static inline void keys_ahead(const struct burst *b, uint32_t i)
+static inline void keys_ahead(const struct worker *w, const struct burst *b, uint32_t i)
 {
 	if (i < b->n && (b->opens >> i & 1) != 0)
-		esp_open_ahead(&b->p[i]);
+		esp_open_ahead(&w->esp_pkt[i]);
 }
 
 /* Those that gain from a burst. They have pushed their SAs' lines out of the nearest cache. */
-static void decrypt_others(struct worker *w, struct burst *b)
+static void decrypt_others(struct worker *w, const struct burst *b)
 {
-	uint64_t set = ~b->opens & ~0ull >> (64 - b->n);
+	uint64_t set = first_bits(b->n) & ~b->opens;
 
 	if (set == 0)
 		return;
-	esp_decrypt_set(w->esp_engine, b->p, set);
+	esp_decrypt_set(w->esp_engine, w->esp_pkt, set);
 	for (; set != 0; set &= set - 1) {
-		const struct esp_pkt *p = &b->p[__builtin_ctzll(set)];
+		const struct esp_pkt *p = &w->esp_pkt[__builtin_ctzll(set)];
 
 		sa_prefetch(sa_by_esp(p->sa));
 		session_ahead(w, p);
@@ -526,25 +545,26 @@ static void decrypt_others(struct worker *w, struct burst *b)
 
 uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct burst b = {.v = v, .p = w->esp_pkt, .frames = w->esp_frames, .n = n};
+	struct burst b = {.v = v, .frames = w->esp_frames, .n = n};
 	uint16_t left = 0;
 
 	w->esp_frames = 0;
-	find_all(w, &b);
-	gather_all(w, &b);
-	n = b.n;
 	if (n == 0)
 		return 0;
+	find_all(w, &b);
+	gather_all(w, &b);
+	if (b.n == 0)
+		return 0;
 	decrypt_others(w, &b);
-	for (uint16_t i = 0; i < KEYS_AHEAD; i++)
-		keys_ahead(&b, i);
-	for (uint16_t i = 0; i < n + FINISH_LATE; i++) {
+	for (uint32_t i = 0; i < KEYS_AHEAD; i++)
+		keys_ahead(w, &b, i);
+	for (uint32_t i = 0; i < b.n + FINISH_LATE; i++) {
 		struct rte_mbuf *m;
 
-		keys_ahead(&b, i + KEYS_AHEAD);
-		if (i < n && (b.opens >> i & 1) != 0) {
-			esp_open(w->esp_engine, &b.p[i]);
-			session_ahead(w, &b.p[i]);
+		keys_ahead(w, &b, i + KEYS_AHEAD);
+		if (i < b.n && (b.opens >> i & 1) != 0) {
+			esp_open(w->esp_engine, &w->esp_pkt[i]);
+			session_ahead(w, &w->esp_pkt[i]);
 		}
 		if (i < FINISH_LATE)
 			continue;
