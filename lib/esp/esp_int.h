@@ -98,6 +98,7 @@ struct esp {
 	bool des3_lanes; /* 3DES by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
 	struct gcm_context_data gcm;
+	_Alignas(16) uint8_t nonce[16], icv[16]; /* of gcm.c's packet in hand */
 	struct esp_slot slot[ESP_BURST_MAX];
 	IMB_JOB jobs[ESP_BURST_MAX]; /* of crypt.c */
 	IMB_JOB cbc[ESP_BURST_MAX]; /* of cbc.c: what is the same for all packets stays filled in */
