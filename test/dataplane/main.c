@@ -46,6 +46,8 @@ int main(void)
 	         ways_down_tests()},
 	        {"two ways downstream, two workers", two_workers, NULL, NULL, NULL,
 	         ways_down_tests()},
+	        {"short cuts, one worker", one_worker, NULL, NULL, NULL, short_cuts_tests()},
+	        {"short cuts, two workers", two_workers, NULL, NULL, NULL, short_cuts_tests()},
 	        {"downstream, one worker", one_worker, NULL, NULL, NULL, down_tests()},
 	        {"downstream, two workers", two_workers, NULL, NULL, NULL, down_tests()},
 	        {"paths, one worker", one_worker, NULL, NULL, NULL, path_tests()},
