@@ -2,11 +2,26 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "base/timerq.h"
 
-#include <stddef.h>
+#define NEVER     ((UINT64_C(1) << TIMER_AT_BITS) - 1)
+#define LOW_BITS  (TIMER_ORDER_BITS - (64 - TIMER_FN_BITS))
+#define ORDER_TOP (UINT64_C(1) << (TIMER_ORDER_BITS - 1))
 
+static uint64_t order_of(const struct timer *t)
+{
+	return (uint64_t)t->order_high << LOW_BITS | t->order_low;
+}
+
+static uint64_t at_of(const struct timer *t)
+{
+	return t->at_ms == NEVER ? UINT64_MAX : t->at_ms;
+}
+
+/* Of two that are due together the one that was set first; their numbers are closer than half of all. */
 static bool before(const struct timer *a, const struct timer *b)
 {
-	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->order < b->order;
+	if (a->at_ms != b->at_ms)
+		return a->at_ms < b->at_ms;
+	return ((order_of(a) - order_of(b)) & ORDER_TOP) != 0;
 }
 
 /* ---- the wheel: one slot a millisecond, a ring in each, which is in order by itself ---- */
@@ -68,7 +83,7 @@ static struct timer *wheel_first(const struct timerq *q)
 
 static uint64_t priority(const struct timer *t)
 {
-	uint64_t x = t->order + 0x9e3779b97f4a7c15ull;
+	uint64_t x = order_of(t) + 0x9e3779b97f4a7c15ull;
 
 	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
 	x = (x ^ x >> 27) * 0x94d049bb133111ebull;
@@ -104,17 +119,23 @@ static void rotate_up(struct timerq *q, struct timer *t)
 static void tree_put(struct timerq *q, struct timer *t)
 {
 	struct timer **at = &q->root, *up = NULL;
+	bool first = true;
 
 	while (*at != NULL) {
 		up = *at;
-		at = before(t, up) ? &up->left : &up->right;
+		if (before(t, up)) {
+			at = &up->left;
+		} else {
+			at = &up->right;
+			first = false;
+		}
 	}
 	*at = t;
 	t->up = up;
 	t->left = t->right = NULL;
 	while (t->up != NULL && priority(t) > priority(t->up))
 		rotate_up(q, t);
-	if (q->first == NULL || before(t, q->first))
+	if (first)
 		q->first = t;
 }
 
@@ -145,9 +166,9 @@ static void tree_take(struct timerq *q, struct timer *t)
 
 /* ---- both ---- */
 
-void timer_init(struct timer *t, timer_fn fn, void *arg)
+void timer_init(struct timer *t, timer_fn fn)
 {
-	*t = (struct timer){.fn = fn, .arg = arg};
+	*t = (struct timer){.fn = (uintptr_t)fn};
 }
 
 void timer_cancel(struct timerq *q, struct timer *t)
@@ -166,10 +187,11 @@ void timer_cancel(struct timerq *q, struct timer *t)
 void timer_set(struct timerq *q, struct timer *t, uint64_t at_ms)
 {
 	timer_cancel(q, t);
-	t->at_ms = at_ms;
-	t->order = q->order++;
+	t->at_ms = at_ms < NEVER ? at_ms : NEVER;
+	t->order_high = q->order >> LOW_BITS;
+	t->order_low = q->order++;
 	t->queued = true;
-	t->near = fits_wheel(q, at_ms);
+	t->near = t->at_ms != NEVER && fits_wheel(q, at_ms);
 	if (t->near)
 		wheel_put(q, t);
 	else
@@ -190,7 +212,7 @@ uint64_t timerq_next(const struct timerq *q)
 {
 	const struct timer *t = first_of(q);
 
-	return t != NULL ? t->at_ms : UINT64_MAX;
+	return t != NULL ? at_of(t) : UINT64_MAX;
 }
 
 uint32_t timerq_run(struct timerq *q, uint64_t now_ms, uint32_t budget)
@@ -198,15 +220,15 @@ uint32_t timerq_run(struct timerq *q, uint64_t now_ms, uint32_t budget)
 	uint32_t n = 0;
 	struct timer *t;
 
-	while ((t = first_of(q)) != NULL && t->at_ms <= now_ms) {
+	while ((t = first_of(q)) != NULL && at_of(t) <= now_ms) {
 		if (budget != 0 && n == budget)
 			return n;
 		timer_cancel(q, t);
 		/* None is left in the wheel before this one, so the wheel may turn so far. */
-		if (t->at_ms > q->base_ms)
-			q->base_ms = t->at_ms;
+		if (at_of(t) > q->base_ms)
+			q->base_ms = at_of(t);
 		n++;
-		t->fn(t, t->arg, now_ms);
+		((timer_fn)(uintptr_t)t->fn)(t, now_ms);
 	}
 	if (now_ms > q->base_ms)
 		q->base_ms = now_ms;

@@ -13,21 +13,34 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct timer;
 
-/* The timer is no longer queued when this runs; it may be set again or its memory freed here. */
-typedef void (*timer_fn)(struct timer *t, void *arg, uint64_t now_ms);
+/*
+ * The timer is no longer queued when this runs; it may be set again or its memory freed here. What it is
+ * the timer of, timer_owner tells.
+ */
+typedef void (*timer_fn)(struct timer *t, uint64_t now_ms);
 
+#define TIMER_FN_BITS    48 /* of an address on x86-64, whose upper half is the kernel's */
+#define TIMER_AT_BITS    44 /* milliseconds: five centuries; the last of them stands for never */
+#define TIMER_ORDER_BITS 34
+
+/* There are five of them for each subscriber. */
 struct timer {
-	timer_fn fn;
-	void *arg;
-	uint64_t at_ms; /* valid while queued */
-	uint64_t order : 62; /* tie-break among equal at_ms */
+	uint64_t fn : TIMER_FN_BITS;
+	uint64_t order_high : 64 - TIMER_FN_BITS; /* tie-break among equal at_ms */
+	uint64_t at_ms : TIMER_AT_BITS; /* valid while queued */
+	uint64_t order_low : TIMER_ORDER_BITS - (64 - TIMER_FN_BITS);
 	uint64_t queued : 1, near : 1; /* near: in the wheel */
 	struct timer *left, *right, *up; /* in the tree, or the wheel's ring */
 };
+_Static_assert(sizeof(struct timer) == 40, "no hole");
+
+/* The object of this type whose member t is. */
+#define timer_owner(t, type, member) ((type *)((uintptr_t)(t)-offsetof(type, member)))
 
 #define TIMERQ_SLOTS 4096
 #define TIMERQ_WORDS (TIMERQ_SLOTS / 64)
@@ -44,9 +57,9 @@ struct timerq {
 };
 
 /* Prepares a timer; must come before any other call on it. Nothing to release. */
-void timer_init(struct timer *t, timer_fn fn, void *arg);
+void timer_init(struct timer *t, timer_fn fn);
 
-/* (Re)arms t to fire at at_ms (milliseconds of the queue's own clock). */
+/* (Re)arms t to fire at at_ms (milliseconds of the queue's own clock); UINT64_MAX is never but at the end. */
 void timer_set(struct timerq *q, struct timer *t, uint64_t at_ms);
 
 /* Takes t out of the queue; harmless when it is not queued. */

@@ -138,7 +138,6 @@ static inline enum esp_status hash_in(IMB_JOB *j, struct opening *o, struct esp_
 		return ESP_SHORT;
 	if (!esp_replay_may(sa, esp_get32(p->data + 4), &o->seq))
 		return ESP_REPLAY;
-	esp_prefetch_window(sa, o->seq);
 	o->p = p;
 	o->inner = inner;
 	hash_fields(j, sa, p->data, ESP_HDR + IV_LEN + inner, tag);

@@ -122,27 +122,49 @@ static void open_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 	}
 }
 
-/* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
-void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+bool esp_sa_opens(const struct esp_sa *sa)
 {
-	uint64_t cbc = 0, others = 0;
-	uint8_t gcm[ESP_BURST_MAX] = {0};
-	uint16_t n_gcm = 0;
-	bool esn = false;
+	return esp_is_gcm(sa) && !sa->esn;
+}
 
-	for (uint16_t i = 0; i < n; i++) {
-		v[i].newest = false;
-		esn |= v[i].sa->esn;
-		if (esp_is_gcm(v[i].sa))
-			gcm[n_gcm++] = (uint8_t)i;
-		else if (esp_is_cbc(v[i].sa))
-			cbc |= 1ull << i;
+/* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
+void esp_decrypt_set(struct esp *e, struct esp_pkt *v, uint64_t set)
+{
+	uint64_t gcm = 0, cbc = 0, others = 0;
+
+	for (; set != 0; set &= set - 1) {
+		struct esp_pkt *p = &v[__builtin_ctzll(set)];
+		uint64_t bit = set & -set;
+
+		p->newest = false;
+		if (esp_is_cbc(p->sa))
+			cbc |= bit;
+		else if (esp_is_gcm(p->sa))
+			gcm |= bit;
 		else
-			others |= 1ull << i;
+			others |= bit;
 	}
-	esp_gcm_open(e, v, gcm, n_gcm, esn);
+	esp_gcm_open(e, v, gcm);
 	while (cbc != 0)
 		cbc = esp_cbc_open(e, v, cbc);
 	if (others != 0)
 		open_others(e, v, others);
+}
+
+void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
+{
+	uint64_t alone = 0;
+
+	if (n == 0)
+		return;
+	for (uint16_t i = 0; i < n; i++)
+		alone |= (uint64_t)esp_sa_opens(v[i].sa) << i;
+	esp_decrypt_set(e, v, ~alone & ~0ull >> (ESP_BURST_MAX - n));
+	for (uint16_t i = 0; i < n; i++) {
+		if ((alone >> i & 1) == 0)
+			continue;
+		if (i + ESP_KEYS_AHEAD < n)
+			esp_open_ahead(&v[i + ESP_KEYS_AHEAD]);
+		esp_open(e, &v[i]);
+	}
 }

@@ -147,6 +147,17 @@ struct esp_pkt {
 void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
 
 /*
+ * The same in two parts, for a caller that has something else to do between packets. True when packets of sa gain
+ * nothing from a burst: of those, one after the other in their order, esp_open does what esp_decrypt
+ * does. esp_decrypt_set decrypts the packets of v whose bits are in set, whatever their SAs.
+ */
+bool esp_sa_opens(const struct esp_sa *sa);
+void esp_open(struct esp *e, struct esp_pkt *p);
+/* Brings what esp_open will need for p; some packets before, when the SA's first line is there. */
+void esp_open_ahead(const struct esp_pkt *p);
+void esp_decrypt_set(struct esp *e, struct esp_pkt *v, uint64_t set);
+
+/*
  * Encrypts a burst in place (RFC 4303 3.3). The caller has esp_sa_head bytes before data and
  * esp_sa_tail_max bytes behind it. Sequence numbers follow the order of v within each SA. IVs: an
  * encrypted counter for CBC (NIST SP 800-38A appendix C), the sequence number for the others. What

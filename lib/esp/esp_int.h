@@ -45,7 +45,14 @@ enum esp_group {
  */
 struct esp_sa {
 	uint64_t seq; /* written by the owner, read by anyone */
-	uint64_t iv_seed; /* CBC: the counter of packet 0 */
+	union {
+		uint64_t iv_seed; /* outbound, CBC: the counter of packet 0 */
+		/*
+		 * Inbound: that many numbers up to seq have been seen, whatever the window's bits say of
+		 * them. While every number is the next one, no bit is written.
+		 */
+		uint64_t streak;
+	};
 	const void *key; /* schedule of the one direction; CHACHA20: the key itself */
 	const uint8_t *hmac; /* hashed ipad, opad; each ESP_HMAC_STATE; NULL: AEAD */
 	uint32_t spi_be;
@@ -113,11 +120,11 @@ const struct esp_auth_def *esp_auth_def(enum esp_auth a);
 /*
  * The fast ways, which most traffic takes: GCM packet by packet, AES-CBC with a hash and 32-bit
  * numbers as jobs that serve cipher and hash alike. They give statuses and packets as esp_encrypt and
- * esp_decrypt do. Of GCM: packets order[0] to order[n - 1] of v; esn: there may be such SAs. Of CBC: those whose bits are in set; the
- * ones of the first one's suite are done, the others' bits are returned.
+ * esp_decrypt do. Of GCM out: packets order[0] to order[n - 1] of v. Of the others: those whose bits are in
+ * set; of CBC the ones of the first one's suite are done, the others' bits are returned.
  */
 void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n);
-void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n, bool esn);
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set);
 void esp_cbc_init(struct esp *e);
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set);
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set);

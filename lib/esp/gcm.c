@@ -130,11 +130,9 @@ static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint
 	return esp_close(p, text, inner);
 }
 
-/* Some packets ahead. The number will be the next one. */
-static inline void ahead(const struct esp_pkt *p)
+void esp_open_ahead(const struct esp_pkt *p)
 {
 	esp_prefetch_keys(p->sa);
-	esp_prefetch_window(p->sa, p->sa->seq + 1);
 	esp_prefetch(p->data + p->len - 1);
 	/* What a long text begins with; the CPU itself brings the rest. */
 	if (p->len > LONG) {
@@ -143,23 +141,31 @@ static inline void ahead(const struct esp_pkt *p)
 	}
 }
 
-void esp_gcm_open(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n, bool esn)
+void esp_open(struct esp *e, struct esp_pkt *p)
+{
+	uint64_t seq;
+
+	p->newest = false;
+	p->status = (uint8_t)check(p, &seq);
+	if (p->status == ESP_OK)
+		p->status = (uint8_t)open_packet(e, p, seq);
+}
+
+void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
 	uint64_t seq[ESP_BURST_MAX];
 
 	/* What an ESN's low half means, the window before the burst says. */
-	for (uint16_t k = 0; esn && k < n; k++)
-		v[order[k]].status = (uint8_t)check(&v[order[k]], &seq[k]);
-	for (uint16_t k = 0; k < n && k < ESP_KEYS_AHEAD; k++)
-		ahead(&v[order[k]]);
-	for (uint16_t k = 0; k < n; k++) {
-		struct esp_pkt *p = &v[order[k]];
+	for (uint64_t m = set; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
 
-		if (k + ESP_KEYS_AHEAD < n)
-			ahead(&v[order[k + ESP_KEYS_AHEAD]]);
-		if (!esn)
-			p->status = (uint8_t)check(p, &seq[k]);
-		if (p->status == ESP_OK)
-			p->status = (uint8_t)open_packet(e, p, seq[k]);
+		v[i].status = (uint8_t)check(&v[i], &seq[i]);
+		esp_prefetch_keys(v[i].sa);
+	}
+	for (uint64_t m = set; m != 0; m &= m - 1) {
+		int i = __builtin_ctzll(m);
+
+		if (v[i].status == ESP_OK)
+			v[i].status = (uint8_t)open_packet(e, &v[i], seq[i]);
 	}
 }

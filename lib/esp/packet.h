@@ -22,12 +22,6 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 		esp_prefetch(p);
 }
 
-/* The word of the window that a number is in. */
-static inline void esp_prefetch_window(const struct esp_sa *sa, uint64_t seq)
-{
-	esp_prefetch(sa->room + ((uint32_t)seq & (sa->window - 1u)) % ESP_WINDOW_MAX / 8);
-}
-
 /* ---- in ---- */
 
 /* Takes as long wherever the first difference is. */
@@ -61,14 +55,10 @@ static inline bool esp_replay_may(const struct esp_sa *sa, uint32_t low, uint64_
 
 static inline bool esp_replay_in(struct esp_sa *sa, uint64_t seq, bool *newest)
 {
-	uint64_t *map = (uint64_t *)(void *)sa->room;
-	uint32_t bit;
-
-	if (seq != sa->seq + 1 || sa->window == 0)
+	if (seq != sa->seq + 1)
 		return esp_replay_take(sa, seq, newest);
-	bit = (uint32_t)seq & (sa->window - 1u);
-	map[bit / 64] |= 1ull << (bit % 64);
 	*newest = true;
+	sa->streak++;
 	__atomic_store_n(&sa->seq, seq, __ATOMIC_RELAXED);
 	return true;
 }

@@ -3,7 +3,8 @@
 /*
  * Anti-replay (RFC 4303 3.4.3, appendix A). The window is a ring of bits, one for each of the last
  * sa->window numbers, indexed by the number modulo the window: nothing is shifted, only the bits of
- * the numbers that were skipped are cleared.
+ * the numbers that were skipped are cleared. The last sa->streak of them are known without their bits,
+ * which are written when a number has been skipped: most packets need not touch the ring at all.
  */
 #include "esp/esp_int.h"
 
@@ -15,12 +16,13 @@ static uint64_t *map_of(struct esp_sa *sa)
 	return (uint64_t *)(void *)sa->room;
 }
 
+/* Of the window. */
 static bool seen(const struct esp_sa *sa, uint64_t seq)
 {
 	const uint64_t *map = (const uint64_t *)(const void *)sa->room;
 	uint32_t bit = (uint32_t)seq & (sa->window - 1u);
 
-	return map[bit / 64] >> (bit % 64) & 1;
+	return sa->seq - seq < sa->streak || (map[bit / 64] >> (bit % 64) & 1) != 0;
 }
 
 /* Appendix A2.2; false: the number would lie before the first one. */
@@ -62,21 +64,39 @@ bool esp_replay_check(const struct esp_sa *sa, uint32_t low, uint64_t *seq)
 	return fresh(sa, *seq);
 }
 
-/* n < window */
-static void forget(struct esp_sa *sa, uint64_t from, uint64_t n)
+/* Writes the bits of n numbers, at most a window of them. */
+static void put(struct esp_sa *sa, uint64_t from, uint64_t n, bool is_seen)
 {
 	uint64_t *map = map_of(sa);
 
 	while (n > 0) {
 		uint32_t bit = (uint32_t)from & (sa->window - 1u), off = bit % 64;
 		uint32_t k = sa->window - bit < 64 - off ? sa->window - bit : 64 - off;
+		uint64_t mask;
 
 		if (k > n)
 			k = (uint32_t)n;
-		map[bit / 64] &= ~((k < 64 ? (1ull << k) - 1 : ~0ull) << off);
+		mask = (k < 64 ? (1ull << k) - 1 : ~0ull) << off;
+		map[bit / 64] = is_seen ? map[bit / 64] | mask : map[bit / 64] & ~mask;
 		from += k;
 		n -= k;
 	}
+}
+
+/* seq is the newest number now, and some before it were skipped. */
+static void skip_to(struct esp_sa *sa, uint64_t seq)
+{
+	uint64_t top = sa->seq, known = sa->streak;
+
+	if (seq - top >= sa->window) {
+		memset(map_of(sa), 0, (sa->window + 63u) / 64 * 8);
+	} else {
+		if (known > sa->window)
+			known = sa->window;
+		put(sa, top + 1 - known, known, true);
+		put(sa, top + 1, seq - top - 1, false);
+	}
+	sa->streak = 0;
 }
 
 bool esp_replay_take(struct esp_sa *sa, uint64_t seq, bool *newest)
@@ -89,11 +109,11 @@ bool esp_replay_take(struct esp_sa *sa, uint64_t seq, bool *newest)
 	if (sa->window > 0) {
 		uint32_t bit = (uint32_t)seq & (sa->window - 1u);
 
-		if (seq > top && seq - top >= sa->window)
-			memset(map_of(sa), 0, (sa->window + 63u) / 64 * 8);
-		else if (seq > top)
-			forget(sa, top + 1, seq - top);
-		map_of(sa)[bit / 64] |= 1ull << (bit % 64);
+		if (seq < top)
+			map_of(sa)[bit / 64] |= 1ull << (bit % 64);
+		else if (seq != top + 1)
+			skip_to(sa, seq);
+		sa->streak += *newest;
 	}
 	if (*newest)
 		__atomic_store_n(&sa->seq, seq, __ATOMIC_RELAXED);

@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #define AES_SCHEDULE (15 * 16) /* 14 rounds and the key */
+#define AES_ALIGN    16
 
 /* 3DES: the multi-buffer library wants the three schedules by pointers. */
 struct des3_keys {
@@ -192,18 +193,26 @@ static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_con
 		memcpy(sa->salt, c->enc_key + c->suite.key_len, ESP_SALT);
 }
 
-/* The parts of an SA's room, in their order. */
+/* The parts of an SA's room, in their order: where each ends. */
 struct layout {
 	size_t map, keys, hmac;
 };
 
+/*
+ * A short window stands in what the schedule leaves of its last line, in front of it: a line less, and one
+ * less to fetch for every packet. Schedules want to be aligned to what is read of them at a time: more
+ * than 16 bytes with AVX512 only.
+ */
 static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 {
-	return (struct layout){
-	        .map = lines(window_of(c) / 8u),
-	        .keys = lines(schedule_size(e, &c->suite)),
-	        .hmac = c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0,
-	};
+	size_t map = window_of(c) / 8u, keys = schedule_size(e, &c->suite);
+	bool together = map <= AES_ALIGN && e->mgr->used_arch != IMB_ARCH_AVX512 &&
+	                lines(AES_ALIGN + keys) == lines(keys);
+	struct layout l = {.map = map > 0 && together ? AES_ALIGN : lines(map)};
+
+	l.keys = lines(l.map + keys);
+	l.hmac = l.keys + (c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0);
+	return l;
 }
 
 size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *c)
@@ -213,7 +222,7 @@ size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *c)
 	if (!conf_ok(c))
 		return 0;
 	l = layout_of(e, c);
-	return sizeof(struct esp_sa) + l.map + l.keys + l.hmac;
+	return sizeof(struct esp_sa) + l.hmac;
 }
 
 struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at)
@@ -225,16 +234,17 @@ struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at
 	memset(sa, 0, size);
 	sa->size = (uint16_t)size;
 	fill(e, sa, c);
-	if (getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
+	if (!c->inbound &&
+	    getrandom(&sa->iv_seed, sizeof(sa->iv_seed), 0) != (ssize_t)sizeof(sa->iv_seed)) {
 		esp_sa_wipe(sa);
 		return NULL;
 	}
 	sa->key = sa->room + l.map;
 	expand_cipher(e, c, sa->room + l.map);
-	if (l.hmac > 0) {
-		sa->hmac = sa->room + l.map + l.keys;
-		hash_pad(e->mgr, c, 0x36, sa->room + l.map + l.keys);
-		hash_pad(e->mgr, c, 0x5c, sa->room + l.map + l.keys + ESP_HMAC_STATE);
+	if (l.hmac > l.keys) {
+		sa->hmac = sa->room + l.keys;
+		hash_pad(e->mgr, c, 0x36, sa->room + l.keys);
+		hash_pad(e->mgr, c, 0x5c, sa->room + l.keys + ESP_HMAC_STATE);
 	}
 	return sa;
 }

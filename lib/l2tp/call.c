@@ -31,9 +31,9 @@ static void establish_set(struct l2tp_call *c, uint32_t ms)
 	struct l2tp *l = c->t->l;
 
 	if (ms == 0)
-		timer_cancel(l->timers, c->establish);
+		timer_cancel(l->timers, &c->establish->timer);
 	else
-		timer_set(l->timers, c->establish, l->now_ms + ms);
+		timer_set(l->timers, &c->establish->timer, l->now_ms + ms);
 }
 
 /* No state waits for it any more. */
@@ -43,8 +43,8 @@ void l2tp_call_establish_end(struct l2tp_call *c)
 
 	if (c->establish == NULL)
 		return;
-	timer_cancel(l->timers, c->establish);
-	slab_put(&l->timer_slab, c->establish);
+	timer_cancel(l->timers, &c->establish->timer);
+	slab_put(&l->establish_slab, c->establish);
 	c->establish = NULL;
 }
 
@@ -280,9 +280,9 @@ void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
 	}
 }
 
-static void on_establish(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_establish(struct timer *timer, uint64_t now_ms)
 {
-	struct l2tp_call *c = arg;
+	struct l2tp_call *c = timer_owner(timer, struct l2tp_establish, timer)->call;
 	struct l2tp *l = c->t->l;
 
 	l2tp_enter(l, now_ms);
@@ -298,22 +298,49 @@ struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 
 	if (c == NULL)
 		return NULL;
-	c->establish = slab_get(&t->l->timer_slab);
+	c->establish = slab_get(&t->l->establish_slab);
 	if (c->establish == NULL) {
 		slab_put(&t->l->call_slab, c);
 		return NULL;
 	}
 	c->t = t;
 	c->created_ms = t->l->now_ms;
-	timer_init(c->establish, on_establish, c);
+	c->establish->call = c;
+	timer_init(&c->establish->timer, on_establish);
 	return c;
 }
 
-struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c)
+static const char *number_at(const char *numbers, enum l2tp_number which)
 {
-	if (c->numbers == NULL)
-		c->numbers = calloc(1, sizeof(*c->numbers));
-	return c->numbers;
+	for (; which > 0; which--)
+		numbers += strlen(numbers) + 1;
+	return numbers;
+}
+
+const char *l2tp_call_number(const struct l2tp_call *c, enum l2tp_number which)
+{
+	return c->numbers != NULL ? number_at(c->numbers, which) : "";
+}
+
+void l2tp_call_set_number(struct l2tp_call *c, enum l2tp_number which, const void *text, size_t len)
+{
+	static const char none[L2TP_NR_MAX] = "";
+	const char *old = c->numbers != NULL ? c->numbers : none;
+	const char *behind = number_at(old, which) + strlen(number_at(old, which)) + 1;
+	size_t before = (size_t)(number_at(old, which) - old);
+	size_t rest = (size_t)(number_at(old, L2TP_NR_MAX) - behind);
+	char *made;
+
+	len = strnlen(text, len < L2TP_NR_LEN ? len : L2TP_NR_LEN - 1);
+	made = malloc(before + len + 1 + rest);
+	if (made == NULL)
+		return;
+	memcpy(made, old, before);
+	memcpy(made + before, text, len);
+	made[before + len] = '\0';
+	memcpy(made + before + len + 1, behind, rest);
+	free(c->numbers);
+	c->numbers = made;
 }
 
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user)
@@ -347,23 +374,10 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
 }
 
-/* NULL for an empty one, and when there is no memory: the AVP is not sent then. */
-static char *dup_number(const char *number, size_t size)
+static void take_number(struct l2tp_call *c, enum l2tp_number which, const char *number)
 {
-	return number[0] != '\0' ? strndup(number, size - 1) : NULL;
-}
-
-static void take_numbers(struct l2tp_call *c, const struct l2tp_call_conf *conf)
-{
-	struct l2tp_numbers *n;
-
-	if (conf->calling_number[0] == '\0' && conf->called_number[0] == '\0')
-		return;
-	n = l2tp_call_numbers(c);
-	if (n == NULL)
-		return;
-	n->calling = dup_number(conf->calling_number, sizeof(conf->calling_number));
-	n->called = dup_number(conf->called_number, sizeof(conf->called_number));
+	if (number[0] != '\0')
+		l2tp_call_set_number(c, which, number, L2TP_NR_LEN);
 }
 
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
@@ -378,7 +392,8 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 	if (c != NULL) {
 		c->serial = conf->serial;
 		c->bearer_type = conf->bearer_type;
-		take_numbers(c, conf);
+		take_number(c, L2TP_NR_CALLING, conf->calling_number);
+		take_number(c, L2TP_NR_CALLED, conf->called_number);
 		l2tp_call_start(c, conf, user);
 		l2tp_call_event(c, L2TP_CE_OPEN, &(struct l2tp_call_in){0});
 		if (t->state == L2TP_TS_ESTABLISHED)

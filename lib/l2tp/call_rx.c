@@ -4,64 +4,37 @@
 #include "l2tp/engine.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void copy_string(char *to, size_t size, const struct l2tp_bytes *from)
+/* An attribute that the message may have. */
+static void learn(struct l2tp_call *c, const struct l2tp_msg *msg, uint16_t avp,
+                  const struct l2tp_bytes *text, enum l2tp_number which)
 {
-	size_t n = from->len < size - 1 ? from->len : size - 1;
-
-	if (n > 0)
-		memcpy(to, from->p, n);
-	to[n] = '\0';
-}
-
-static char *dup_string(const struct l2tp_bytes *from)
-{
-	size_t size = from->len < 127 ? from->len + 1u : 128;
-	char *s = malloc(size);
-
-	if (s != NULL)
-		copy_string(s, size, from);
-	return s;
+	if (l2tp_msg_has(msg, avp) && text->len > 0)
+		l2tp_call_set_number(c, which, text->p, text->len);
 }
 
 void l2tp_call_learn_request(struct l2tp_call *c, const struct l2tp_msg *icrq)
 {
-	struct l2tp_numbers *n;
-
 	c->lns = true;
 	c->peer_id = icrq->assigned_session_id;
 	c->serial = icrq->call_serial;
 	c->bearer_type = icrq->bearer_type;
 	c->physical_channel = icrq->physical_channel;
-	if (!l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER) &&
-	    !l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER) &&
-	    !l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
-		return;
-	n = l2tp_call_numbers(c);
-	if (n == NULL)
-		return;
-	if (l2tp_msg_has(icrq, L2TP_AVP_CALLING_NUMBER))
-		n->calling = dup_string(&icrq->calling_number);
-	if (l2tp_msg_has(icrq, L2TP_AVP_CALLED_NUMBER))
-		n->called = dup_string(&icrq->called_number);
-	if (l2tp_msg_has(icrq, L2TP_AVP_SUB_ADDRESS))
-		n->sub_address = dup_string(&icrq->sub_address);
+	learn(c, icrq, L2TP_AVP_CALLING_NUMBER, &icrq->calling_number, L2TP_NR_CALLING);
+	learn(c, icrq, L2TP_AVP_CALLED_NUMBER, &icrq->called_number, L2TP_NR_CALLED);
+	learn(c, icrq, L2TP_AVP_SUB_ADDRESS, &icrq->sub_address, L2TP_NR_SUB_ADDRESS);
 }
 
 void l2tp_call_learn_connect(struct l2tp_call *c, const struct l2tp_msg *iccn)
 {
-	struct l2tp_numbers *n;
-
 	c->framing_type = iccn->framing_type;
 	c->tx_speed = iccn->tx_speed;
 	/* Without AVP 38 both directions are alike (4.4.4). */
 	c->rx_speed = l2tp_msg_has(iccn, L2TP_AVP_RX_SPEED) ? iccn->rx_speed : iccn->tx_speed;
 	c->sequencing_required = l2tp_msg_has(iccn, L2TP_AVP_SEQUENCING_REQUIRED);
-	n = l2tp_msg_has(iccn, L2TP_AVP_PRIVATE_GROUP) ? l2tp_call_numbers(c) : NULL;
-	if (n != NULL && n->private_group == NULL)
-		n->private_group = dup_string(&iccn->private_group);
+	if (l2tp_call_number(c, L2TP_NR_PRIVATE_GROUP)[0] == '\0')
+		learn(c, iccn, L2TP_AVP_PRIVATE_GROUP, &iccn->private_group, L2TP_NR_PRIVATE_GROUP);
 }
 
 /* An answer to a request that never became a call. fire: it was a single-shot tunnel's chance. */

@@ -7,7 +7,7 @@
 
 static void build_number(struct l2tp_build *b, enum l2tp_avp_type type, const char *number)
 {
-	if (number != NULL)
+	if (number[0] != '\0')
 		l2tp_build_bytes(b, type, number, strlen(number));
 }
 
@@ -20,10 +20,8 @@ void l2tp_send_icrq(struct l2tp_call *c)
 	l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, c->serial);
 	if (c->conf.has_bearer)
 		l2tp_build_u32(&b, L2TP_AVP_BEARER_TYPE, c->bearer_type);
-	if (c->numbers != NULL) {
-		build_number(&b, L2TP_AVP_CALLED_NUMBER, c->numbers->called);
-		build_number(&b, L2TP_AVP_CALLING_NUMBER, c->numbers->calling);
-	}
+	build_number(&b, L2TP_AVP_CALLED_NUMBER, l2tp_call_number(c, L2TP_NR_CALLED));
+	build_number(&b, L2TP_AVP_CALLING_NUMBER, l2tp_call_number(c, L2TP_NR_CALLING));
 	l2tp_send_built(c->t, &b, false);
 }
 

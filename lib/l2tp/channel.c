@@ -72,9 +72,9 @@ static void pump(struct l2tp_channel *ch, uint64_t now_ms)
 		timer_set(ch->env->timers, &ch->rto, now_ms + ch->rto_ms);
 }
 
-static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_rto(struct timer *timer, uint64_t now_ms)
 {
-	struct l2tp_channel *ch = arg;
+	struct l2tp_channel *ch = timer_owner(timer, struct l2tp_channel, rto);
 
 	if (ch->nomem || ch->tries >= ch->retries) {
 		if (!ch->env->ops->dead(ch->arg, ch->nomem, now_ms))
@@ -112,7 +112,7 @@ void l2tp_chan_init(struct l2tp_channel *ch, const struct l2tp_chan_conf *conf,
 	/* A power of two, so that slots follow one another where Ns wraps. */
 	for (ch->ring_size = 1; ch->ring_size < ch->keep;)
 		ch->ring_size *= 2;
-	timer_init(&ch->rto, on_rto, ch);
+	timer_init(&ch->rto, on_rto);
 	l2tp_chan_set_peer(ch, conf->peer_tid, conf->peer_rws);
 }
 

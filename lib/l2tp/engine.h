@@ -82,8 +82,7 @@ struct l2tp {
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
-	struct slab tunnel_slab, call_slab,
-	        timer_slab; /* the last one's: of calls to be established */
+	struct slab tunnel_slab, call_slab, establish_slab;
 	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
@@ -147,9 +146,20 @@ struct l2tp_tunnel {
 	};
 };
 
-/* NULL: not told. */
-struct l2tp_numbers {
-	char *calling, *called, *sub_address, *private_group;
+/* What a call tells about who calls whom: texts behind each other, in this order. */
+enum l2tp_number {
+	L2TP_NR_CALLING,
+	L2TP_NR_CALLED,
+	L2TP_NR_SUB_ADDRESS,
+	L2TP_NR_PRIVATE_GROUP,
+	L2TP_NR_MAX
+};
+#define L2TP_NR_LEN 128 /* of each, with its NUL; longer ones are cut */
+
+/* The patience with a call that is not established yet. */
+struct l2tp_establish {
+	struct timer timer;
+	struct l2tp_call *call;
 };
 
 struct l2tp_call {
@@ -166,8 +176,8 @@ struct l2tp_call {
 	bool sequencing_required : 1;
 	bool in_peer_list : 1;
 	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
-	struct l2tp_numbers *numbers; /* NULL: none was told */
-	struct timer *establish; /* NULL: it is established, or over */
+	char *numbers; /* NULL: none was told */
+	struct l2tp_establish *establish; /* NULL: it is established, or over */
 	uint64_t created_ms, established_ms;
 	TAILQ_ENTRY(l2tp_call) link;
 	union {
@@ -333,8 +343,11 @@ void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct 
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t);
 /* It is established, or over: waits no more, and never again. Idempotent. */
 void l2tp_call_establish_end(struct l2tp_call *c);
-/* Its numbers, to be filled; NULL: no memory. */
-struct l2tp_numbers *l2tp_call_numbers(struct l2tp_call *c);
+/* "": it was not told. */
+const char *l2tp_call_number(const struct l2tp_call *c, enum l2tp_number which);
+/* Up to a NUL when there is one before; without memory it counts as not told. */
+void l2tp_call_set_number(struct l2tp_call *c, enum l2tp_number which, const void *text,
+                          size_t len);
 /* Takes conf and makes the call known by its id. */
 void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, void *user);
 /* Closes with a result made on the spot. */

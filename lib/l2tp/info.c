@@ -105,12 +105,12 @@ void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 	        .created_ms = c->created_ms,
 	        .established_ms = c->established_ms,
 	};
-	if (c->numbers == NULL)
-		return;
-	copy(out->calling_number, sizeof(out->calling_number), c->numbers->calling);
-	copy(out->called_number, sizeof(out->called_number), c->numbers->called);
-	copy(out->sub_address, sizeof(out->sub_address), c->numbers->sub_address);
-	copy(out->private_group, sizeof(out->private_group), c->numbers->private_group);
+	copy(out->calling_number, sizeof(out->calling_number),
+	     l2tp_call_number(c, L2TP_NR_CALLING));
+	copy(out->called_number, sizeof(out->called_number), l2tp_call_number(c, L2TP_NR_CALLED));
+	copy(out->sub_address, sizeof(out->sub_address), l2tp_call_number(c, L2TP_NR_SUB_ADDRESS));
+	copy(out->private_group, sizeof(out->private_group),
+	     l2tp_call_number(c, L2TP_NR_PRIVATE_GROUP));
 }
 
 void l2tp_stats_get(const struct l2tp *l, struct l2tp_stats *out)

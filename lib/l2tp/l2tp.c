@@ -27,15 +27,7 @@ static void free_tunnel(struct l2tp_tunnel *t)
 
 static void free_call(struct l2tp_call *c)
 {
-	struct l2tp_numbers *n = c->numbers;
-
-	if (n != NULL) {
-		free(n->calling);
-		free(n->called);
-		free(n->sub_address);
-		free(n->private_group);
-	}
-	free(n);
+	free(c->numbers);
 	l2tp_call_establish_end(c);
 	slab_put(&c->t->l->call_slab, c);
 }
@@ -90,7 +82,7 @@ struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *time
 	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
 	slab_init(&l->tunnel_slab, sizeof(struct l2tp_tunnel));
 	slab_init(&l->call_slab, sizeof(struct l2tp_call));
-	slab_init(&l->timer_slab, sizeof(struct timer));
+	slab_init(&l->establish_slab, sizeof(struct l2tp_establish));
 	l->texts = texts_new();
 	if (l->texts == NULL || l2tp_tables_init(l) < 0) {
 		l2tp_tables_free(l);
@@ -125,7 +117,7 @@ void l2tp_free(struct l2tp *l)
 	}
 	l2tp_linger_free(l);
 	slab_fini(&l->call_slab);
-	slab_fini(&l->timer_slab);
+	slab_fini(&l->establish_slab);
 	slab_fini(&l->tunnel_slab);
 	texts_free(l->texts);
 	l2tp_tables_free(l);

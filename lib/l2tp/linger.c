@@ -39,9 +39,10 @@ static void drop(struct l2tp_linger *r)
 	free(r);
 }
 
-static void on_end(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_end(struct timer *timer, uint64_t now_ms)
 {
-	drop(arg);
+	(void)now_ms;
+	drop(timer_owner(timer, struct l2tp_linger, end));
 }
 
 static struct l2tp_linger *find(struct l2tp *l, const struct l2tp_path *path, uint16_t local_id)
@@ -75,7 +76,7 @@ void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped)
 	r->ns = t->chan.high;
 	r->nr = t->chan.nr;
 	r->stopped = stopped;
-	timer_init(&r->end, on_end, r);
+	timer_init(&r->end, on_end);
 	timer_set(l->timers, &r->end, l->now_ms + t->conf->linger_ms);
 	LIST_INSERT_HEAD(bucket(l, l->linger, &r->path, r->local_id), r, link);
 	LIST_INSERT_HEAD(bucket(l, l->linger_by_peer, &r->path, r->peer_id), r, peer_link);

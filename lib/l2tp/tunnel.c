@@ -340,9 +340,9 @@ static void on_hello(struct l2tp_tunnel *t, uint64_t now_ms)
 }
 
 /* One thing a time: the other, if it is due as well, comes with the timer that is set for it. */
-static void on_timer(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_timer(struct timer *timer, uint64_t now_ms)
 {
-	struct l2tp_tunnel *t = arg;
+	struct l2tp_tunnel *t = timer_owner(timer, struct l2tp_tunnel, timer);
 	struct l2tp *l = t->l;
 	bool life = t->life_at <= t->hello_at;
 
@@ -422,7 +422,7 @@ struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *pa
 	t->path = *path;
 	t->created_ms = t->heard_ms = l->now_ms;
 	TAILQ_INIT(&t->calls);
-	timer_init(&t->timer, on_timer, t);
+	timer_init(&t->timer, on_timer);
 	t->life_at = t->hello_at = UINT64_MAX;
 	return t;
 }

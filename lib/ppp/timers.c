@@ -69,9 +69,9 @@ static void run(struct ppp *p, enum ppp_wait what)
 }
 
 /* One thing a time: what else is due comes with the timer that is set for it. */
-static void on_timer(struct timer *t, void *arg, uint64_t now_ms)
+static void on_timer(struct timer *t, uint64_t now_ms)
 {
-	struct ppp *p = arg;
+	struct ppp *p = timer_owner(t, struct ppp, timer);
 	enum ppp_wait what = first(p);
 
 	if (what == PPP_W_MAX || !ppp_enter(p, now_ms))
@@ -84,7 +84,7 @@ static void on_timer(struct timer *t, void *arg, uint64_t now_ms)
 
 void ppp_timers_init(struct ppp *p)
 {
-	timer_init(&p->timer, on_timer, p);
+	timer_init(&p->timer, on_timer);
 }
 
 void ppp_wait(struct ppp *p, enum ppp_wait what, uint32_t ms)

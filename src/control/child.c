@@ -19,10 +19,41 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 {
 	const struct sa *sa;
 
-	TAILQ_FOREACH (sa, &ch->sas, link)
+	SLIST_FOREACH (sa, &ch->sas, link)
 		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
 			return true;
 	return false;
+}
+
+void child_arm(struct child *ch)
+{
+	struct timerq *timers = ch->conn->ctl->timers;
+	uint64_t at = UINT64_MAX;
+	const struct sa *sa;
+
+	SLIST_FOREACH (sa, &ch->sas, link)
+		if (sa_due(sa) < at)
+			at = sa_due(sa);
+	if (at == UINT64_MAX)
+		timer_cancel(timers, &ch->timer);
+	else if (!ch->timer.queued || ch->timer.at_ms != at)
+		timer_set(timers, &ch->timer, at);
+}
+
+/* One of its SAs at a time: with the last one it may go. */
+static void on_timer(struct timer *t, uint64_t now_ms)
+{
+	struct child *ch = timer_owner(t, struct child, timer);
+	struct sa *sa, *first = NULL;
+
+	ch->conn->ctl->now_ms = now_ms;
+	SLIST_FOREACH (sa, &ch->sas, link)
+		if (sa_due(sa) <= now_ms && (first == NULL || sa_due(sa) <= sa_due(first)))
+			first = sa;
+	if (first != NULL)
+		sa_do(first);
+	else
+		child_arm(ch);
 }
 
 struct child *child_find(const struct conn *k, const struct child_key *key)
@@ -61,12 +92,11 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 		errno = ENOMEM;
 		return NULL;
 	}
-	ch->ctl = c;
 	ch->conn = k;
 	ch->local = key->local;
 	ch->peer = key->peer;
 	ch->tunnel_mode = key->tunnel_mode;
-	TAILQ_INIT(&ch->sas);
+	timer_init(&ch->timer, on_timer);
 	ret = dp_child_add(c->dp, &order, &ch->index);
 	if (ret < 0) {
 		slab_put(&c->ipsec->child_slab, ch);
@@ -135,14 +165,14 @@ void child_leave(struct ctl *c, struct child *ch)
 void child_ordered(struct child *ch)
 {
 	ch->n_orders--;
-	check_left(ch->ctl, ch);
+	check_left(ch->conn->ctl, ch);
 }
 
 void child_check(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
 
-	if (!TAILQ_EMPTY(&ch->sas) || ch->any)
+	if (!SLIST_EMPTY(&ch->sas) || ch->any)
 		return;
 	child_leave(c, ch);
 	if (k->n_sas != 0 || k->down || k->ending)
@@ -217,7 +247,7 @@ void ipsec_child_hold(struct child *ch)
 void ipsec_child_put(struct child *ch)
 {
 	ch->n_sessions--;
-	check_left(ch->ctl, ch);
+	check_left(ch->conn->ctl, ch);
 }
 
 uint32_t ipsec_child_index(const struct child *ch)

@@ -85,6 +85,7 @@ struct conn {
 	uint16_t n_removing;
 	uint32_t ike_id;
 	struct endpoint local, peer; /* outer, of the newest SA */
+	struct ctl *ctl;
 	struct ike *ike; /* NULL: none, or gone */
 	const char *profile, *remote_id; /* of texts; as last told */
 	struct child_tailq children; /* newest first */

@@ -35,9 +35,9 @@ void conns_fini(struct ctl *c)
 		while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
 			struct sa *sa;
 
-			while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
+			while ((sa = SLIST_FIRST(&ch->sas)) != NULL) {
 				sa_leave_child(sa);
-				sa_free(sa);
+				sa_free(c, sa);
 			}
 			TAILQ_REMOVE(&k->children, ch, link);
 			early_forget(ch);
@@ -77,6 +77,7 @@ struct conn *conn_make(struct ctl *c)
 	if (k == NULL)
 		return NULL;
 	conn_init(k, ++t->last_id, CONN_IPSEC);
+	k->ctl = c;
 	k->created_ms = c->now_ms;
 	k->slot = t->n_free > 0 ? t->free_slot[--t->n_free] : t->n_slots++;
 	t->slot[k->slot] = k;
@@ -195,7 +196,7 @@ static void forget_same(struct conn *k)
 	struct sa *sa;
 
 	TAILQ_FOREACH (ch, &k->children, link)
-		TAILQ_FOREACH (sa, &ch->sas, link)
+		SLIST_FOREACH (sa, &ch->sas, link)
 			if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
 			    endpoint_eq(&sa->own->peer, &k->peer)) {
 				free(sa->own);
@@ -211,7 +212,7 @@ bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoi
 	if (endpoint_eq(&k->local, local) && endpoint_eq(&k->peer, peer))
 		return true;
 	TAILQ_FOREACH (ch, &k->children, link)
-		TAILQ_FOREACH (sa, &ch->sas, link) {
+		SLIST_FOREACH (sa, &ch->sas, link) {
 			if (sa->own != NULL)
 				continue;
 			sa->own = malloc(sizeof(*sa->own));
@@ -231,7 +232,7 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 	struct sa *sa;
 
 	while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
-		while ((sa = TAILQ_FIRST(&ch->sas)) != NULL) {
+		while ((sa = SLIST_FIRST(&ch->sas)) != NULL) {
 			struct sslink_msg m = {
 			        .type = SSLINK_DELETE_CHILD,
 			        .sa_id = {.spi = sa->spi,

@@ -55,12 +55,12 @@ static void end_later(struct ike *e)
 		arm_end(c);
 }
 
-void ike_end_due(struct timer *t, void *arg, uint64_t now_ms)
+void ike_end_due(struct timer *t, uint64_t now_ms)
 {
-	struct ctl *c = arg;
-	struct ike *e = TAILQ_FIRST(&c->ipsec->ike_ending);
+	struct ipsec *p = timer_owner(t, struct ipsec, ike_end);
+	struct ctl *c = p->ctl;
+	struct ike *e = TAILQ_FIRST(&p->ike_ending);
 
-	(void)t;
 	c->now_ms = now_ms;
 	if (e != NULL && e->end_ms <= now_ms) {
 		end_no_more(e);
@@ -79,7 +79,7 @@ static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 	e->id = id;
 	e->worker = worker;
 	LIST_INIT(&e->conns);
-	LIST_INIT(&e->spis);
+	SLIST_INIT(&e->spis);
 	LIST_INSERT_HEAD(&c->ipsec->ikes[id % IKE_BUCKETS], e, link);
 	c->ipsec->load[worker]++;
 	c->ipsec->st.ike_sas++;
@@ -143,7 +143,7 @@ void ike_free(struct ike *e)
 	struct sa *sa;
 	struct conn *k;
 
-	while ((sa = LIST_FIRST(&e->spis)) != NULL)
+	while ((sa = SLIST_FIRST(&e->spis)) != NULL)
 		sa_larval_free(sa);
 	while ((k = LIST_FIRST(&e->conns)) != NULL)
 		ike_detach(k);
@@ -158,7 +158,7 @@ void ike_free(struct ike *e)
 
 void ike_maybe_free(struct ike *e)
 {
-	if (!e->up && LIST_EMPTY(&e->spis) && LIST_EMPTY(&e->conns))
+	if (!e->up && SLIST_EMPTY(&e->spis) && LIST_EMPTY(&e->conns))
 		ike_free(e);
 }
 
@@ -310,9 +310,9 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 	e->up |= old->up;
 	e->retired |= old->retired;
 	move_conns(old, e);
-	while ((sa = LIST_FIRST(&old->spis)) != NULL) {
-		LIST_REMOVE(sa, of_ike);
-		LIST_INSERT_HEAD(&e->spis, sa, of_ike);
+	while ((sa = SLIST_FIRST(&old->spis)) != NULL) {
+		SLIST_REMOVE_HEAD(&old->spis, link);
+		SLIST_INSERT_HEAD(&e->spis, sa, link);
 		sa->ike = e;
 		e->n_spis++;
 		old->n_spis--;

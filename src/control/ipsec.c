@@ -27,7 +27,10 @@ int ipsec_init(struct ctl *c)
 	TAILQ_INIT(&p->left);
 	TAILQ_INIT(&p->ending);
 	TAILQ_INIT(&p->ike_ending);
-	timer_init(&p->ike_end, ike_end_due, c);
+	p->ctl = c;
+	TAILQ_INIT(&p->larval);
+	timer_init(&p->ike_end, ike_end_due);
+	timer_init(&p->larval_end, sa_larval_due);
 	p->texts = texts_new();
 	slab_init(&p->ike_slab, sizeof(struct ike));
 	slab_init(&p->child_slab, sizeof(struct child));
@@ -35,12 +38,10 @@ int ipsec_init(struct ctl *c)
 	p->limit_refused = (struct log_limit){.every_ms = 1000, .burst = 10};
 	p->ikes = calloc(IKE_BUCKETS, sizeof(*p->ikes));
 	p->by_spi = calloc(SA_BUCKETS, sizeof(*p->by_spi));
-	p->by_id = calloc(SA_BUCKETS, sizeof(*p->by_id));
 	do
 		c->ops->random(c->ops_ctx, (uint8_t *)&p->instance, sizeof(p->instance));
 	while (p->instance == 0);
-	return p->texts == NULL || p->ikes == NULL || p->by_spi == NULL || p->by_id == NULL ? -1
-	                                                                                    : 0;
+	return p->texts == NULL || p->ikes == NULL || p->by_spi == NULL ? -1 : 0;
 }
 
 /* Connections, with the SAs that are theirs, have gone before. */
@@ -54,7 +55,7 @@ void ipsec_fini(struct ctl *c)
 	if (p == NULL)
 		return;
 	while ((sa = TAILQ_FIRST(&p->waiting)) != NULL)
-		sa_free(sa);
+		sa_free(c, sa);
 	TAILQ_CONCAT(&p->leaving, &p->left, link);
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
@@ -63,21 +64,19 @@ void ipsec_fini(struct ctl *c)
 	}
 	for (uint32_t i = 0; p->ikes != NULL && i < IKE_BUCKETS; i++)
 		while ((e = LIST_FIRST(&p->ikes[i])) != NULL) {
-			while ((sa = LIST_FIRST(&e->spis)) != NULL) {
-				LIST_REMOVE(sa, of_ike);
-				sa_free(sa);
-			}
+			while ((sa = SLIST_FIRST(&e->spis)) != NULL)
+				sa_free(c, sa);
 			LIST_INIT(&e->conns);
 			ike_free(e);
 		}
 	timer_cancel(c->timers, &p->ike_end);
+	timer_cancel(c->timers, &p->larval_end);
 	texts_free(p->texts);
 	slab_fini(&p->sa_slab);
 	slab_fini(&p->child_slab);
 	slab_fini(&p->ike_slab);
 	free(p->ikes);
 	free(p->by_spi);
-	free(p->by_id);
 	free(p);
 	c->ipsec = NULL;
 }

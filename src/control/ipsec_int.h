@@ -16,6 +16,9 @@
 #define ORPHAN_LIFE_MS 3600000 /* of an unused orphan whose SAs have no hard lifetime */
 #define L2TP_PORT      1701
 
+SLIST_HEAD(sa_list, sa);
+TAILQ_HEAD(sa_tailq, sa);
+
 /* An IKE_SA, by charon's id. */
 struct ike {
 	uint32_t id;
@@ -31,7 +34,7 @@ struct ike {
 	const char *profile, *remote_id; /* of texts; NULL: not told */
 	struct conn *conn; /* what new CHILD_SAs belong to; NULL: none yet */
 	LIST_HEAD(, conn) conns; /* it, and those adopted beside it */
-	LIST_HEAD(, sa) spis; /* given out, no SA yet */
+	struct sa_list spis; /* given out, no SA yet */
 	uint64_t end_ms; /* ending: it is gone by then, told or not */
 	TAILQ_ENTRY(ike) end_link;
 	LIST_ENTRY(ike) link;
@@ -50,12 +53,12 @@ struct child {
 	bool any : 1; /* made without IKE: takes any path */
 	uint8_t n_in, n_out, n_early;
 	struct endpoint local, peer; /* inner; peer.port 0: any */
-	TAILQ_HEAD(, sa) sas; /* newest first */
+	struct sa_list sas; /* newest first */
+	struct timer timer; /* of the one that has something due first */
 	uint32_t n_sessions; /* whose removal a worker has not taken yet */
 	uint32_t n_orders; /* .. and SAs */
 	struct early *early; /* messages for which there is no outbound SA yet, oldest first */
 	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
-	struct ctl *ctl;
 };
 
 enum sa_state {
@@ -93,18 +96,18 @@ struct sa {
 	bool soft_due : 1, moved : 1; /* charon has to be told, and there was no link */
 	bool again : 1; /* the order under way did not fit yet */
 	bool waits : 1; /* in the queue */
+	bool listed : 1; /* larval: in the list of those */
 	bool use_due : 1; /* live: it is to be used from use_at on */
 	uint8_t cipher : 4, auth : 4; /* these and lengths as struct esp_suite: sa_suite */
 	uint8_t icv_len, key_len;
 	uint8_t worker;
 	uint16_t replay_window;
 	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
-	struct ctl *ctl;
 	struct sa_ends *own; /* NULL: larval, or the same as its connection's */
 	struct child *child; /* NULL: larval */
 	union {
 		struct ike *ike; /* larval: whose SPI */
-		struct conn *conn; /* .. not: the child's */
+		struct conn *conn; /* .. not: the child's, which may go before it */
 	};
 	struct sa_moved *move; /* NULL: never */
 	struct sa_order *order; /* NULL: given */
@@ -113,24 +116,19 @@ struct sa {
 		uint64_t ticket; /* adding, removing: of the order */
 		uint64_t use_at; /* use_due */
 	};
-	struct timer timer;
-	SLIST_ENTRY(sa) by_spi, by_id;
-	union {
-		LIST_ENTRY(sa) of_ike; /* larval */
-		TAILQ_ENTRY(sa) link; /* in its child */
-	};
-	TAILQ_ENTRY(sa) wait;
+	SLIST_ENTRY(sa) by_spi;
+	SLIST_ENTRY(sa) link; /* larval: of its IKE_SA; else of its child */
+	TAILQ_ENTRY(sa) wait; /* waits, or listed */
 };
-SLIST_HEAD(sa_list, sa);
-TAILQ_HEAD(sa_tailq, sa);
 TAILQ_HEAD(conn_tailq, conn);
 
 enum link_state { LINK_DOWN, LINK_HELLO, LINK_SYNC, LINK_UP };
 
 #define IKE_BUCKETS 65536
-#define SA_BUCKETS  131072
+#define SA_BUCKETS  65536
 
 struct ipsec {
+	struct ctl *ctl;
 	uint64_t instance; /* ours */
 	uint64_t charon; /* the instance that the ids are of */
 	enum link_state link;
@@ -140,7 +138,9 @@ struct ipsec {
 	struct ike_list *ikes;
 	struct ike_tailq ike_ending; /* by time */
 	struct timer ike_end; /* of the first */
-	struct sa_list *by_spi, *by_id;
+	struct sa_list *by_spi;
+	struct sa_tailq larval; /* by time */
+	struct timer larval_end; /* of the first */
 	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
 	uint32_t n_waiting;
 	struct child_tailq leaving; /* SAs or sessions of them are still to be ordered away */
@@ -167,7 +167,7 @@ struct ike *ike_find(const struct ctl *c, uint32_t id);
 /* Finds or makes; learns what is told. NULL: no memory, or too many. */
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info);
 void ike_free(struct ike *e);
-void ike_end_due(struct timer *t, void *arg, uint64_t now_ms); /* of ipsec.ike_end */
+void ike_end_due(struct timer *t, uint64_t now_ms); /* of ipsec.ike_end */
 /* Frees one of which nothing is left and that never was up: it may have been given up in silence. */
 void ike_maybe_free(struct ike *e);
 /* Why it gets no new SA; NULL: it may. Counts on its connection. */
@@ -198,6 +198,7 @@ struct child_key {
 	struct endpoint outer_peer;
 	bool tunnel_mode;
 };
+void child_arm(struct child *ch); /* the times of its SAs have changed */
 struct child *child_find(const struct conn *k, const struct child_key *key);
 /* NULL with errno of the data plane's error. */
 struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *key);
@@ -212,7 +213,6 @@ bool child_poll(struct ctl *c);
 
 /* ipsec_sa.c */
 struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst);
-struct sa *sa_find_id(const struct ctl *c, dp_sa_id id);
 void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m);
 void sa_on_del(struct ctl *c, const struct sslink_msg *m);
 void sa_on_query(struct ctl *c, const struct sslink_msg *m);
@@ -220,20 +220,29 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m);
 /* From now on it is not known any more; its memory goes when the worker has let go of it. */
 void sa_remove(struct sa *sa);
 void sa_larval_free(struct sa *sa);
+static inline struct ctl *sa_ctl(const struct sa *sa)
+{
+	return sa->child != NULL ? sa->conn->ctl : sa->ike->ctl;
+}
+/* When something of it falls due; UINT64_MAX: never. */
+uint64_t sa_due(const struct sa *sa);
+void sa_do(struct sa *sa); /* what is due; it may be gone, and its child */
 /* Of one that is not larval. */
 const struct endpoint *sa_local(const struct sa *sa);
 const struct endpoint *sa_peer(const struct sa *sa);
 struct esp_suite sa_suite(const struct sa *sa);
 void sa_set_suite(struct sa *sa, const struct esp_suite *s);
 void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
+/* Something of it falls due at another time. */
 void sa_arm(struct sa *sa);
+void sa_larval_list(struct sa *sa); /* from now on its IKE_SA's, for LARVAL_MS */
+void sa_larval_unlist(struct sa *sa);
+void sa_larval_due(struct timer *t, uint64_t now_ms); /* of ipsec.larval_end */
 void sa_event(struct ctl *c, const struct dp_punt *p);
 void sa_poll(struct ctl *c, uint32_t most);
 struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound);
-void sa_free(struct sa *sa);
+void sa_free(struct ctl *c, struct sa *sa);
 void sa_order_free(struct sa *sa); /* wipes its keys */
-void sa_hash(struct sa *sa);
-void sa_unhash(struct sa *sa);
 void sa_answer(struct sa *sa, enum sslink_status status);
 void sa_wait(struct sa *sa);
 /* Unlinks from its child and counts. */

@@ -37,29 +37,9 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 	return NULL;
 }
 
-static struct sa_list *id_bucket(const struct ctl *c, dp_sa_id id)
-{
-	return &c->ipsec->by_id[id % SA_BUCKETS];
-}
-
-struct sa *sa_find_id(const struct ctl *c, dp_sa_id id)
-{
-	struct sa *sa;
-
-	SLIST_FOREACH (sa, id_bucket(c, id), by_id)
-		if (sa->id == id)
-			return sa;
-	return NULL;
-}
-
-void sa_hash(struct sa *sa)
-{
-	SLIST_INSERT_HEAD(id_bucket(sa->ctl, sa->id), sa, by_id);
-}
-
 void sa_answer(struct sa *sa, enum sslink_status status)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 
 	if (sa->answer_link == c->ipsec->link_no && sa->answer_link != 0)
 		ipsec_answer(c, sa->answer_seq, status);
@@ -68,20 +48,22 @@ void sa_answer(struct sa *sa, enum sslink_status status)
 
 void sa_wait(struct sa *sa)
 {
+	struct ipsec *p = sa_ctl(sa)->ipsec;
+
 	if (sa->waits)
 		return;
 	sa->waits = true;
-	TAILQ_INSERT_TAIL(&sa->ctl->ipsec->waiting, sa, wait);
-	sa->ctl->ipsec->n_waiting++;
+	TAILQ_INSERT_TAIL(&p->waiting, sa, wait);
+	p->n_waiting++;
 }
 
-static void stop_waiting(struct sa *sa)
+static void stop_waiting(struct ctl *c, struct sa *sa)
 {
 	if (!sa->waits)
 		return;
 	sa->waits = false;
-	TAILQ_REMOVE(&sa->ctl->ipsec->waiting, sa, wait);
-	sa->ctl->ipsec->n_waiting--;
+	TAILQ_REMOVE(&c->ipsec->waiting, sa, wait);
+	c->ipsec->n_waiting--;
 }
 
 void sa_order_free(struct sa *sa)
@@ -93,43 +75,36 @@ void sa_order_free(struct sa *sa)
 	sa->order = NULL;
 }
 
-static void on_timer(struct timer *t, void *arg, uint64_t now_ms);
-
 struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 {
 	struct sa *sa = slab_get(&c->ipsec->sa_slab);
 
 	if (sa == NULL)
 		return NULL;
-	sa->ctl = c;
 	sa->spi = spi;
 	sa->inbound = inbound;
 	sa->created_ms = c->now_ms;
 	sa->soft_at = sa->hard_at = UINT64_MAX;
 	sa->seen = c->ipsec->link_no;
-	timer_init(&sa->timer, on_timer, sa);
 	SLIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
 	return sa;
 }
 
-/* Everything but its memory and the tables of those that the data plane has. */
-static void forget(struct sa *sa)
+static void forget(struct ctl *c, struct sa *sa)
 {
-	timer_cancel(sa->ctl->timers, &sa->timer);
-	SLIST_REMOVE(spi_bucket(sa->ctl, sa->spi), sa, sa, by_spi);
-	if (sa->id != 0)
-		SLIST_REMOVE(id_bucket(sa->ctl, sa->id), sa, sa, by_id);
+	sa_larval_unlist(sa);
+	SLIST_REMOVE(spi_bucket(c, sa->spi), sa, sa, by_spi);
 }
 
-void sa_free(struct sa *sa)
+void sa_free(struct ctl *c, struct sa *sa)
 {
 	if (sa->state != SA_REMOVING)
-		forget(sa);
-	stop_waiting(sa);
+		forget(c, sa);
+	stop_waiting(c, sa);
 	sa_order_free(sa);
 	free(sa->move);
 	free(sa->own);
-	slab_put(&sa->ctl->ipsec->sa_slab, sa);
+	slab_put(&c->ipsec->sa_slab, sa);
 }
 
 struct esp_suite sa_suite(const struct sa *sa)
@@ -155,36 +130,86 @@ void sa_leave_child(struct sa *sa)
 	struct child *ch = sa->child;
 	struct conn *k = ch->conn;
 
-	TAILQ_REMOVE(&ch->sas, sa, link);
+	SLIST_REMOVE(&ch->sas, sa, sa, link);
+	child_arm(ch);
 	if (sa->inbound)
 		ch->n_in--;
 	else
 		ch->n_out--;
-	sa->ctl->ipsec->st.sas_now--;
+	k->ctl->ipsec->st.sas_now--;
 	if (--k->n_sas == 0)
-		sa->ctl->ipsec->st.conns_up--;
+		k->ctl->ipsec->st.conns_up--;
+}
+
+uint64_t sa_due(const struct sa *sa)
+{
+	uint64_t at = sa->hard_at < sa->soft_at ? sa->hard_at : sa->soft_at;
+
+	if (sa->state != SA_LIVE)
+		return UINT64_MAX;
+	return sa->use_due && sa->use_at < at ? sa->use_at : at;
 }
 
 void sa_arm(struct sa *sa)
 {
-	uint64_t at = sa->hard_at < sa->soft_at ? sa->hard_at : sa->soft_at;
-
-	if (sa->use_due && sa->use_at < at)
-		at = sa->use_at;
-	if (at == UINT64_MAX)
-		timer_cancel(sa->ctl->timers, &sa->timer);
-	else
-		timer_set(sa->ctl->timers, &sa->timer, at);
+	child_arm(sa->child);
 }
 
 /* ---- SPIs without an SA ---- */
 
+static void arm_larval(struct ipsec *p)
+{
+	const struct sa *sa = TAILQ_FIRST(&p->larval);
+
+	if (sa != NULL)
+		timer_set(p->ctl->timers, &p->larval_end, sa->hard_at);
+}
+
+/* All have the same time, so the list is in its order. */
+void sa_larval_list(struct sa *sa)
+{
+	struct ipsec *p = sa->ike->ctl->ipsec;
+
+	sa->listed = true;
+	sa->hard_at = p->ctl->now_ms + LARVAL_MS;
+	TAILQ_INSERT_TAIL(&p->larval, sa, wait);
+	if (TAILQ_FIRST(&p->larval) == sa)
+		arm_larval(p);
+	SLIST_INSERT_HEAD(&sa->ike->spis, sa, link);
+	sa->ike->n_spis++;
+}
+
+void sa_larval_unlist(struct sa *sa)
+{
+	if (!sa->listed)
+		return;
+	sa->listed = false;
+	TAILQ_REMOVE(&sa->ike->ctl->ipsec->larval, sa, wait);
+	SLIST_REMOVE(&sa->ike->spis, sa, sa, link);
+	sa->ike->n_spis--;
+}
+
 void sa_larval_free(struct sa *sa)
 {
-	dp_spi_put(sa->ctl->dp, sa->spi);
-	LIST_REMOVE(sa, of_ike);
-	sa->ike->n_spis--;
-	sa_free(sa);
+	struct ctl *c = sa->ike->ctl;
+
+	dp_spi_put(c->dp, sa->spi);
+	sa_free(c, sa);
+}
+
+void sa_larval_due(struct timer *t, uint64_t now_ms)
+{
+	struct ipsec *p = timer_owner(t, struct ipsec, larval_end);
+	struct sa *sa = TAILQ_FIRST(&p->larval);
+	struct ike *e;
+
+	p->ctl->now_ms = now_ms;
+	if (sa != NULL && sa->hard_at <= now_ms) {
+		e = sa->ike;
+		sa_larval_free(sa);
+		ike_maybe_free(e);
+	}
+	arm_larval(p);
 }
 
 void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
@@ -221,10 +246,7 @@ void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
 	sa->state = SA_LARVAL;
 	sa->worker = (uint8_t)(e->conn != NULL ? e->conn->worker : e->worker);
 	sa->ike = e;
-	LIST_INSERT_HEAD(&e->spis, sa, of_ike);
-	e->n_spis++;
-	sa->hard_at = c->now_ms + LARVAL_MS;
-	sa_arm(sa);
+	sa_larval_list(sa);
 	ipsec_send(c, &ok);
 }
 
@@ -232,7 +254,7 @@ void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
 
 static bool order_delete(struct sa *sa)
 {
-	int ret = dp_sa_del(sa->ctl->dp, sa->id, &sa->ticket);
+	int ret = dp_sa_del(sa_ctl(sa)->dp, sa->id, &sa->ticket);
 
 	sa->again = ret == -EAGAIN;
 	if (sa->again)
@@ -245,7 +267,7 @@ static bool order_delete(struct sa *sa)
 
 void sa_remove(struct sa *sa)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 
 	if (sa->answer_link != 0)
 		sa_answer(sa, SSLINK_REFUSED); /* what was to be answered has come to nothing */
@@ -253,10 +275,10 @@ void sa_remove(struct sa *sa)
 	if (sa->id == 0) { /* its order waited for room and never was given */
 		if (sa->inbound)
 			dp_spi_put(c->dp, sa->spi);
-		sa_free(sa);
+		sa_free(c, sa);
 		return;
 	}
-	forget(sa);
+	forget(c, sa);
 	sa->state = SA_REMOVING;
 	sa->use_due = false;
 	sa->child->n_orders++;
@@ -268,10 +290,10 @@ void sa_remove(struct sa *sa)
 static void removed(struct sa *sa)
 {
 	struct conn *k = sa->conn;
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 
 	sa_answer(sa, SSLINK_OK);
-	sa_free(sa);
+	sa_free(c, sa);
 	conn_removed_sa(c, k);
 }
 
@@ -315,7 +337,7 @@ static void tell_expire(struct sa *sa, bool hard)
 	                   .hard = hard,
 	                   .dst = sa->inbound ? sa_local(sa)->addr : sa_peer(sa)->addr},
 	};
-	bool told = sa->ctl->ipsec->link == LINK_UP && ipsec_send(sa->ctl, &m);
+	bool told = sa_ctl(sa)->ipsec->link == LINK_UP && ipsec_send(sa_ctl(sa), &m);
 
 	if (!hard)
 		sa->soft_due = !told;
@@ -328,7 +350,7 @@ static void tell_move(struct sa *sa)
 	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->move->to},
 	};
 
-	sa->moved = sa->ctl->ipsec->link != LINK_UP || !ipsec_send(sa->ctl, &m);
+	sa->moved = sa_ctl(sa)->ipsec->link != LINK_UP || !ipsec_send(sa_ctl(sa), &m);
 }
 
 void sa_tell(struct sa *sa)
@@ -345,7 +367,7 @@ static void soft(struct sa *sa)
 	if (sa->soft_told)
 		return;
 	sa->soft_told = true;
-	sa->ctl->ipsec->st.soft_expires++;
+	sa_ctl(sa)->ipsec->st.soft_expires++;
 	tell_expire(sa, false);
 }
 
@@ -355,7 +377,7 @@ static void soft(struct sa *sa)
  */
 static void hard(struct sa *sa)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 	struct child *ch = sa->child;
 
 	c->ipsec->st.hard_expires++;
@@ -366,29 +388,19 @@ static void hard(struct sa *sa)
 	child_check(c, ch);
 }
 
-static void on_timer(struct timer *t, void *arg, uint64_t now_ms)
+void sa_do(struct sa *sa)
 {
-	struct sa *sa = arg;
-	struct ctl *c = sa->ctl;
-	struct ike *e;
+	struct ctl *c = sa_ctl(sa);
 
-	(void)t;
-	c->now_ms = now_ms;
-	if (sa->state == SA_LARVAL) {
-		e = sa->ike;
-		sa_larval_free(sa);
-		ike_maybe_free(e);
-		return;
-	}
-	if (sa->hard_at <= now_ms) {
+	if (sa->hard_at <= c->now_ms) {
 		hard(sa);
 		return;
 	}
-	if (sa->use_due && sa->use_at <= now_ms) {
+	if (sa->use_due && sa->use_at <= c->now_ms) {
 		sa->use_due = dp_sa_use(c->dp, sa->id) == -EAGAIN;
-		sa->use_at = now_ms + RETRY_MS;
+		sa->use_at = c->now_ms + RETRY_MS;
 	}
-	if (sa->soft_at <= now_ms)
+	if (sa->soft_at <= c->now_ms)
 		soft(sa);
 	sa_arm(sa);
 }
@@ -414,7 +426,7 @@ void sa_on_query(struct ctl *c, const struct sslink_msg *m)
 /* 0, or -EAGAIN: it is tried again. */
 static int order_update(struct sa *sa)
 {
-	int ret = dp_sa_update(sa->ctl->dp, sa->id, sa_local(sa), sa_peer(sa), sa->encap);
+	int ret = dp_sa_update(sa_ctl(sa)->dp, sa->id, sa_local(sa), sa_peer(sa), sa->encap);
 
 	sa->again = ret == -EAGAIN;
 	if (ret == -EAGAIN)
@@ -481,7 +493,7 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
  */
 static void moved(struct sa *sa, const struct endpoint *to)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 	struct endpoint local;
 	struct sa *other;
 
@@ -499,7 +511,7 @@ static void moved(struct sa *sa, const struct endpoint *to)
 	c->ipsec->st.nat_moves++;
 	sa->child->conn->nat_moves++;
 	local = *sa_local(sa);
-	TAILQ_FOREACH (other, &sa->child->sas, link) {
+	SLIST_FOREACH (other, &sa->child->sas, link) {
 		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
 			continue;
 		if (move(other, &local, to, true))
@@ -510,7 +522,7 @@ static void moved(struct sa *sa, const struct endpoint *to)
 
 void sa_event(struct ctl *c, const struct dp_punt *p)
 {
-	struct sa *sa = sa_find_id(c, p->sa);
+	struct sa *sa = dp_sa_user(c->dp, p->sa);
 
 	if (sa == NULL || sa->state == SA_REMOVING) {
 		c->st.stale_punts++;
@@ -540,9 +552,9 @@ void sa_event(struct ctl *c, const struct dp_punt *p)
 /* Whoever has to wait on goes to the queue's end again. */
 static void turn(struct sa *sa)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 
-	stop_waiting(sa);
+	stop_waiting(c, sa);
 	switch (sa->state) {
 	case SA_ADDING:
 		if (sa->order != NULL && !sa_order_again(sa))

@@ -20,7 +20,8 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 	        .enc_key = inbound ? s->enc_key_in : s->enc_key_out,
 	        .auth_key = inbound ? s->auth_key_in : s->auth_key_out,
 	        .replay_window = inbound ? s->replay_window : 0,
-	        .pair = inbound ? 0 : TAILQ_FIRST(&ch->sas)->id,
+	        .pair = inbound ? 0 : SLIST_FIRST(&ch->sas)->id,
+	        .user = sa,
 	};
 	int ret;
 
@@ -30,7 +31,7 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 	ret = dp_sa_add(c->dp, &o, &sa->id, &sa->ticket);
 	if (ret < 0) {
 		sa->id = 0;
-		sa_free(sa);
+		sa_free(c, sa);
 		return ret;
 	}
 	sa->state = SA_ADDING;
@@ -39,7 +40,6 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 	sa->replay_window = (uint16_t)o.replay_window;
 	sa->worker = (uint8_t)ch->conn->worker;
 	sa_join_child(sa, ch);
-	sa_hash(sa);
 	sa_wait(sa);
 	return 0;
 }

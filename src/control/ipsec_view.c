@@ -67,7 +67,7 @@ static void view_sas(const struct ctl *c, const struct conn *k, uint64_t now_ms,
 	uint32_t n = 0, i;
 
 	TAILQ_FOREACH (ch, &k->children, link)
-		TAILQ_FOREACH (sa, &ch->sas, link) {
+		SLIST_FOREACH (sa, &ch->sas, link) {
 			for (i = n; i > 0 && shown[i - 1]->created_ms < sa->created_ms; i--)
 				if (i < CTL_CONN_SAS_MAX)
 					shown[i] = shown[i - 1];

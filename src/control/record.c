@@ -23,12 +23,11 @@ static void arm_tunnel_record(struct ctl *c)
 		timer_set(c->timers, &c->tunnel_record, tn->destruct_ms);
 }
 
-static void tunnel_record_due(struct timer *t, void *arg, uint64_t now_ms)
+static void tunnel_record_due(struct timer *t, uint64_t now_ms)
 {
-	struct ctl *c = arg;
+	struct ctl *c = timer_owner(t, struct ctl, tunnel_record);
 	struct tunnel *tn = TAILQ_FIRST(&c->dead_tunnels);
 
-	(void)t;
 	c->now_ms = now_ms;
 	if (tn != NULL && tn->destruct_ms <= now_ms && !tunnel_record_free(tn))
 		tn->destruct_ms = now_ms + AGAIN_MS;
@@ -50,12 +49,11 @@ void tunnel_destruct(struct tunnel *tn, bool keep)
 
 /* ---- sessions ---- */
 
-static void session_record_due(struct timer *t, void *arg, uint64_t now_ms)
+static void session_record_due(struct timer *t, uint64_t now_ms)
 {
-	struct ctl *c = arg;
+	struct ctl *c = timer_owner(t, struct ctl, session_record);
 	struct session *s = TAILQ_FIRST(&c->dead_sessions);
 
-	(void)t;
 	c->now_ms = now_ms;
 	if (s != NULL && s->destruct_ms <= now_ms)
 		session_record_free(s);
@@ -92,12 +90,11 @@ void tunnel_stop_lingering(struct tunnel *tn)
 		dp_tunnel_del(c->dp, tn->id);
 }
 
-static void linger_due(struct timer *t, void *arg, uint64_t now_ms)
+static void linger_due(struct timer *t, uint64_t now_ms)
 {
-	struct ctl *c = arg;
+	struct ctl *c = timer_owner(t, struct ctl, tunnel_linger);
 	struct tunnel *tn = TAILQ_FIRST(&c->lingering);
 
-	(void)t;
 	if (tn != NULL && tn->linger_ms <= now_ms)
 		tunnel_stop_lingering(tn);
 	tn = TAILQ_FIRST(&c->lingering);
@@ -121,7 +118,7 @@ void records_init(struct ctl *c)
 	TAILQ_INIT(&c->dead_tunnels);
 	TAILQ_INIT(&c->dead_sessions);
 	TAILQ_INIT(&c->lingering);
-	timer_init(&c->tunnel_record, tunnel_record_due, c);
-	timer_init(&c->session_record, session_record_due, c);
-	timer_init(&c->tunnel_linger, linger_due, c);
+	timer_init(&c->tunnel_record, tunnel_record_due);
+	timer_init(&c->session_record, session_record_due);
+	timer_init(&c->tunnel_linger, linger_due);
 }

@@ -105,7 +105,7 @@ static dp_sa_id take_pair(struct child *ch)
 {
 	struct sa *sa;
 
-	TAILQ_FOREACH (sa, &ch->sas, link)
+	SLIST_FOREACH (sa, &ch->sas, link)
 		if (sa->inbound && !sa->paired && sa->id != 0) {
 			sa->paired = true;
 			return sa->id;
@@ -113,7 +113,7 @@ static dp_sa_id take_pair(struct child *ch)
 	return 0;
 }
 
-static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struct dp_sa *o)
+static void fill_order(struct sa *sa, const struct sslink_add_sa *a, struct dp_sa *o)
 {
 	*o = (struct dp_sa){
 	        .spi = sa->spi,
@@ -134,6 +134,7 @@ static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struc
 	        .hard_bytes = a->life.hard_bytes,
 	        .soft_packets = a->life.soft_packets,
 	        .hard_packets = a->life.hard_packets,
+	        .user = sa,
 	};
 }
 
@@ -141,10 +142,9 @@ static void fill_order(const struct sa *sa, const struct sslink_add_sa *a, struc
 static int give(struct sa *sa, const struct dp_sa *o)
 {
 	struct sa_order *keep;
-	int ret = dp_sa_add(sa->ctl->dp, o, &sa->id, &sa->ticket);
+	int ret = dp_sa_add(sa_ctl(sa)->dp, o, &sa->id, &sa->ticket);
 
 	if (ret == 0) {
-		sa_hash(sa);
 		sa_wait(sa);
 		return 0;
 	}
@@ -170,12 +170,12 @@ static int give(struct sa *sa, const struct dp_sa *o)
 
 void sa_join_child(struct sa *sa, struct child *ch)
 {
-	struct ctl *c = sa->ctl;
 	struct conn *k = ch->conn;
+	struct ctl *c = k->ctl;
 
 	sa->child = ch;
 	sa->conn = k;
-	TAILQ_INSERT_HEAD(&ch->sas, sa, link);
+	SLIST_INSERT_HEAD(&ch->sas, sa, link);
 	if (sa->inbound)
 		ch->n_in++;
 	else
@@ -189,7 +189,7 @@ void sa_join_child(struct sa *sa, struct child *ch)
 /* The order was refused. An SPI that was handed out stays so until charon deletes it. */
 static void back_out(struct sa *sa, struct ike *e)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 	struct child *ch = sa->child;
 
 	sa_leave_child(sa);
@@ -199,15 +199,12 @@ static void back_out(struct sa *sa, struct ike *e)
 		free(sa->own);
 		sa->own = NULL;
 		sa->ike = e;
-		LIST_INSERT_HEAD(&e->spis, sa, of_ike);
-		e->n_spis++;
-		sa->hard_at = c->now_ms + LARVAL_MS;
 		sa->soft_at = UINT64_MAX;
-		sa_arm(sa);
+		sa_larval_list(sa);
 	} else {
 		if (sa->inbound)
 			dp_spi_put(c->dp, sa->spi);
-		sa_free(sa);
+		sa_free(c, sa);
 	}
 	child_check(c, ch);
 }
@@ -218,7 +215,7 @@ bool sa_order_again(struct sa *sa)
 
 	/* Of one that has fired meanwhile there is no new SA, as if charon had asked now (B3). */
 	if (sa->child->latched) {
-		sa->ctl->ipsec->st.refused_latched++;
+		sa_ctl(sa)->ipsec->st.refused_latched++;
 		sa->conn->refused_sas++;
 	} else {
 		ret = give(sa, &sa->order->sa);
@@ -254,7 +251,7 @@ static void announce(struct ctl *c, struct conn *k)
 
 void sa_applied(struct sa *sa)
 {
-	struct ctl *c = sa->ctl;
+	struct ctl *c = sa_ctl(sa);
 
 	sa->state = SA_LIVE;
 	c->ipsec->st.sas_total++;
@@ -304,17 +301,12 @@ static void install(struct sa *sa, struct child *ch, const struct sslink_msg *m,
                     const struct wish *w)
 {
 	const struct sslink_add_sa *a = &m->add_sa;
-	struct ctl *c = sa->ctl;
+	struct ctl *c = ch->conn->ctl;
 	struct ike *e = ch->conn->ike;
 	struct dp_sa o;
 	int ret;
 
-	if (sa->state == SA_LARVAL && sa->ike != NULL) {
-		LIST_REMOVE(sa, of_ike);
-		sa->ike->n_spis--;
-		sa->ike = NULL;
-	}
-	timer_cancel(c->timers, &sa->timer);
+	sa_larval_unlist(sa);
 	sa->state = SA_ADDING;
 	sa->encap = a->encap;
 	sa->esn = a->esn;
@@ -377,7 +369,7 @@ void sa_on_add(struct ctl *c, const struct sslink_msg *m)
 	}
 	if (!conn_move(ch->conn, w.local, w.peer)) {
 		if (!sa->inbound)
-			sa_free(sa);
+			sa_free(c, sa);
 		ipsec_refuse(c, m, &a->ike, e->conn, SSLINK_NO_RESOURCES, "no memory");
 		child_check(c, ch);
 		return;

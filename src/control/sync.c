@@ -29,7 +29,7 @@ static void orphan(struct ctl *c, struct conn *k)
 	if (k->tunnels != 0)
 		return;
 	TAILQ_FOREACH (ch, &k->children, link)
-		TAILQ_FOREACH (sa, &ch->sas, link)
+		SLIST_FOREACH (sa, &ch->sas, link)
 			if (sa->hard_at == UINT64_MAX) {
 				sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
 				sa_arm(sa);
@@ -108,8 +108,8 @@ static void check_conn(struct ctl *c, struct conn *k)
 
 	for (ch = TAILQ_FIRST(&k->children); ch != NULL; ch = next_child) {
 		next_child = TAILQ_NEXT(ch, link);
-		for (sa = TAILQ_FIRST(&ch->sas); sa != NULL; sa = next) {
-			next = TAILQ_NEXT(sa, link);
+		for (sa = SLIST_FIRST(&ch->sas); sa != NULL; sa = next) {
+			next = SLIST_NEXT(sa, link);
 			if (sa->seen != c->ipsec->link_no)
 				sa_remove(sa);
 			else

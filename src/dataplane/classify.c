@@ -356,7 +356,7 @@ void dp_usual_make(struct port *port, const uint8_t *mac)
 }
 
 /* Its halves are the end of one word and the beginning of the next. */
-static inline void usual_local(struct usual *u, uint32_t local)
+static inline void usual_ours(struct usual *u, uint32_t local)
 {
 	const rte_be32_t be = rte_cpu_to_be_32(local);
 
@@ -379,7 +379,7 @@ static inline void usual_init(struct usual *u, const struct worker *w, uint16_t 
 	u->rearm = u->in_if == DP_IF_NONE ? NOT_USUAL : rearm_of(port);
 	u->hidden = __atomic_load_n(&dp->n_hidden, __ATOMIC_RELAXED) != 0;
 	/* The last vector's address, when it still is ours. */
-	usual_local(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
+	usual_ours(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }
 
 /*
@@ -427,7 +427,7 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	meta->src = src;
 	meta->dst = dst;
 	if (dst != u->local) {
-		usual_local(u, dst);
+		usual_ours(u, dst);
 		w->local = dst;
 	}
 	if (likely(ip->next_proto_id == IPPROTO_UDP && ip->version_ihl == RTE_IPV4_VHL_DEF &&
@@ -534,24 +534,39 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	return USUAL_ELSEWHERE;
 }
 
-/* The same for an ESP packet, as usual up to its SPI: it is among w->esp then. */
-static inline bool usual_esp(struct worker *w, struct rte_mbuf *m, const struct usual *u)
+/*
+ * The same for an ESP packet, at its header at in the frame at p, of len bytes: it is among w->esp then, as it
+ * is.
+ */
+static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, uint8_t *p,
+                                          uint32_t at, uint32_t len)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	const uint32_t total = get_be16(p + AT_LENGTH), spi = get_be32(p + AT_UDP);
-	struct pkt_meta *meta = pkt_meta(m);
+	const uint32_t spi = get_be32(p + at), i = w->esp.n;
 
 	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
-	if (unlikely(total < AT_UDP - AT_IP + ESP_HDR_LEN || total + AT_IP > m->data_len ||
-	             !ip4_sum20_right((const void *)(p + AT_IP)) || spi_worker(spi) != w->id ||
-	             u->local == 0 || ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+	if (unlikely(len < ESP_HDR_LEN || len > m->data_len - at || spi < SPI_MIN ||
+	             spi_worker(spi) != w->id || !ip4_sum20_right((const void *)(p + AT_IP)) ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
 		return false;
-	meta->src = get_be32(p + AT_SRC);
-	meta->dst = u->local;
-	meta->sa = NULL;
-	pkt_cut(m, AT_UDP, total - (AT_UDP - AT_IP));
+	w->esp_came[i] = (struct esp_came){.esp = p + at,
+	                                   .spi = spi,
+	                                   .len = (uint16_t)len,
+	                                   .encap = at == AT_UDP ? 0 : PKT_ENCAP};
+	w->esp_frames |= 1ull << i;
 	vec_push(&w->esp, m);
 	return true;
+}
+
+/* A frame to an address of ours, as usual up to the end of its IPv4 header but for the protocol. */
+static inline bool usual_local(struct worker *w, struct rte_mbuf *m, uint8_t *p)
+{
+	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
+
+	if (likely(p[AT_PROTO] == IPPROTO_ESP))
+		return usual_esp(w, m, p, AT_UDP, total - (AT_UDP - AT_IP));
+	return p[AT_PROTO] == IPPROTO_UDP && get_be16(p + AT_UDP + 2) == NAT_PORT &&
+	       total == ulen + (AT_UDP - AT_IP) &&
+	       usual_esp(w, m, p, AT_L2TP, ulen - (AT_L2TP - AT_UDP));
 }
 
 enum verdict { GONE, MESSAGE, FRAME };
@@ -559,7 +574,7 @@ enum verdict { GONE, MESSAGE, FRAME };
 /* MESSAGE: *m goes on, at its L2TP header. FRAME: it goes on as it is. */
 static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, struct usual *u)
 {
-	const xmm_t not_udp = _mm_set_epi64x(0, (int64_t)(IPPROTO_UDP ^ IPPROTO_ESP) << 56);
+	const xmm_t proto = _mm_set_epi64x(0, (int64_t)0xff << 56);
 	struct rte_mbuf *m = *pm;
 	const xmm_t *p = (const void *)usual_place(m);
 	xmm_t link, ip, udp, rest;
@@ -584,14 +599,14 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 		*pm = frame(w, m, u);
 		return *pm == NULL ? GONE : MESSAGE;
 	}
-	/* With ESP for UDP, and of the third word the end of our address. */
-	rest = _mm_or_si128(_mm_xor_si128(ip, not_udp), _mm_slli_si128(udp, 14));
-	if (!_mm_testz_si128(rest, rest) && usual_transit(w, m, (const void *)p, m->data_len))
+	/* Whatever the protocol, and of the third word the end of our address. */
+	rest = _mm_or_si128(_mm_andnot_si128(proto, ip), _mm_slli_si128(udp, 14));
+	if (_mm_testz_si128(rest, rest) && u->local != 0
+	            ? usual_local(w, m, (void *)(uintptr_t)p)
+	            : usual_transit(w, m, (const void *)p, m->data_len))
 		return GONE;
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
-	if (_mm_testz_si128(rest, rest) && likely(usual_esp(w, m, u)))
-		return GONE;
 	*pm = ip4(w, m, ETH_LEN, u);
 	return *pm == NULL ? GONE : MESSAGE;
 }
@@ -637,6 +652,7 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	uint16_t k = 0, i = 0;
 
 	w->frames = 0;
+	w->esp_frames = 0;
 	if (n == 0)
 		return 0;
 	usual_init(&u, w, v[0]->port);

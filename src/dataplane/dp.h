@@ -229,6 +229,7 @@ struct dp_sa {
 	uint32_t replay_window;
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* 0: none */
 	dp_sa_id pair; /* outbound: the inbound SA of its CHILD_SA; 0: none */
+	void *user; /* of whoever made it: dp_sa_user */
 };
 
 /*
@@ -245,6 +246,9 @@ int dp_sa_update(struct dp *dp, dp_sa_id id, const struct endpoint *local,
 int dp_sa_use(struct dp *dp, dp_sa_id id);
 /* Nothing passes it once ticket is applied; then its keys are wiped. -ENOENT, -EAGAIN. */
 int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket);
+
+/* What it was made with; NULL: there is no such SA. For what DP_PUNT_SA tells. */
+void *dp_sa_user(const struct dp *dp, dp_sa_id id);
 
 struct dp_sa_stats {
 	uint64_t packets, bytes; /* ESP payload that passed */

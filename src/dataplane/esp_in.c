@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Stage: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
+ * Stages: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
  *
- * In: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the
- * metadata. Out: L2TP data messages at the L2TP header, as classify gives them, with the inner
- * addresses and the connection in the metadata. Elsewhere: L2TP control messages to control.
+ * In, esp_in: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the
+ * metadata. esp_usual: the same, and usual frames as they came (w->esp_frames), of which only w->esp_came says
+ * anything. Out: L2TP data messages at the L2TP header, as classify gives them, with the inner addresses and the
+ * connection in the metadata. Elsewhere: L2TP control messages to control; and from esp_usual to a port what up
+ * would forward, of messages with nothing optional in transport mode: it has the peer, the ports and the
+ * connection at hand in the SA, and nothing is written to the metadata.
  *
  * The UDP checksum is not looked at: the ICV covers the message, and NAT makes it wrong (RFC 3948 3.1.2).
  */
-#include "dataplane/l2tp.h"
+#include "dataplane/up.h"
 
 #include <rte_prefetch.h>
 
@@ -18,9 +21,13 @@ static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 #define L2TP_NOT_USUAL                                                                             \
 	(L2TP_T | L2TP_L | L2TP_S | L2TP_O |                                                       \
 	 L2TP_VER) /* but for version 2 in a data message with nothing optional */
-#define L2TP_TID  4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
-#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
-#define SA_AHEAD  4 /* packets for which the SA's lines are fetched in time */
+#define L2TP_TID   4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
+#define UDP_LEN    ((uint32_t)sizeof(struct rte_udp_hdr))
+#define SID_END    (UDP_LEN + L2TP_DATA_LEAST) /* the session id of a usual message ends there */
+#define NEXT_IPV4  4 /* next header of tunnel mode: IPv4 in IP */
+#define KEYS_AHEAD 3 /* packets for which keys are fetched in time */
+#define FINISH_LATE                                                                                \
+	3 /* packets after which what was decrypted is forwarded: its session has come then */
 
 /* ---- before ---- */
 
@@ -38,25 +45,36 @@ static __rte_noinline void refuse(struct worker *w, struct rte_mbuf *m, struct s
 /* ---- what the packet says of the SA ---- */
 
 /* The peer's NAT has given it another address or port: control decides (RFC 3948, RFC 7296 2.23). */
-static void mapping(struct worker *w, struct sa *sa, const struct pkt_meta *meta)
+static void mapping(struct worker *w, struct sa *sa, uint64_t from)
 {
-	uint64_t from = (uint64_t)meta->src << 16 | meta->sport;
-
-	if (likely(meta->src == sa->outer.peer_ip && meta->sport == sa->outer.peer_port))
+	if (likely(from == ((uint64_t)sa->outer.peer_ip << 16 | sa->outer.peer_port)))
 		from = 0;
 	if (unlikely(sa->mapping != from))
 		dp_sa_moved(w, sa, from);
 }
 
+/* Where a packet in UDP came from: ip << 16 | port. */
+static inline uint64_t meta_from(const struct pkt_meta *meta)
+{
+	return (uint64_t)meta->src << 16 | meta->sport;
+}
+
+static inline uint64_t came_from(const struct esp_came *c)
+{
+	return (uint64_t)get_be32(c->esp + AT_SRC - AT_L2TP) << 16 |
+	       get_be16(c->esp + AT_UDP - AT_L2TP);
+}
+
 /* An authenticated packet, when a limit may be near or it is the first one. */
 static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *sa,
-                                                   const struct esp_pkt *p,
-                                                   const struct pkt_meta *meta)
+                                                   const struct esp_pkt *p, uint64_t from)
 {
+	const struct sa_limits *l = sa_limits(sa);
+
 	/* An earlier one of the same burst may have been the last. */
 	if (unlikely(sa->dead))
 		return DP_DROP_ESP_EXPIRED;
-	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + p->len > sa->hard_bytes)) {
+	if (unlikely(sa->packets >= l->hard_packets || sa->bytes + p->len > l->hard_bytes)) {
 		sa->dead = 1;
 		dp_sa_watch(sa);
 		dp_sa_event_once(w, sa, DP_SA_HARD);
@@ -65,11 +83,11 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 	if (unlikely((sa->said & 1u << DP_SA_FIRST) == 0))
 		dp_sa_first(w, sa);
 	if (sa->outer.encap && p->newest)
-		mapping(w, sa, meta);
+		mapping(w, sa, from);
 	sa->packets++;
 	sa->bytes += p->len;
 	sa->last = w->now;
-	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes ||
+	if (unlikely(sa->packets >= l->soft_packets || sa->bytes >= l->soft_bytes ||
 	             esp_sa_seq(p->sa) >= sa->soft_seq))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	dp_sa_watch(sa);
@@ -78,29 +96,29 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 
 /* An authenticated packet. */
 static inline enum dp_drop account(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                                   const struct pkt_meta *meta)
+                                   uint64_t from)
 {
 	/* What is not soft for a number of 32 bits is for none. */
 	if (unlikely(sa->credit == 0 || esp_sa_seq(p->sa) >= SA_SEQ_SOFT))
-		return account_watched(w, sa, p, meta);
+		return account_watched(w, sa, p, from);
 	sa->credit--;
 	sa->packets++;
 	sa->bytes += p->len;
 	sa->last = w->now;
 	if (unlikely(sa->takes != 0) && p->newest)
-		mapping(w, sa, meta);
+		mapping(w, sa, from);
 	return DP_DROP_NONE;
 }
 
 /* Not ESP_OK. */
 static __rte_noinline enum dp_drop failed(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                                          const struct pkt_meta *meta)
+                                          uint64_t from)
 {
 	enum dp_drop bad;
 
 	switch (p->status) {
 	case ESP_DUMMY:
-		bad = account(w, sa, p, meta);
+		bad = account(w, sa, p, from);
 		return bad != DP_DROP_NONE ? bad : DP_DROP_ESP_DUMMY;
 	case ESP_REPLAY:
 		sa->replays++;
@@ -218,89 +236,48 @@ static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mb
 	return dp_l2tp_message(w, m, sizeof(struct rte_udp_hdr), len);
 }
 
-/* What comes out of transport mode in front of the ids of a usual message. */
-struct usual {
-	uint32_t ports;
-	uint16_t len, sum;
-	uint16_t flags;
-};
-
-/*
- * The same for what nearly all are: a data message without anything optional, in transport mode, between
- * the child's own ports, for a session of this worker, with no latch fired.
- */
-static inline struct rte_mbuf *inner(struct worker *w, struct rte_mbuf *m, struct sa *sa,
-                                     const struct esp_pkt *p)
+/* A packet that has been through decryption, whatever came of it. */
+static inline enum dp_drop account_any(struct worker *w, struct sa *sa, const struct esp_pkt *p,
+                                       uint64_t from)
 {
-	const uint16_t at = sizeof(struct rte_udp_hdr);
-	uint8_t *udp = p->data;
-	const uint32_t len = p->len;
-	struct usual h;
-	uint16_t sid;
-
-	if (unlikely(len < at + L2TP_DATA_LEAST))
-		return inner_any(w, m, sa, p);
-	memcpy(&h, udp, at + sizeof(h.flags));
-	sid = get_be16(udp + at + 4);
-	if (unlikely(sa->tunnel_mode || p->next_header != IPPROTO_UDP ||
-	             !ports_match(sa, h.ports) || rte_be_to_cpu_16(h.len) != len ||
-	             (h.flags & RTE_BE16(L2TP_NOT_USUAL)) != RTE_BE16(2) ||
-	             dp_child_fired(w->dp, sa->in.child) || dp_owner(w->dp, sid) != w->id))
-		return inner_any(w, m, sa, p);
-	rte_prefetch0(&w->dp->rx[sid]);
-	memset(udp + 6, 0, 2); /* the checksum, as in inner_udp */
-	meta_fill(pkt_meta(m), sa, h.ports);
-	m->data_off = (uint16_t)(udp + at - (uint8_t *)m->buf_addr);
-	m->data_len = (uint16_t)(len - at);
-	m->pkt_len = len - at;
-	return m;
+	return likely(p->status == ESP_OK) ? account(w, sa, p, from) : failed(w, sa, p, from);
 }
 
-/* ---- the stage ---- */
+/* ---- esp_in ---- */
 
 /*
- * By its SPI alone (RFC 4301 4.1), which is this worker's. NULL: held or dropped. Packets that were held
- * have their SA already.
+ * By its SPI alone (RFC 4301 4.1), which is this worker's; with an SA that is not there yet. NULL: dropped.
  */
-static inline struct sa *find(struct worker *w, struct rte_mbuf *m)
+static inline const struct spi_slot *slot_of(struct worker *w, struct rte_mbuf *m, uint32_t spi)
+{
+	const struct spi_slot *slot = &w->dp->spi[spi_slot(spi)];
+
+	if (likely(spi >= SPI_MIN && __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) == spi))
+		return slot;
+	dp_drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
+	return NULL;
+}
+
+/* NULL: held or dropped. Packets that were held have their SA already. */
+static struct sa *find(struct worker *w, struct rte_mbuf *m)
 {
 	struct pkt_meta *meta = pkt_meta(m);
 	const struct spi_slot *slot;
 	uint32_t spi;
 
-	if (unlikely(meta->sa != NULL))
+	if (meta->sa != NULL)
 		return meta->sa;
 	spi = get_be32(rte_pktmbuf_mtod(m, const uint8_t *));
-	slot = &w->dp->spi[spi_slot(spi)];
-	if (unlikely(spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)) {
-		dp_drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
+	slot = slot_of(w, m, spi);
+	if (slot == NULL)
 		return NULL;
-	}
-	if (unlikely(slot->sa == NULL)) {
+	if (slot->sa == NULL)
 		dp_esp_hold(w, m, spi);
-		return NULL;
-	}
 	return slot->sa;
 }
 
-static inline struct rte_mbuf *after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
-{
-	struct sa *sa = sa_by_esp(p->sa);
-	enum dp_drop bad;
-
-	if (likely(p->status == ESP_OK))
-		bad = account(w, sa, p, pkt_meta(m));
-	else
-		bad = failed(w, sa, p, pkt_meta(m));
-	if (unlikely(bad != DP_DROP_NONE)) {
-		dp_drop(w, m, bad);
-		return NULL;
-	}
-	return inner(w, m, sa, p);
-}
-
-/* What has an SA, compacted in v. classify has fetched the slots: now memory works on all SAs at once. */
-static uint16_t find_all(struct worker *w, struct rte_mbuf **v, uint16_t n, struct sa **sas)
+/* What may be decrypted, in p and compacted in v. */
+static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct esp_pkt *p)
 {
 	uint16_t k = 0;
 
@@ -309,26 +286,9 @@ static uint16_t find_all(struct worker *w, struct rte_mbuf **v, uint16_t n, stru
 		struct sa *sa = find(w, m);
 
 		assert(m->nb_segs == 1);
-		if (unlikely(sa == NULL))
+		if (sa == NULL)
 			continue;
-		sa_prefetch(sa);
-		sas[k] = sa;
-		v[k++] = m;
-	}
-	return k;
-}
-
-/* What may be decrypted, in p and compacted in v. */
-static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct sa **sas,
-                       struct esp_pkt *p)
-{
-	uint16_t k = 0;
-
-	for (uint16_t i = 0; i < n; i++) {
-		struct rte_mbuf *m = v[i];
-		struct sa *sa = sas[i];
-
-		if (unlikely((pkt_meta(m)->flags & PKT_ENCAP) != sa->takes)) {
+		if ((pkt_meta(m)->flags & PKT_ENCAP) != sa->takes) {
 			refuse(w, m, sa);
 			continue;
 		}
@@ -343,21 +303,229 @@ static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct
 uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct esp_pkt p[VEC_MAX];
-	struct sa *sas[VEC_MAX];
 	uint16_t left = 0;
 
-	n = find_all(w, v, n, sas);
-	n = gather(w, v, n, sas, p);
-	if (n == 0)
-		return 0;
+	n = gather(w, v, n, p);
 	esp_decrypt(w->esp_engine, p, n);
 	for (uint16_t i = 0; i < n; i++) {
+		struct sa *sa = sa_by_esp(p[i].sa);
+		struct rte_mbuf *m = v[i];
+		enum dp_drop bad = account_any(w, sa, &p[i], meta_from(pkt_meta(m)));
+
+		if (bad != DP_DROP_NONE)
+			dp_drop(w, m, bad);
+		else if ((m = inner_any(w, m, sa, &p[i])) != NULL)
+			v[left++] = m;
+	}
+	return left;
+}
+
+/* ---- esp_usual ---- */
+
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c)
+{
+	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
+	struct pkt_meta *meta = pkt_meta(m);
+
+	meta->in_if = w->dp->ports[m->port].vlan_if[0];
+	meta->l2_len = AT_IP;
+	meta->flags |= c->encap;
+	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
+	meta->sa = NULL;
+	pkt_cut(m, (int)(c->esp - p), c->len);
+}
+
+/* What is known of each packet of a vector, of which some have left or gone. */
+struct burst {
+	struct up_run run;
+	struct rte_mbuf **v;
+	uint64_t frames; /* bits of usual frames */
+	uint64_t opens; /* bits of packets of SAs that esp_open is for */
+	uint16_t n;
+	struct sa *sas[VEC_MAX];
+	struct esp_pkt p[VEC_MAX];
+};
+
+static __rte_noinline void came_make(struct rte_mbuf *m, struct esp_came *c)
+{
+	c->esp = rte_pktmbuf_mtod(m, uint8_t *);
+	c->spi = get_be32(c->esp);
+	c->len = m->data_len;
+	c->encap = pkt_meta(m)->flags & PKT_ENCAP;
+}
+
+static __rte_noinline void hold(struct worker *w, struct rte_mbuf *m, const struct esp_came *c,
+                                bool frame)
+{
+	if (frame)
+		dp_frame_esp(w, m, c);
+	dp_esp_hold(w, m, c->spi);
+}
+
+/* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
+static void find_all(struct worker *w, struct burst *b, uint16_t n)
+{
+	const uint64_t frames = b->frames;
+	uint16_t k = 0;
+
+	b->frames = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		const bool frame = frames >> i & 1;
+		struct esp_came *c = &w->esp_came[i];
+		struct rte_mbuf *m = b->v[i];
+		const struct spi_slot *slot;
+
+		assert(m->nb_segs == 1);
+		if (unlikely(!frame))
+			came_make(m, c);
+		slot = slot_of(w, m, c->spi);
+		if (unlikely(slot == NULL))
+			continue;
+		if (unlikely(slot->sa == NULL)) {
+			hold(w, m, c, frame);
+			continue;
+		}
+		sa_prefetch(slot->sa);
+		if (c->encap != 0)
+			rte_prefetch0(&slot->sa->outer);
+		b->sas[k] = slot->sa;
+		b->frames |= (uint64_t)frame << k;
+		w->esp_came[k] = *c;
+		b->v[k++] = m;
+	}
+	b->n = k;
+}
+
+/* What may be decrypted. */
+static void gather_all(struct worker *w, struct burst *b)
+{
+	const uint64_t frames = b->frames;
+	uint16_t k = 0;
+
+	b->frames = 0;
+	b->opens = 0;
+	for (uint16_t i = 0; i < b->n; i++) {
+		const struct esp_came c = w->esp_came[i];
+		struct sa *sa = b->sas[i];
+
+		if (unlikely(c.encap != sa->takes)) {
+			refuse(w, b->v[i], sa);
+			continue;
+		}
+		b->p[k].sa = esp_of(sa);
+		b->p[k].data = c.esp;
+		b->p[k].len = c.len;
+		b->opens |= (uint64_t)esp_sa_opens(esp_of(sa)) << k;
+		b->frames |= (frames >> i & 1) << k;
+		w->esp_came[k] = c;
+		b->v[k++] = b->v[i];
+	}
+	b->n = k;
+}
+
+/*
+ * A message between the child's own ports, for a session of this worker to which it is bound, with no latch
+ * fired, in transport mode: forwards it. False, and nothing has happened, when it is not usual.
+ */
+static __rte_always_inline bool inner_usual(struct worker *w, struct burst *b, struct rte_mbuf *m,
+                                            const struct sa *sa, const struct esp_pkt *p)
+{
+	const xmm_t order =
+	        _mm_setr_epi8(1, 0, 3, 2, 11, 10, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
+	const xmm_t open = _mm_setr_epi32(0, 0, 0, UP_OPEN << 16);
+	const xmm_t all = _mm_setr_epi32(-1, -1, -1, (int)(0xffffu | UP_OPEN << 16));
+	const uint32_t len = p->len;
+	uint8_t *udp = p->data;
+	struct sess_rx *s;
+	uint64_t front, back;
+	xmm_t ends;
+	uint16_t sid;
+
+	memcpy(&front, udp, 8);
+	memcpy(&back, udp + 8, 8);
+	sid = rte_bswap16((uint16_t)(back >> 32));
+	if (unlikely((((uint32_t)front ^ sa->in.ports) & sa->in.ports_mask) != 0 ||
+	             rte_bswap16((uint16_t)(front >> 32)) != len ||
+	             ((uint16_t)back & RTE_BE16(L2TP_NOT_USUAL)) != RTE_BE16(2) ||
+	             dp_child_fired(w->dp, sa->in.child) || dp_owner(w->dp, sid) != w->id ||
+	             (b->run.behind >> (sid & 63) & 1) != 0))
+		return false;
+	s = &w->dp->rx[sid];
+	ends = _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)udp), order);
+	ends = _mm_unpacklo_epi64(_mm_loadl_epi64((const xmm_t *)(const void *)&sa->in.peer_ip),
+	                          ends);
+	ends = _mm_xor_si128(_mm_or_si128(ends, open),
+	                     _mm_load_si128((const xmm_t *)(const void *)s));
+	return likely(_mm_testz_si128(ends, all) && s->conn == sa->in.conn) &&
+	       up_forward(w, &b->run, m, udp + UDP_LEN, L2TP_DATA_LEAST, len - UDP_LEN, s);
+}
+
+/* Decrypted packet i. Returns what is left for the next stage, or NULL. */
+static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint16_t i)
+{
+	const struct esp_came *c = &w->esp_came[i];
+	const struct esp_pkt *p = &b->p[i];
+	struct sa *sa = sa_by_esp(p->sa);
+	const bool frame = b->frames >> i & 1;
+	struct rte_mbuf *m = b->v[i];
+	uint64_t from = 0;
+	enum dp_drop bad;
+
+	if (c->encap != 0)
+		from = likely(frame) ? came_from(c) : meta_from(pkt_meta(m));
+	bad = account_any(w, sa, p, from);
+	if (unlikely(bad != DP_DROP_NONE)) {
+		dp_drop(w, m, bad);
+		return NULL;
+	}
+	if (likely(!sa->tunnel_mode && p->next_header == IPPROTO_UDP &&
+	           p->len >= UDP_LEN + UP_LEAST && inner_usual(w, b, m, sa, p)))
+		return NULL;
+	if (frame)
+		dp_frame_esp(w, m, c);
+	m = inner_any(w, m, sa, p);
+	if (m != NULL)
+		b->run.behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
+	return m;
+}
+
+/* The line of its session, if it is usual. */
+static inline void session_ahead(const struct worker *w, const struct esp_pkt *p)
+{
+	if (likely(p->status == ESP_OK && p->len >= SID_END))
+		rte_prefetch0(&w->dp->rx[get_be16(p->data + SID_END - 2)]);
+}
+
+uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	struct burst b;
+	uint16_t left = 0;
+
+	b.run = (struct up_run){.way = WAY_NONE};
+	b.v = v;
+	b.frames = w->esp_frames;
+	w->esp_frames = 0;
+	find_all(w, &b, n);
+	gather_all(w, &b);
+	n = b.n;
+	if (n == 0)
+		return 0;
+	esp_decrypt_set(w->esp_engine, b.p, ~b.opens & ~0ull >> (64 - n));
+	for (uint16_t i = 0; i < n + FINISH_LATE; i++) {
 		struct rte_mbuf *m;
 
-		/* The packets and keys have pushed them out. */
-		if (i + SA_AHEAD < n)
-			rte_prefetch0(&sa_by_esp(p[i + SA_AHEAD].sa)->packets);
-		m = after(w, v[i], &p[i]);
+		if (i < n) {
+			if (i + KEYS_AHEAD < n && (b.opens >> (i + KEYS_AHEAD) & 1) != 0)
+				esp_open_ahead(&b.p[i + KEYS_AHEAD]);
+			if (b.opens >> i & 1)
+				esp_open(w->esp_engine, &b.p[i]);
+			else
+				sa_prefetch(sa_by_esp(b.p[i].sa));
+			session_ahead(w, &b.p[i]);
+		}
+		if (i < FINISH_LATE)
+			continue;
+		m = finish(w, &b, i - FINISH_LATE);
 		if (m != NULL)
 			v[left++] = m;
 	}

@@ -37,14 +37,16 @@ static void expire(struct worker *w, struct sa *sa)
 /* Takes the packet's place in the SA's limits, when one of them may be near. */
 static __rte_noinline bool account_watched(struct worker *w, struct sa *sa, uint16_t len)
 {
-	if (unlikely(sa->packets >= sa->hard_packets || sa->bytes + len > sa->hard_bytes))
+	const struct sa_limits *l = sa_limits(sa);
+
+	if (unlikely(sa->packets >= l->hard_packets || sa->bytes + len > l->hard_bytes))
 		expire(w, sa);
 	if (unlikely(sa->dead))
 		return false;
 	sa->packets++;
 	sa->bytes += len;
 	sa->last = w->now;
-	if (unlikely(sa->packets >= sa->soft_packets || sa->bytes >= sa->soft_bytes))
+	if (unlikely(sa->packets >= l->soft_packets || sa->bytes >= l->soft_bytes))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	dp_sa_watch(sa);
 	return true;

@@ -23,6 +23,7 @@
  */
 #define AT_IP     14
 #define AT_LENGTH 16
+#define AT_PROTO  23
 #define AT_SRC    26
 #define AT_DST    30
 #define AT_UDP    34

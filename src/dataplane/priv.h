@@ -200,6 +200,7 @@ struct dp {
 
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
+uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_l2tp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
 uint16_t dp_ppp_in(struct worker *w, struct rte_mbuf **v, uint16_t n);
@@ -240,6 +241,8 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
  * dropped.
  */
 bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
+/* The same for one with an ESP packet, that esp_usual has not taken. */
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c);
 /* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */

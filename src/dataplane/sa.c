@@ -219,7 +219,8 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_
 	                                 .esn = s->esn,
 	                                 .replay_window = s->replay_window};
 	size_t size = esp_sa_size(dp->esp, &conf);
-	uint32_t lines = (uint32_t)((sizeof(struct sa) + size + 63) / 64);
+	bool limited = (s->soft_bytes | s->hard_bytes | s->soft_packets | s->hard_packets) != 0;
+	uint32_t lines = (uint32_t)((sizeof(struct sa) + size + 63) / 64) + limited;
 	struct sa *sa;
 
 	if (size == 0) {
@@ -236,13 +237,19 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_
 	        .inbound = s->inbound,
 	        .tunnel_mode = s->tunnel_mode,
 	        .lines = (uint8_t)lines,
-	        .soft_bytes = limit(s->soft_bytes),
-	        .hard_bytes = limit(s->hard_bytes),
-	        .soft_packets = limit(s->soft_packets),
-	        .hard_packets = limit(s->hard_packets),
+	        .limited = limited,
 	        .soft_seq = s->esn ? UINT64_MAX : SA_SEQ_SOFT,
-	        .pair = s->inbound ? 0 : s->pair,
+	        .user = s->user,
 	};
+	if (!s->inbound)
+		sa->pair = s->pair;
+	if (limited)
+		*(struct sa_limits *)(uintptr_t)sa_limits(sa) = (struct sa_limits){
+		        .soft_bytes = limit(s->soft_bytes),
+		        .hard_bytes = limit(s->hard_bytes),
+		        .soft_packets = limit(s->soft_packets),
+		        .hard_packets = limit(s->hard_packets),
+		};
 	if (esp_sa_place(dp->esp, &conf, esp_of(sa)) == NULL) {
 		dp_sa_mem_put(sa_node(dp, s->child), sa, lines);
 		errno = ENOMEM;
@@ -378,6 +385,13 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 	return 0;
 }
 
+void *dp_sa_user(const struct dp *dp, dp_sa_id id)
+{
+	const struct sa *sa = sa_find(dp, id);
+
+	return sa != NULL ? sa->user : NULL;
+}
+
 #define READ(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 
 int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
@@ -390,14 +404,16 @@ int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
 	        .packets = READ(sa->packets),
 	        .bytes = READ(sa->bytes),
 	        .seq = esp_sa_seq(esp_of(sa)),
-	        .auth_errors = READ(sa->auth_errors),
-	        .replays = READ(sa->replays),
-	        .pad_errors = READ(sa->pad_errors),
-	        .selector_errors = READ(sa->selector_errors),
-	        .latched = READ(sa->latched),
 	        .used = READ(sa->packets) > 0,
 	        .in_use = !sa->inbound && READ(dp->child[sa->child].out) == sa,
 	};
+	if (sa->inbound) {
+		out->auth_errors = READ(sa->auth_errors);
+		out->replays = READ(sa->replays);
+		out->pad_errors = READ(sa->pad_errors);
+		out->selector_errors = READ(sa->selector_errors);
+		out->latched = READ(sa->latched);
+	}
 	if (out->used) {
 		uint64_t last = READ(sa->last), now = rte_rdtsc();
 

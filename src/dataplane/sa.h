@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rte_common.h>
 #include <rte_prefetch.h>
 
 /*
@@ -83,29 +84,47 @@ struct dead { /* control: rw */
 	uint64_t seq; /* of the last order that may name it */
 };
 
+/* Where the peer is, of an SA whose template stands in its line of every packet. */
+struct sa_ends {
+	uint32_t local_ip, peer_ip; /* as struct sa_outer */
+	uint16_t peer_port;
+	bool encap;
+};
+
+/* UINT64_MAX: none. Few SAs have any: they keep it in a line of its own, the last one. */
+struct sa_limits {
+	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
+};
+extern const struct sa_limits dp_sa_unlimited;
+
 /*
  * The SA of lib/esp stands right behind, keys and all: a packet goes from line to line. Threads: the
  * worker's, but for what is said to be control's.
  */
 struct sa {
 	struct dead grave; /* control's */
-	dp_sa_id id, pair; /* ro */
+	void *user; /* control's */
+	dp_sa_id id; /* ro */
 	struct sa *next; /* in its child's list */
 	struct sa *next_event;
-	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
-	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets; /* ro; UINT64_MAX: none */
+	uint64_t soft_seq; /* ro */
 	uint32_t child; /* ro */
 	uint8_t pending; /* events that control's ring had no room for */
 	bool waiting; /* in worker.sa_events */
 	bool inbound; /* ro */
 	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
-
-	struct sa_outer outer;
-	uint64_t soft_seq; /* ro */
-	uint64_t
-	        mapping; /* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+	union {
+		struct { /* inbound */
+			uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
+			/* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
+			uint64_t mapping;
+		};
+		dp_sa_id pair; /* outbound; ro */
+	};
+	struct sa_ends outer;
 	uint8_t dead; /* past a hard limit */
 	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
+	bool limited; /* ro; it has limits: sa_limits */
 
 	/*
 	 * The line of every packet, with that of lib/esp behind it. Counters: single writer, control reads with
@@ -136,7 +155,7 @@ struct sa {
 		} out; /* outbound */
 	};
 };
-static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 192,
+static_assert(sizeof(struct sa) == 192 && offsetof(struct sa, packets) == 128,
               "one line a packet, and the SA of lib/esp behind it");
 
 #define SA_TAKES_NONE 0xff
@@ -147,6 +166,13 @@ static_assert(sizeof(struct sa) == 256 && offsetof(struct sa, packets) == 192,
  * time enough for a rekey and its retransmissions.
  */
 #define SA_SEQ_SOFT (UINT64_C(0x100000000) - UINT64_C(0x10000000))
+
+static inline const struct sa_limits *sa_limits(const struct sa *sa)
+{
+	const uint8_t *end = (const uint8_t *)sa + sa->lines * RTE_CACHE_LINE_SIZE;
+
+	return sa->limited ? (const void *)(end - RTE_CACHE_LINE_SIZE) : &dp_sa_unlimited;
+}
 
 static inline struct esp_sa *esp_of(const struct sa *sa)
 {

@@ -5,6 +5,8 @@
 
 /* ---- limits ---- */
 
+const struct sa_limits dp_sa_unlimited = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+
 static uint64_t left(uint64_t limit, uint64_t used)
 {
 	return limit > used ? limit - used - 1 : 0;
@@ -14,8 +16,9 @@ void dp_sa_watch(struct sa *sa)
 {
 	bool soft = (sa->said & 1u << DP_SA_SOFT) == 0;
 	bool first = sa->inbound && (sa->said & 1u << DP_SA_FIRST) == 0;
-	uint64_t packets = RTE_MIN(sa->hard_packets, soft ? sa->soft_packets : UINT64_MAX);
-	uint64_t bytes = RTE_MIN(sa->hard_bytes, soft ? sa->soft_bytes : UINT64_MAX);
+	const struct sa_limits *l = sa_limits(sa);
+	uint64_t packets = RTE_MIN(l->hard_packets, soft ? l->soft_packets : UINT64_MAX);
+	uint64_t bytes = RTE_MIN(l->hard_bytes, soft ? l->soft_bytes : UINT64_MAX);
 	uint64_t credit = RTE_MIN(left(packets, sa->packets), left(bytes, sa->bytes) >> 16);
 
 	sa->credit = sa->dead || first ? 0 : (uint32_t)RTE_MIN(credit, (uint64_t)UINT32_MAX);
@@ -25,7 +28,12 @@ void dp_sa_watch(struct sa *sa)
 
 void dp_sa_outer_set(struct sa *sa, const struct sa_outer *outer)
 {
-	sa->outer = *outer;
+	sa->outer = (struct sa_ends){
+	        .local_ip = outer->local_ip,
+	        .peer_ip = outer->peer_ip,
+	        .peer_port = outer->peer_port,
+	        .encap = outer->encap,
+	};
 	sa->takes = sa->dead ? SA_TAKES_NONE : outer->encap ? PKT_ENCAP : 0;
 	if (sa->inbound)
 		return;

@@ -67,7 +67,7 @@ static uint16_t esp_join(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	uint16_t n_esp = w->esp.n;
 
 	w->esp.n = 0;
-	n_esp = dp_esp_in(w, w->esp.v, n_esp);
+	n_esp = dp_esp_usual(w, w->esp.v, n_esp);
 	memcpy(v + n, w->esp.v, n_esp * sizeof(*v));
 	return n + n_esp;
 }

@@ -15,7 +15,7 @@
 /* X(function) with the usual arguments of a stage */
 #define STAGES(X)                                                                                  \
 	X(dp_classify)                                                                             \
-	X(dp_esp_in)                                                                               \
+	X(dp_esp_usual)                                                                            \
 	X(dp_down_usual)                                                                           \
 	X(dp_up)                                                                                   \
 	X(dp_l2tp_in)                                                                              \
@@ -32,7 +32,7 @@ enum {
 	STAGES(X)
 #undef X
 	        AT_dp_flush,
-	AT_esp_decrypt,
+	AT_esp_decrypt_set,
 	AT_esp_encrypt,
 	PLACES
 };
@@ -43,7 +43,7 @@ static const char *const place_names[PLACES] = {
         STAGES(X)
 #undef X
                 [AT_dp_flush] = "dp_flush",
-        [AT_esp_decrypt] = "lib/esp esp_decrypt",
+        [AT_esp_decrypt_set] = "lib/esp esp_decrypt_set",
         [AT_esp_encrypt] = "lib/esp esp_encrypt",
 };
 
@@ -118,10 +118,10 @@ void __wrap_dp_flush(struct worker *w)
 		leave(c);
 }
 
-#define X(fn)                                                                                      \
-	void __real_##fn(struct esp *e, struct esp_pkt *v, uint16_t n);                            \
-	void __wrap_##fn(struct esp *e, struct esp_pkt *v, uint16_t n);                            \
-	void __wrap_##fn(struct esp *e, struct esp_pkt *v, uint16_t n)                             \
+#define X(fn, packets)                                                                             \
+	void __real_##fn(struct esp *e, struct esp_pkt *v, packets n);                             \
+	void __wrap_##fn(struct esp *e, struct esp_pkt *v, packets n);                             \
+	void __wrap_##fn(struct esp *e, struct esp_pkt *v, packets n)                              \
 	{                                                                                          \
 		struct clock *c = the_clock();                                                     \
                                                                                                    \
@@ -131,8 +131,8 @@ void __wrap_dp_flush(struct worker *w)
 		if (c->on)                                                                         \
 			leave(c);                                                                  \
 	}
-X(esp_decrypt)
-X(esp_encrypt)
+X(esp_decrypt_set, uint64_t)
+X(esp_encrypt, uint16_t)
 #undef X
 
 /* ---- the table ---- */

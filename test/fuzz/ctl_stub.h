@@ -299,6 +299,12 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 	return 0;
 }
 
+void *dp_sa_user(const struct dp *dp, dp_sa_id id)
+{
+	(void)dp;
+	return id > 0 && id <= stub.top_sa && stub.sa[id].live ? stub.sa[id].s.user : NULL;
+}
+
 int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
 {
 	check(sa_live(id));

@@ -211,16 +211,15 @@ void errand_free(struct errand *d)
 	free(d);
 }
 
-static void do_it(struct timer *t, void *arg, uint64_t now_ms)
+static void do_it(struct timer *t, uint64_t now_ms)
 {
-	struct errand d = *(struct errand *)arg;
+	struct errand *e = timer_owner(t, struct errand, timer), d = *e;
 	struct world *w = d.w;
 	struct peer *p;
 	unsigned i = 0;
 
-	(void)t;
 	(void)now_ms;
-	errand_free(arg);
+	errand_free(e);
 	if (d.kind == TODO_END_IKE) {
 		for (p = w->peers; p < w->peers + PEERS; p++)
 			if (p->ike == d.what)
@@ -252,7 +251,7 @@ static void plan(struct world *w, enum errand_kind kind, uint32_t what, const st
 	if (d->next != NULL)
 		d->next->at = &d->next;
 	w->errands = d;
-	timer_init(&d->timer, do_it, d);
+	timer_init(&d->timer, do_it);
 	timer_set(&w->r->lac_timers, &d->timer, w->r->now_ms + 1 + pick(w, 60));
 }
 

@@ -55,9 +55,9 @@ static void push(struct lac_tunnel *t)
 	}
 }
 
-static void on_rto(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_rto(struct timer *timer, uint64_t now_ms)
 {
-	struct lac_tunnel *t = arg;
+	struct lac_tunnel *t = timer_owner(timer, struct lac_tunnel, rto);
 
 	if (++t->tries > TRIES) {
 		/* The last two tries at least had a good net. */
@@ -248,9 +248,9 @@ static void hello(struct lac_tunnel *t)
 	enqueue(t, &b);
 }
 
-static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_hello(struct timer *timer, uint64_t now_ms)
 {
-	struct lac_tunnel *t = arg;
+	struct lac_tunnel *t = timer_owner(timer, struct lac_tunnel, hello);
 
 	timer_set(&t->lac->s->world_timers, &t->hello, now_ms + HELLO_MS);
 	if (t->state == LT_UP && t->n_queue == 0 && now_ms - t->heard >= HELLO_MS)
@@ -259,9 +259,9 @@ static void on_hello(struct timer *timer, void *arg, uint64_t now_ms)
 		forget(t);
 }
 
-static void on_end(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_end(struct timer *timer, uint64_t now_ms)
 {
-	forget(arg);
+	forget(timer_owner(timer, struct lac_tunnel, end));
 }
 
 static struct lac_call *find_call(struct lac_tunnel *t, uint16_t sid)
@@ -428,9 +428,9 @@ void lac_init(struct lac *lac, struct sim *s, int index)
 		struct lac_tunnel *t = &lac->tunnels[i];
 
 		t->lac = lac;
-		timer_init(&t->rto, on_rto, t);
-		timer_init(&t->hello, on_hello, t);
-		timer_init(&t->end, on_end, t);
+		timer_init(&t->rto, on_rto);
+		timer_init(&t->hello, on_hello);
+		timer_init(&t->end, on_end);
 	}
 }
 

@@ -14,9 +14,9 @@ struct datagram {
 	uint8_t pkt[];
 };
 
-static void on_arrival(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_arrival(struct timer *timer, uint64_t now_ms)
 {
-	struct datagram *d = arg;
+	struct datagram *d = timer_owner(timer, struct datagram, arrival);
 	struct sim *s = d->s;
 
 	s->on_the_way--;
@@ -50,7 +50,7 @@ static void post(struct sim *s, const struct l2tp_path *path, const uint8_t *pkt
 		d->to_lns = to_lns;
 		d->len = len;
 		memcpy(d->pkt, pkt, len);
-		timer_init(&d->arrival, on_arrival, d);
+		timer_init(&d->arrival, on_arrival);
 		timer_set(&s->world_timers, &d->arrival,
 		          s->now + s->delay_ms + (s->calm ? 0 : sim_random(s, s->jitter_ms + 1)));
 		s->on_the_way++;

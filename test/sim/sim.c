@@ -61,9 +61,9 @@ bool sim_reliable(const struct sim *s)
 	return s->calm && s->now - s->calm_since > 20000;
 }
 
-static void on_script(struct timer *timer, void *arg, uint64_t now_ms)
+static void on_script(struct timer *timer, uint64_t now_ms)
 {
-	struct sim *s = arg;
+	struct sim *s = timer_owner(timer, struct sim, script);
 
 	if (now_ms >= s->script_end)
 		return;
@@ -159,7 +159,7 @@ static void world(struct sim *s)
 		lac_init(&s->lacs[i], s, (int)i);
 		lac_dial(&s->lacs[i]);
 	}
-	timer_init(&s->script, on_script, s);
+	timer_init(&s->script, on_script);
 	timer_set(&s->world_timers, &s->script, sim_random(s, 1000));
 
 	run_until(s, s->script_end);

@@ -10,9 +10,15 @@
 
 #define N 2000
 
+struct fired;
+struct entry {
+	struct timer t;
+	struct fired *f;
+};
+
 struct fired {
 	struct timerq *q;
-	struct timer t[N];
+	struct entry t[N];
 	uint64_t expect[N]; /* when each is due; 0: not set */
 	uint64_t order[N]; /* the call that set it */
 	uint64_t last_at, last_order, now;
@@ -25,58 +31,60 @@ static uint32_t rnd(uint64_t *s)
 	return (uint32_t)(*s >> 33);
 }
 
-static void nothing(struct timer *t, void *arg, uint64_t now)
+struct counted {
+	struct timer t;
+	uint32_t n;
+};
+
+static void nothing(struct timer *t, uint64_t now)
 {
-	(void)t;
 	(void)now;
-	++*(uint32_t *)arg;
+	timer_owner(t, struct counted, t)->n++;
 }
 
 static void test_empty(void)
 {
 	struct timerq q = {0};
-	struct timer t;
-	uint32_t n = 0;
+	struct counted c = {0};
 
-	timer_init(&t, nothing, &n);
+	timer_init(&c.t, nothing);
 	CU_ASSERT_EQUAL(timerq_next(&q), UINT64_MAX);
 	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX, 0), 0);
-	timer_cancel(&q, &t);
+	timer_cancel(&q, &c.t);
 	CU_ASSERT_EQUAL(q.n, 0);
 }
 
 static void test_one(void)
 {
 	struct timerq q = {0};
-	struct timer t;
-	uint32_t n = 0;
+	struct counted c = {0};
 
-	timer_init(&t, nothing, &n);
-	timer_set(&q, &t, 100);
-	CU_ASSERT(t.queued && q.n == 1 && timerq_next(&q) == 100);
+	timer_init(&c.t, nothing);
+	timer_set(&q, &c.t, 100);
+	CU_ASSERT(c.t.queued && q.n == 1 && timerq_next(&q) == 100);
 	CU_ASSERT_EQUAL(timerq_run(&q, 99, 0), 0);
 	CU_ASSERT_EQUAL(timerq_run(&q, 100, 0), 1);
-	CU_ASSERT(!t.queued && n == 1 && q.n == 0);
+	CU_ASSERT(!c.t.queued && c.n == 1 && q.n == 0);
 	/* Set again, later and earlier; cancelled. */
-	timer_set(&q, &t, 300);
-	timer_set(&q, &t, 200);
+	timer_set(&q, &c.t, 300);
+	timer_set(&q, &c.t, 200);
 	CU_ASSERT(q.n == 1 && timerq_next(&q) == 200);
-	timer_set(&q, &t, 400);
+	timer_set(&q, &c.t, 400);
 	CU_ASSERT_EQUAL(timerq_run(&q, 399, 0), 0);
-	timer_cancel(&q, &t);
-	timer_cancel(&q, &t);
+	timer_cancel(&q, &c.t);
+	timer_cancel(&q, &c.t);
 	CU_ASSERT(q.n == 0 && timerq_next(&q) == UINT64_MAX);
 	CU_ASSERT_EQUAL(timerq_run(&q, 1000, 0), 0);
-	CU_ASSERT_EQUAL(n, 1);
-	timer_set(&q, &t, UINT64_MAX);
+	CU_ASSERT_EQUAL(c.n, 1);
+	timer_set(&q, &c.t, UINT64_MAX);
 	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX - 1, 0), 0);
 	CU_ASSERT_EQUAL(timerq_run(&q, UINT64_MAX, 0), 1);
 }
 
-static void in_order(struct timer *t, void *arg, uint64_t now)
+static void in_order(struct timer *t, uint64_t now)
 {
-	struct fired *f = arg;
-	size_t i = (size_t)(t - f->t);
+	struct fired *f = ((struct entry *)t)->f;
+	size_t i = (size_t)((struct entry *)t - f->t);
 
 	CU_ASSERT(!t->queued && f->expect[i] != 0 && f->expect[i] <= now && now == f->now);
 	CU_ASSERT(f->expect[i] > f->last_at ||
@@ -87,16 +95,22 @@ static void in_order(struct timer *t, void *arg, uint64_t now)
 	f->count++;
 }
 
+static void init(struct fired *f, int i)
+{
+	f->t[i].f = f;
+	timer_init(&f->t[i].t, in_order);
+}
+
 static void test_ties(void)
 {
 	struct fired *f = calloc(1, sizeof(*f));
 	struct timerq q = {0};
 
 	for (int i = 0; i < N; i++) {
-		timer_init(&f->t[i], in_order, f);
+		init(f, i);
 		f->expect[i] = 7;
 		f->order[i] = (uint64_t)i + 1;
-		timer_set(&q, &f->t[i], 7);
+		timer_set(&q, &f->t[i].t, 7);
 	}
 	f->now = 7;
 	CU_ASSERT_EQUAL(timerq_run(&q, 7, 10), 10);
@@ -107,14 +121,14 @@ static void test_ties(void)
 }
 
 /* Random sets, moves and cancels against a plain table. */
-static void random_run(uint64_t seed, uint64_t spread)
+static void random_run(uint64_t seed, uint64_t spread, uint64_t order)
 {
 	struct fired *f = calloc(1, sizeof(*f));
-	struct timerq q = {0};
+	struct timerq q = {.order = order};
 	uint64_t calls = 0;
 
 	for (int i = 0; i < N; i++)
-		timer_init(&f->t[i], in_order, f);
+		init(f, i);
 	for (int step = 0; step < 20000; step++) {
 		uint32_t i = rnd(&seed) % N, what = rnd(&seed) % 100, queued = 0;
 		uint64_t least = UINT64_MAX;
@@ -122,10 +136,10 @@ static void random_run(uint64_t seed, uint64_t spread)
 		if (what < 70) {
 			f->expect[i] = f->now + 1 + rnd(&seed) % spread;
 			f->order[i] = ++calls;
-			timer_set(&q, &f->t[i], f->expect[i]);
+			timer_set(&q, &f->t[i].t, f->expect[i]);
 		} else if (what < 95) {
 			f->expect[i] = 0;
-			timer_cancel(&q, &f->t[i]);
+			timer_cancel(&q, &f->t[i].t);
 		} else {
 			f->now += rnd(&seed) % (spread / 10);
 			f->last_at = f->last_order = 0;
@@ -137,7 +151,7 @@ static void random_run(uint64_t seed, uint64_t spread)
 			queued += f->expect[k] != 0;
 			if (f->expect[k] != 0 && f->expect[k] < least)
 				least = f->expect[k];
-			CU_ASSERT_EQUAL(f->t[k].queued, f->expect[k] != 0);
+			CU_ASSERT_EQUAL(f->t[k].t.queued, f->expect[k] != 0);
 		}
 		CU_ASSERT_EQUAL(q.n, queued);
 		CU_ASSERT_EQUAL(timerq_next(&q), least);
@@ -156,7 +170,36 @@ static void test_random(void)
 
 	/* Within the wheel, about its end, and mostly beyond it. */
 	for (uint64_t seed = 1; seed <= 20; seed++)
-		random_run(seed, spreads[seed % 4]);
+		random_run(seed, spreads[seed % 4], 0);
+}
+
+/* The numbers by which timers of one instant are told apart begin anew meanwhile. */
+static void test_order_wraps(void)
+{
+	for (uint64_t seed = 1; seed <= 8; seed++)
+		random_run(seed, seed % 2 != 0 ? 500 : 8000,
+		           (UINT64_C(1) << TIMER_ORDER_BITS) - seed * 1500);
+}
+
+/* Whatever does not fit is never: not some time that is left of it. */
+static void test_far(void)
+{
+	static const uint64_t far[] = {(UINT64_C(1) << TIMER_AT_BITS) - 1,
+	                               UINT64_C(1) << TIMER_AT_BITS, UINT64_MAX - 1, UINT64_MAX};
+	const uint64_t last = (UINT64_C(1) << TIMER_AT_BITS) - 2;
+	struct timerq q = {0};
+	struct counted c = {0};
+
+	timer_init(&c.t, nothing);
+	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+		timer_set(&q, &c.t, far[i]);
+		CU_ASSERT_EQUAL(timerq_next(&q), UINT64_MAX);
+		CU_ASSERT_EQUAL(timerq_run(&q, last, 0), 0);
+	}
+	timer_set(&q, &c.t, last);
+	CU_ASSERT_EQUAL(timerq_next(&q), last);
+	CU_ASSERT_EQUAL(timerq_run(&q, last, 0), 1);
+	CU_ASSERT(c.n == 1 && q.n == 0);
 }
 
 struct chain {
@@ -166,20 +209,19 @@ struct chain {
 	uint64_t step;
 };
 
-static void again(struct timer *t, void *arg, uint64_t now)
+static void again(struct timer *t, uint64_t now)
 {
-	struct chain *c = arg;
+	struct chain *c = timer_owner(t, struct chain, self);
 
 	timer_cancel(c->q, &c->other);
 	if (--c->left > 0)
 		timer_set(c->q, t, now + c->step);
 }
 
-static void other(struct timer *t, void *arg, uint64_t now)
+static void other(struct timer *t, uint64_t now)
 {
-	(void)t;
 	(void)now;
-	((struct chain *)arg)->others++;
+	timer_owner(t, struct chain, other)->others++;
 }
 
 /* Callbacks that set their own timer and cancel another that is due as well. */
@@ -188,8 +230,8 @@ static void test_callbacks(void)
 	struct timerq q = {0};
 	struct chain c = {.q = &q, .left = 50, .step = 0};
 
-	timer_init(&c.self, again, &c);
-	timer_init(&c.other, other, &c);
+	timer_init(&c.self, again);
+	timer_init(&c.other, other);
 	timer_set(&q, &c.self, 5);
 	timer_set(&q, &c.other, 5);
 	/* Set for now in a callback: fires in the same call, up to the budget. */
@@ -204,11 +246,18 @@ static void test_callbacks(void)
 	CU_ASSERT_EQUAL(timerq_run(&q, 25, 0), 1);
 }
 
-static void free_self(struct timer *t, void *arg, uint64_t now)
+struct freed {
+	struct timer t;
+	uint32_t *n;
+};
+
+static void free_self(struct timer *t, uint64_t now)
 {
+	struct freed *f = timer_owner(t, struct freed, t);
+
 	(void)now;
-	++*(uint32_t *)arg;
-	free(t);
+	++*f->n;
+	free(f);
 }
 
 static void test_freed_in_callback(void)
@@ -217,10 +266,11 @@ static void test_freed_in_callback(void)
 	uint32_t n = 0;
 
 	for (uint64_t i = 0; i < 100; i++) {
-		struct timer *t = malloc(sizeof(*t));
+		struct freed *f = malloc(sizeof(*f));
 
-		timer_init(t, free_self, &n);
-		timer_set(&q, t, (i * 37) % 100);
+		f->n = &n;
+		timer_init(&f->t, free_self);
+		timer_set(&q, &f->t, (i * 37) % 100);
 	}
 	CU_ASSERT_EQUAL(timerq_run(&q, 1000, 0), 100);
 	CU_ASSERT_EQUAL(n, 100);
@@ -234,6 +284,8 @@ void register_timerq(void)
 	CU_add_test(s, "one timer", test_one);
 	CU_add_test(s, "ties in order", test_ties);
 	CU_add_test(s, "random against a model", test_random);
+	CU_add_test(s, "order wraps", test_order_wraps);
+	CU_add_test(s, "too far is never", test_far);
 	CU_add_test(s, "callbacks set and cancel", test_callbacks);
 	CU_add_test(s, "freed in its callback", test_freed_in_callback);
 }

@@ -184,6 +184,13 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 	return 0;
 }
 
+void *dp_sa_user(const struct dp *dp, dp_sa_id id)
+{
+	const struct rig_sa *s = sa_of(rig_of((struct dp *)(uintptr_t)dp), id);
+
+	return s != NULL ? s->s.user : NULL;
+}
+
 int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
 {
 	struct rig_sa *s = sa_of(rig_of(dp), id);

@@ -499,6 +499,43 @@ static void test_mass_close(void)
 	env_free(&e);
 }
 
+/* Each alone and all together, in any order, cut where they are too long or have a NUL. */
+static void test_numbers(void)
+{
+	static const char *const text[L2TP_NR_MAX] = {"5551234", "5550199", "12", "retail"};
+	static const int orders[][L2TP_NR_MAX] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}};
+	char more[2 * L2TP_NR_LEN];
+	struct env e;
+
+	memset(more, '7', sizeof(more));
+	env_init(&e);
+	env_dial(&e);
+	peer_icrq(&e, 11);
+	e.c = l2tp_call_by_id(e.l, 200);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(e.c);
+	free(e.c->numbers);
+	for (size_t k = 0; k < sizeof(orders) / sizeof(orders[0]); k++) {
+		e.c->numbers = NULL;
+		for (int i = 0; i < L2TP_NR_MAX; i++) {
+			enum l2tp_number which = (enum l2tp_number)orders[k][i];
+
+			CU_ASSERT_STRING_EQUAL(l2tp_call_number(e.c, which), "");
+			l2tp_call_set_number(e.c, which, text[which], strlen(text[which]));
+		}
+		for (int i = 0; i < L2TP_NR_MAX; i++)
+			CU_ASSERT_STRING_EQUAL(l2tp_call_number(e.c, (enum l2tp_number)i), text[i]);
+		l2tp_call_set_number(e.c, L2TP_NR_CALLED, more, sizeof(more));
+		CU_ASSERT_EQUAL(strlen(l2tp_call_number(e.c, L2TP_NR_CALLED)), L2TP_NR_LEN - 1);
+		l2tp_call_set_number(e.c, L2TP_NR_SUB_ADDRESS, "1\0002", 3);
+		CU_ASSERT_STRING_EQUAL(l2tp_call_number(e.c, L2TP_NR_SUB_ADDRESS), "1");
+		CU_ASSERT_STRING_EQUAL(l2tp_call_number(e.c, L2TP_NR_PRIVATE_GROUP), text[3]);
+		CU_ASSERT_STRING_EQUAL(l2tp_call_number(e.c, L2TP_NR_CALLING), text[0]);
+		free(e.c->numbers);
+	}
+	e.c->numbers = NULL;
+	env_free(&e);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -518,6 +555,7 @@ int main(void)
 	        {"idle timer from the start", test_idle_from_start},
 	        {"close in callbacks", test_reentrant},
 	        {"mass close", test_mass_close},
+	        {"numbers", test_numbers},
 	        CU_TEST_INFO_NULL,
 	};
 

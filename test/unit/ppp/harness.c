@@ -76,9 +76,9 @@ static void unlink_flight(struct flight *f)
 		f->next->prev = f->prev;
 }
 
-static void arrive(struct timer *t, void *arg, uint64_t now)
+static void arrive(struct timer *t, uint64_t now)
 {
-	struct flight *f = arg;
+	struct flight *f = timer_owner(t, struct flight, t);
 
 	unlink_flight(f);
 	if (f->to->p != NULL)
@@ -99,7 +99,7 @@ static void fly(struct net *n, struct end *to, const uint8_t *frame, size_t len)
 		f->next->prev = &f->next;
 	f->prev = &n->flights;
 	n->flights = f;
-	timer_init(&f->t, arrive, f);
+	timer_init(&f->t, arrive);
 	timer_set(&n->q, &f->t, n->now + n->delay_min + (spread > 0 ? net_random(n) % spread : 0));
 }
 
@@ -155,9 +155,9 @@ static void judge(struct end *e, const struct ppp_auth_request *r)
 	}
 }
 
-static void verdict_late(struct timer *t, void *arg, uint64_t now)
+static void verdict_late(struct timer *t, uint64_t now)
 {
-	struct end *e = arg;
+	struct end *e = timer_owner(t, struct end, late);
 
 	ppp_auth_done(e->p, &e->reply, now);
 }
@@ -263,7 +263,7 @@ void end_new(struct net *n, struct end *e, const struct ppp_conf *conf)
 	e->conf = *conf;
 	e->secret = "sesame";
 	e->address = 0x0a000002;
-	timer_init(&e->late, verdict_late, e);
+	timer_init(&e->late, verdict_late);
 	e->p = ppp_new(conf, &ops, e, &n->q, &n->log);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(e->p);
 }
