@@ -61,29 +61,49 @@ static inline void trailer(uint8_t *end, uint32_t pad, uint8_t next_header)
 	memcpy(end, &v, sizeof(v));
 }
 
-static inline void seal(struct esp *e, struct esp_pkt *p)
+/* Text of len bytes with a trailer: what is ciphered. */
+static inline uint32_t inner_len(uint32_t len)
 {
-	struct esp_sa *sa = p->sa;
-	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 3, inner = p->len + pad + ESP_TRAILER;
-	uint32_t total = ESP_HDR + IV_LEN + inner + sa->icv_len;
-	uint8_t *text = p->data, *pkt = text - IV_LEN - ESP_HDR;
+	return (len + ESP_TRAILER + 3) & ~3u;
+}
+
+static inline enum esp_status seal(struct esp *e, struct esp_sa *sa, uint8_t *text, uint32_t len,
+                                   uint8_t next_header)
+{
+	const uint32_t inner = inner_len(len);
+	uint8_t *pkt = text - IV_LEN - ESP_HDR;
 	uint8_t nonce[16], aad[16];
 	uint64_t seq, iv, aad_len;
+	enum esp_status bad;
 	const uint8_t *a;
 
-	p->status = (uint8_t)esp_number(sa, total, &seq);
-	if (p->status != ESP_OK)
-		return;
+	bad = esp_number(sa, ESP_HDR + IV_LEN + inner + sa->icv_len, &seq);
+	if (bad != ESP_OK)
+		return bad;
 	iv = __builtin_bswap64(seq);
-	trailer(text + p->len, pad, p->next_header);
+	trailer(text + len, inner - ESP_TRAILER - len, next_header);
 	esp_put_header(pkt, sa, seq);
 	memcpy(pkt + ESP_HDR, &iv, sizeof(iv));
 	nonce_make(nonce, sa, iv);
 	a = aad_make(aad, sa, pkt, seq, &aad_len);
-	p->data = pkt;
-	p->len = (uint16_t)total;
 	sealer(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len,
 	                          text + inner, sa->icv_len);
+	return ESP_OK;
+}
+
+enum esp_sealed esp_gcm_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
+                                 uint8_t next_header)
+{
+	return seal(e, sa, text, len, next_header) == ESP_OK ? ESP_SEALED : ESP_UNSEALED;
+}
+
+static inline void seal_packet(struct esp *e, struct esp_pkt *p)
+{
+	p->status = (uint8_t)seal(e, p->sa, p->data, p->len, p->next_header);
+	if (p->status != ESP_OK)
+		return;
+	p->data -= IV_LEN + ESP_HDR;
+	p->len = (uint16_t)(ESP_HDR + IV_LEN + inner_len(p->len) + p->sa->icv_len);
 }
 
 void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
@@ -91,7 +111,7 @@ void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16
 	for (uint16_t k = 0; k < n; k++) {
 		if (k + ESP_KEYS_AHEAD < n)
 			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
-		seal(e, &v[order[k]]);
+		seal_packet(e, &v[order[k]]);
 	}
 }
 
