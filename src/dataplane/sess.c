@@ -181,6 +181,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	};
 	dp_child_use(dp, s->child, 1);
 	dp->n_sessions[s->worker]++;
+	__atomic_store_n(&dp->n_live, dp->n_live + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&dp->gen[s->session_id], s->gen, __ATOMIC_RELEASE);
 	__atomic_store_n(&dp->owner[s->session_id], (uint8_t)s->worker, __ATOMIC_RELEASE);
 	dp_fifo_put(dp, s->worker, &msg);
@@ -247,6 +248,7 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	__atomic_store_n(&dp->owner[session_id], SESS_NO_OWNER, __ATOMIC_RELEASE);
 	__atomic_store_n(&dp->gen[session_id], 0, __ATOMIC_RELEASE);
 	dp->n_sessions[c->worker]--;
+	__atomic_store_n(&dp->n_live, dp->n_live - 1, __ATOMIC_RELAXED);
 	dp_child_use(dp, c->child, -1);
 	c->child = 0;
 	c->live = false;
