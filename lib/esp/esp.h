@@ -132,6 +132,7 @@ struct esp_pkt {
 	uint8_t next_header; /* encrypt: given; decrypt: found */
 	uint8_t status; /* enum esp_status, set by the burst */
 	bool newest; /* decrypt: the highest sequence number of the SA so far */
+	uint8_t mark; /* the caller's own */
 };
 
 /*

@@ -100,6 +100,7 @@ struct esp {
 	uint16_t n_sealing; /* jobs of cbc that esp_seal_end submits .. */
 	uint8_t sealing_group, sealing_auth; /* .. of this suite */
 	struct gcm_context_data gcm;
+	_Alignas(16) uint8_t nonce[16], icv[16]; /* of gcm.c's packet in hand */
 	struct esp_slot slot[ESP_BURST_MAX];
 	IMB_JOB jobs[ESP_BURST_MAX]; /* of crypt.c */
 	IMB_JOB cbc[ESP_BURST_MAX]; /* of cbc.c: what is the same for all packets stays filled in */

@@ -115,32 +115,27 @@ void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16
 	}
 }
 
-/* Lengths and the number. */
-static inline enum esp_status check(const struct esp_pkt *p, uint64_t *seq)
+/* Lengths. */
+static inline bool whole(const struct esp_pkt *p)
 {
-	const struct esp_sa *sa = p->sa;
-	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len;
+	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)p->sa->icv_len;
 
-	if (p->len <= around || (p->len - around) % 4 != 0)
-		return ESP_SHORT;
-	return esp_replay_may(sa, esp_get32(p->data + 4), seq) ? ESP_OK : ESP_REPLAY;
+	return p->len > around && (p->len - around) % 4 == 0;
 }
 
-static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq)
+static __attribute__((always_inline)) inline enum esp_status
+open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq, const uint8_t *aad, uint64_t aad_len)
 {
 	struct esp_sa *sa = p->sa;
 	uint32_t icv_len = sa->icv_len, inner = p->len - (ESP_HDR + IV_LEN + icv_len);
 	uint8_t *text = p->data + ESP_HDR + IV_LEN;
-	uint8_t nonce[16], aad[16], icv[16];
-	uint64_t iv, aad_len;
-	const uint8_t *a;
+	uint64_t iv;
 
 	memcpy(&iv, p->data + ESP_HDR, sizeof(iv));
-	nonce_make(nonce, sa, iv);
-	a = aad_make(aad, sa, p->data, seq, &aad_len);
-	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len, icv,
-	                          icv_len);
-	if (!esp_same(text + inner, icv, icv_len)) {
+	nonce_make(e->nonce, sa, iv);
+	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, e->nonce, aad, aad_len,
+	                          e->icv, icv_len);
+	if (!esp_same(text + inner, e->icv, icv_len)) {
 		/* It has been deciphered already: nobody shall see what of. */
 		memset(text, 0, inner);
 		return ESP_AUTH;
@@ -161,14 +156,28 @@ void esp_open_ahead(const struct esp_pkt *p)
 	}
 }
 
-void esp_open(struct esp *e, struct esp_pkt *p)
+/* The rest of the window: only a number beyond the newest one is new for sure. */
+static __attribute__((noinline)) bool may_be_late(const struct esp_sa *sa, uint32_t low)
 {
 	uint64_t seq;
 
+	return esp_replay_check(sa, low, &seq);
+}
+
+void esp_open(struct esp *e, struct esp_pkt *p)
+{
+	uint32_t seq;
+
 	p->newest = false;
-	p->status = (uint8_t)check(p, &seq);
-	if (p->status == ESP_OK)
-		p->status = (uint8_t)open_packet(e, p, seq);
+	if (!whole(p)) {
+		p->status = ESP_SHORT;
+		return;
+	}
+	seq = esp_get32(p->data + 4);
+	if (seq <= p->sa->seq && !may_be_late(p->sa, seq))
+		p->status = ESP_REPLAY;
+	else
+		p->status = (uint8_t)open_packet(e, p, seq, p->data, ESP_HDR);
 }
 
 void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set)
@@ -179,13 +188,22 @@ void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 	for (uint64_t m = set; m != 0; m &= m - 1) {
 		int i = __builtin_ctzll(m);
 
-		v[i].status = (uint8_t)check(&v[i], &seq[i]);
 		esp_prefetch_keys(v[i].sa);
+		v[i].status = ESP_SHORT;
+		if (whole(&v[i]))
+			v[i].status = esp_replay_may(v[i].sa, esp_get32(v[i].data + 4), &seq[i])
+			                      ? ESP_OK
+			                      : ESP_REPLAY;
 	}
 	for (uint64_t m = set; m != 0; m &= m - 1) {
-		int i = __builtin_ctzll(m);
+		struct esp_pkt *p = &v[__builtin_ctzll(m)];
+		uint64_t number = seq[__builtin_ctzll(m)], len;
+		uint8_t buf[16];
+		const uint8_t *aad;
 
-		if (v[i].status == ESP_OK)
-			v[i].status = (uint8_t)open_packet(e, &v[i], seq[i]);
+		if (p->status != ESP_OK)
+			continue;
+		aad = aad_make(buf, p->sa, p->data, number, &len);
+		p->status = (uint8_t)open_packet(e, p, number, aad, len);
 	}
 }

@@ -12,14 +12,10 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 {
 	const uint8_t *p = sa->key, *end = (const uint8_t *)sa + sa->size;
 
-	for (; p + 3 * ESP_CACHE_LINE < end; p += 4 * ESP_CACHE_LINE) {
+	for (; p < end; p += 2 * ESP_CACHE_LINE) {
 		esp_prefetch(p);
 		esp_prefetch(p + ESP_CACHE_LINE);
-		esp_prefetch(p + 2 * ESP_CACHE_LINE);
-		esp_prefetch(p + 3 * ESP_CACHE_LINE);
 	}
-	for (; p < end; p += ESP_CACHE_LINE)
-		esp_prefetch(p);
 }
 
 /* ---- in ---- */

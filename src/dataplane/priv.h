@@ -241,7 +241,7 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
  */
 bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
 /* The same for one with an ESP packet, that esp_usual has not taken. */
-void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c);
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp);
 /* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */

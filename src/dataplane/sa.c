@@ -204,6 +204,7 @@ static void selectors_set(struct sa *sa, const struct child *c)
 	memcpy(&sa->in.ports_mask, mask, sizeof(mask));
 	sa->in.conn = c->conn;
 	sa->in.child = sa->child;
+	sa->in.opens = esp_sa_opens(esp_of(sa));
 }
 
 static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_outer *outer)
