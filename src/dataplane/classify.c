@@ -286,9 +286,48 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
  */
 struct usual {
 	xmm_t want[USUAL_LEN / 16];
-	uint16_t port, in_if; /* port UINT16_MAX: it has no interface without a tag */
+	uint64_t rearm; /* of the mbuf; NOT_USUAL: the port has no interface without a tag */
+	uint16_t in_if;
+	bool hidden; /* subscribers' addresses may be ours: dp.n_hidden */
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
 };
+
+#define NOT_USUAL 0 /* no buffer has no segments */
+
+/* Where a driver puts a frame, the whole of it, that comes in by port: a word of the mbuf (rearm_data). */
+static inline uint64_t rearm_of(uint16_t port)
+{
+	return RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32 | (uint64_t)port << 48;
+}
+
+static inline uint64_t rearm(const struct rte_mbuf *m)
+{
+	uint64_t word;
+
+	static_assert(offsetof(struct rte_mbuf, data_off) ==
+	                              offsetof(struct rte_mbuf, rearm_data) &&
+	                      offsetof(struct rte_mbuf, refcnt) ==
+	                              offsetof(struct rte_mbuf, rearm_data) + 2 &&
+	                      offsetof(struct rte_mbuf, nb_segs) ==
+	                              offsetof(struct rte_mbuf, rearm_data) + 4 &&
+	                      offsetof(struct rte_mbuf, port) ==
+	                              offsetof(struct rte_mbuf, rearm_data) + 6,
+	              "all of it is known at once");
+	memcpy(&word, &m->rearm_data, sizeof(word));
+	return word;
+}
+
+/* The frame is where it usually is, has no tag, and is long enough to be looked at. */
+static inline bool at_usual_place(const struct rte_mbuf *m, const struct usual *u)
+{
+	return rearm(m) == u->rearm && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 &&
+	       m->data_len >= USUAL_LEN;
+}
+
+static inline uint8_t *usual_place(const struct rte_mbuf *m)
+{
+	return (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
+}
 
 /* The bits that must be as in struct usual. */
 static const union {
@@ -337,7 +376,8 @@ static inline void usual_init(struct usual *u, const struct worker *w, uint16_t 
 	for (int i = 0; i < USUAL_LEN / 16; i++)
 		u->want[i] = _mm_loadu_si128(made + i);
 	u->in_if = dp->ports[port].vlan_if[0];
-	u->port = u->in_if == DP_IF_NONE ? UINT16_MAX : port;
+	u->rearm = u->in_if == DP_IF_NONE ? NOT_USUAL : rearm_of(port);
+	u->hidden = __atomic_load_n(&dp->n_hidden, __ATOMIC_RELAXED) != 0;
 	/* The last vector's address, when it still is ours. */
 	usual_ours(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }
@@ -350,7 +390,7 @@ static inline void to_transit(struct worker *w, struct rte_mbuf *m, uint32_t dst
 {
 	uint16_t sid = dp_subs_lookup(w->dp, dst);
 
-	if (unlikely(dp_owner(w->dp, sid) != w->id))
+	if (unlikely(!dp_mine(w, sid)))
 		sid = 0;
 	rte_prefetch0(&w->dp->tx[sid]);
 	w->down_to[w->transit.n] = sid;
@@ -396,6 +436,22 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	return local(w, m);
 }
 
+/* The frame at p has not our MAC address, or no IPv4 header without options behind that. */
+static inline bool not_our_ip4(const uint8_t *p, const struct usual *u)
+{
+	const xmm_t link = _mm_loadu_si128((const xmm_t *)(const void *)p);
+
+	return !_mm_testz_si128(_mm_xor_si128(link, u->want[0]), usual_mask.x[0]);
+}
+
+/* An IPv4 header without options in a frame of len bytes, 48 or more, at p: nothing is wrong but its destination. */
+static inline bool transit_right(const uint8_t *p, uint32_t len)
+{
+	return get_be16(p + AT_LENGTH) - IP4_LEN <= len - AT_IP - IP4_LEN &&
+	       ip4_sum20_right((const void *)(p + AT_IP)) &&
+	       !ip4_martian_src((uint32_t)p[AT_SRC] << 24);
+}
+
 /*
  * A frame of len bytes, 48 or more, at p, as usual up to the IPv4 header's length, when it is a transit packet
  * with nothing wrong: it is among w->transit then, as it is.
@@ -403,12 +459,9 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 static inline bool usual_transit(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
                                  uint32_t len)
 {
-	const uint32_t total = get_be16(p + AT_LENGTH), dst = get_be32(p + AT_DST);
+	const uint32_t dst = get_be32(p + AT_DST);
 
-	if (unlikely(total - IP4_LEN > len - AT_IP - IP4_LEN ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24) ||
-	             ip4_martian_dst((uint32_t)p[AT_DST] << 24)) ||
+	if (unlikely(!transit_right(p, len) || ip4_martian_dst(dst)) ||
 	    w->dp->nh[dp_nh_lookup(w->dp, dst)].kind == DP_RT_LOCAL)
 		return false;
 	/* Where the headers of a session go, no one has been lately. */
@@ -462,19 +515,20 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 {
 	const uint32_t total = get_be16(p + AT_LENGTH), ulen = get_be16(p + AT_ULEN);
 	const uint16_t sid = get_be16(p + AT_SID);
-	const uint8_t owner = dp_owner(w->dp, sid);
+	uint8_t owner;
 
 	/* Up to the session id, and no more than is there. */
 	if (unlikely(total != ulen + (AT_UDP - AT_IP) ||
 	             total - (USUAL_LEN - AT_IP) > (uint32_t)m->data_len - USUAL_LEN ||
-	             ip4_sum20((const void *)(p + AT_IP)) != 0xffff))
+	             !ip4_sum20_right((const void *)(p + AT_IP))))
 		return USUAL_NOT;
-	if (likely(owner == w->id)) {
+	if (likely(dp_mine(w, sid))) {
 		rte_prefetch0(&w->dp->rx[sid]);
 		rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
 		return USUAL_DONE;
 	}
-	if (owner == SESS_NO_OWNER)
+	owner = dp_owner(w->dp, sid);
+	if (owner == SESS_NO_OWNER || owner == w->id)
 		return USUAL_NOT;
 	dp_handoff(w, m, owner, RESUME_CLASSIFY);
 	return USUAL_ELSEWHERE;
@@ -491,7 +545,7 @@ static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, 
 
 	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
 	if (unlikely(len < ESP_HDR_LEN || len > m->data_len - at || spi < SPI_MIN ||
-	             spi_worker(spi) != w->id || ip4_sum20((const void *)(p + AT_IP)) != 0xffff ||
+	             spi_worker(spi) != w->id || !ip4_sum20_right((const void *)(p + AT_IP)) ||
 	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
 		return false;
 	w->esp_pkt[i].data = p + at;
@@ -521,12 +575,10 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 {
 	const xmm_t proto = _mm_set_epi64x(0, (int64_t)0xff << 56);
 	struct rte_mbuf *m = *pm;
-	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
-	const uint32_t len = m->data_len;
+	const xmm_t *p = (const void *)usual_place(m);
 	xmm_t link, ip, udp, rest;
 
-	if (unlikely(len < USUAL_LEN || m->port != u->port ||
-	             (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) != 0)) {
+	if (unlikely(!at_usual_place(m, u))) {
 		*pm = frame(w, m, u);
 		return *pm == NULL ? GONE : MESSAGE;
 	}
@@ -550,7 +602,7 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	rest = _mm_or_si128(_mm_andnot_si128(proto, ip), _mm_slli_si128(udp, 14));
 	if (_mm_testz_si128(rest, rest) && u->local != 0
 	            ? usual_local(w, m, (void *)(uintptr_t)p)
-	            : usual_transit(w, m, (const void *)p, len))
+	            : usual_transit(w, m, (const void *)p, m->data_len))
 		return GONE;
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
@@ -558,18 +610,54 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	return *pm == NULL ? GONE : MESSAGE;
 }
 
+/*
+ * The first frames of v that are usual ones to subscribers are among w->transit then: how many. Who has an address
+ * is asked before whose it is, which none of ours is asked for when no subscriber has one of them.
+ */
+static inline uint16_t to_subscribers(struct worker *w, struct rte_mbuf **v, uint16_t n,
+                                      const struct usual *u)
+{
+	const struct dp *dp = w->dp;
+	struct rte_mbuf **to = w->transit.v + w->transit.n;
+	uint16_t *sids = w->down_to + w->transit.n;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rte_mbuf *m = v[i];
+		const uint8_t *p = usual_place(m);
+		uint32_t sid;
+
+		if (unlikely(!at_usual_place(m, u) || not_our_ip4(p, u) ||
+		             !transit_right(p, m->data_len)))
+			break;
+		sid = dp_subs_lookup(dp, get_be32(p + AT_DST));
+		if (unlikely(!dp_mine(w, sid)))
+			break;
+		rte_prefetch0(&dp->tx[sid]);
+		/* Where the headers of a session go, no one has been lately. */
+		rte_prefetch0(p - RTE_CACHE_LINE_SIZE);
+		sids[i] = (uint16_t)sid;
+		to[i] = m;
+	}
+	w->frames_down |= (i == 64 ? UINT64_MAX : (1ull << i) - 1) << w->transit.n;
+	w->transit.n += i;
+	return i;
+}
+
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	uint64_t frames = 0;
 	struct usual u;
-	uint16_t k = 0;
+	uint16_t k = 0, i = 0;
 
 	w->frames = 0;
 	w->esp_frames = 0;
 	if (n == 0)
 		return 0;
 	usual_init(&u, w, v[0]->port);
-	for (uint16_t i = 0; i < n; i++) {
+	if (!u.hidden)
+		i = to_subscribers(w, v, n, &u);
+	for (; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		enum verdict verdict;
 

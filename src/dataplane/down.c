@@ -47,6 +47,119 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	return true;
 }
 
+/* What the first frames of a vector are done with. */
+struct run {
+	struct way *way;
+	struct outbox out;
+	uint32_t ip_id, id_step; /* as in the worker */
+};
+
+/* The same as way_route, and the buffer with it. */
+static inline bool run_route(struct worker *w, struct run *r, rte_be32_t peer)
+{
+	const uint32_t ip = rte_be_to_cpu_32(peer);
+	bool found;
+
+	if (likely(way_entry(w->dp, ip) == r->way->entry))
+		return true;
+	outbox_close(w, r->way, &r->out);
+	found = dp_way_route(w->dp, r->way, ip);
+	r->out = outbox_open(w, r->way);
+	return found;
+}
+
+/* dp_next_ip_id, in network order. */
+static inline rte_be16_t run_ip_id(const struct worker *w, struct run *r)
+{
+	r->ip_id += r->id_step;
+	if (unlikely(r->ip_id > UINT16_MAX))
+		r->ip_id = w->id;
+	return rte_cpu_to_be_16((uint16_t)r->ip_id);
+}
+
+/* With these a session's headers are more than a copy of its line and two lengths. */
+#define MORE (SESS_UDP_SUM | SESS_LENGTH)
+
+/* Puts L2TP's length where it belongs, if it does, and returns the UDP checksum where it stands behind the length. */
+static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8_t *ip,
+                                  uint32_t headers, uint32_t len)
+{
+	if (flags & SESS_LENGTH)
+		put_be16(ip - headers + OUTER_UDP + 2, (uint16_t)(headers + len - OUTER_UDP));
+	return flags & SESS_UDP_SUM ? (uint32_t)outer_sum(t, ip, len, OUTER_IP4) << 16 : 0;
+}
+
+/* The usual frame m, which stands where it came, for session t. False, and nothing has happened: forward knows more. */
+static __rte_always_inline bool frame_down(struct worker *w, struct run *r, struct rte_mbuf *m,
+                                           struct sess_tx *t)
+{
+	uint8_t *ip = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM + AT_IP, *outer;
+	const uint32_t flags = t->flags, len = get_be16(ip + AT_LENGTH - AT_IP);
+	const uint32_t headers = outer_udp_len(t, false), total = len + headers + OUTER_IP4;
+	const rte_be16_t total_be = rte_cpu_to_be_16((uint16_t)total);
+	const bool df = (flags & SESS_DF) != 0;
+	uint32_t hop, sum;
+	uint64_t front, ends;
+	rte_be16_t id;
+
+	static_assert(RTE_PKTMBUF_HEADROOM + AT_IP >= SESS_HEADERS_MAX + WAY_L2, "room");
+	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
+	if (unlikely((flags & USUAL_MASK) != USUAL || t->sub_ip != get_be32(ip + AT_DST - AT_IP) ||
+	             (uint8_t)hop <= 1 || hop >= 0xfffe0000 || len > t->mtu ||
+	             (t->mss != 0 && ip4_is_syn((void *)ip, len)) || !run_route(w, r, t->dst_ip) ||
+	             total > r->way->mtu))
+		return false;
+	t->packets++;
+	/* ip4_ttl_down where nothing is carried. */
+	hop += 0x10000 - 1;
+	memcpy(ip + offsetof(struct rte_ipv4_hdr, time_to_live), &hop, sizeof(hop));
+	/* A line begins 14 bytes before ip: what would reach across is slow, so it goes in pieces. */
+	static_assert(SESS_FRAMING_MAX == 16, "12 bytes without sequence numbers");
+	memcpy(ip - 8, t->framing + 8, 8);
+	memcpy(ip - 12, t->framing + 4, 4);
+	memcpy(ip - headers, &t->src_port, 4);
+	sum = rte_cpu_to_be_16((uint16_t)(headers + len));
+	if ((flags & MORE) != 0)
+		sum |= frame_more(t, flags, ip, headers, len);
+	memcpy(ip - headers + 4, &sum, 4);
+	outer = ip - headers - OUTER_IP4;
+	id = run_ip_id(w, r);
+	sum = (uint32_t)t->ip_sum + total_be + id;
+	front = RTE_IPV4_VHL_DEF | (uint64_t)total_be << 16 | (uint64_t)id << 32 |
+	        (uint64_t)(df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0) << 48;
+	memcpy(outer, &front, sizeof(front));
+	hop = OUTER_TTL | IPPROTO_UDP << 8 | (~(sum + (sum << 16 | sum >> 16)) & 0xffff0000);
+	memcpy(outer + 8, &hop, sizeof(hop));
+	memcpy(&ends, &t->src_ip, sizeof(ends));
+	memcpy(outer + 12, &ends, sizeof(ends));
+	way_write(r->way, outer);
+	m->data_off =
+	        (uint16_t)(RTE_PKTMBUF_HEADROOM + AT_IP - headers - OUTER_IP4 - r->way->l2_len);
+	m->data_len = (uint16_t)(total + r->way->l2_len);
+	m->pkt_len = total + r->way->l2_len;
+	outbox_put(w, r->way, &r->out, m);
+	t->bytes += len;
+	return true;
+}
+
+/* n frames as they came, up to the first one that is not usual, or of a session of behind: how many. */
+static __rte_noinline uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf **v,
+                                           const uint16_t *sid, uint16_t n, uint64_t behind)
+{
+	struct run r = {way, outbox_open(w, way), w->ip_id, w->dp->conf.n_workers};
+	struct sess_tx *tx = w->dp->tx;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		if (unlikely((behind >> (sid[i] & 63) & 1) != 0 ||
+		             !frame_down(w, &r, v[i], &tx[sid[i]])))
+			break;
+	}
+	w->ip_id = (uint16_t)r.ip_id;
+	outbox_close(w, way, &r.out);
+	return i;
+}
+
 __rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 {
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, AT_IP);
@@ -59,9 +172,15 @@ __rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 	pkt_cut(m, AT_IP, rte_be_to_cpu_16(ip->total_length));
 }
 
+/* How many of the lowest bits are set, one after the other. */
+static inline uint16_t ones(uint64_t bits)
+{
+	return ~bits == 0 ? 64 : (uint16_t)__builtin_ctzll(~bits);
+}
+
 uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct way way = {0};
+	struct way way = WAY_NONE;
 	struct seals seals;
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
@@ -75,15 +194,22 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	if (bound)
 		seals_ahead(w, v, w->down_to, n);
 	for (uint16_t i = 0; i < n; i++) {
-		struct rte_mbuf *m = v[i];
-		const uint16_t sid = w->down_to[i];
-		const bool frame = (frames >> i & 1) != 0;
-		struct rte_ipv4_hdr *ip =
-		        rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
+		struct rte_ipv4_hdr *ip;
+		struct rte_mbuf *m;
+		uint32_t right;
+		uint16_t sid;
+		bool frame;
 
+		if ((frames >> i & 1) != 0 && (w->dp->tx[w->down_to[i]].flags & SESS_BOUND) == 0)
+			i += frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i), behind);
+		if (i == n)
+			break;
+		m = v[i];
+		sid = w->down_to[i];
+		frame = (frames >> i & 1) != 0;
 		/* Of others the port may have said so: it is not to be trusted with our own checksum. */
-		const uint32_t right = frame ? OUTER_IP4 : 0;
-
+		right = frame ? OUTER_IP4 : 0;
+		ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 		assert(m->nb_segs == 1);
 		if (bound && i + KEYS_AHEAD < n)
 			keys_ahead(w, w->down_to[i + KEYS_AHEAD]);

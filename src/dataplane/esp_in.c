@@ -545,7 +545,7 @@ static void decrypt_others(struct worker *w, const struct burst *b)
 
 uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct burst b = {.v = v, .frames = w->esp_frames, .n = n};
+	struct burst b = {.run = {.way = WAY_NONE}, .v = v, .frames = w->esp_frames, .n = n};
 	uint16_t left = 0;
 
 	w->esp_frames = 0;

@@ -48,8 +48,8 @@ static inline uint16_t sum_fold(uint64_t sum)
 	return (uint16_t)(s >> 16);
 }
 
-/* The sum over a header without options: 0xffff when the checksum in it is right. */
-static inline uint16_t ip4_sum20(const struct rte_ipv4_hdr *ip)
+/* True when the checksum in a header without options is right. */
+static inline bool ip4_sum20_right(const struct rte_ipv4_hdr *ip)
 {
 	const uint8_t *p = (const void *)ip;
 	uint64_t a, b;
@@ -58,7 +58,10 @@ static inline uint16_t ip4_sum20(const struct rte_ipv4_hdr *ip)
 	memcpy(&a, p, 8);
 	memcpy(&b, p + 8, 8);
 	memcpy(&c, p + 16, 4);
-	return sum_fold(sum_add(sum_add(a, b), c));
+	a = sum_add(sum_add(a, b), c);
+	a += a << 32 | a >> 32;
+	/* The upper half has the sum of the upper 32 bits' halves: two carry into 0xffff from nowhere. */
+	return (uint32_t)(a >> 32) * 0x10001u >= 0xffff0000u;
 }
 
 /* ip4_check of all that is not usual: options, or something is wrong. */
@@ -72,7 +75,7 @@ static inline bool ip4_usual(const struct rte_ipv4_hdr *ip, uint32_t len, bool s
 	if (unlikely(len < sizeof(*ip) || ip->version_ihl != RTE_IPV4_VHL_DEF))
 		return false;
 	total = rte_be_to_cpu_16(ip->total_length);
-	return total - sizeof(*ip) <= len - sizeof(*ip) && (sum_ok || ip4_sum20(ip) == 0xffff);
+	return total - sizeof(*ip) <= len - sizeof(*ip) && (sum_ok || ip4_sum20_right(ip));
 }
 
 /*

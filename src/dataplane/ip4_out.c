@@ -68,6 +68,7 @@ bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 	if (mac == 0)
 		return false;
 	way->nh = nh + 1;
+	way->entry = WAY_NO_ENTRY;
 	way->ip = ip;
 	way->ip_mask = hop->kind == DP_RT_VIA ? 0 : UINT32_MAX;
 	way->mac = mac;
@@ -77,6 +78,23 @@ bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 	way->tx_at = (uint32_t)(way->port * sizeof(struct vec));
 	way->l2_len = ifc->l2_len;
 	way_header(way, ifc);
+	return true;
+}
+
+bool dp_way_route(const struct dp *dp, struct way *way, uint32_t ip)
+{
+	const uint32_t entry = way_entry(dp, ip);
+	uint32_t nh;
+
+	if ((entry & RTE_LPM_VALID_EXT_ENTRY_BITMASK) == RTE_LPM_VALID_EXT_ENTRY_BITMASK)
+		return way_to(dp, way, dp_nh_lookup(dp, ip), ip);
+	/* Not looked up again: what is remembered must be what has been followed. */
+	nh = (entry & RTE_LPM_LOOKUP_SUCCESS) != 0
+	             ? entry & 0xffffff
+	             : __atomic_load_n(&dp->default_nh, __ATOMIC_ACQUIRE);
+	if (!way_to(dp, way, nh, ip))
+		return false;
+	way->entry = way->ip_mask == 0 ? entry : WAY_NO_ENTRY;
 	return true;
 }
 

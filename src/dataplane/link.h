@@ -13,21 +13,25 @@
 
 #include <string.h>
 
+#include <rte_vect.h>
+
 #define WAY_L2 18 /* the longest header: Ethernet with a tag */
 
 static_assert(sizeof(((struct interface *)0)->l2) == WAY_L2, "the longest header");
 
-/* One next hop, ready for frames. All zero: none yet. */
+/* One next hop, ready for frames. All zero but for entry: none yet. */
 struct way {
 	uint32_t nh; /* index of the route's next hop, and 1 */
+	uint32_t
+	        entry; /* of the routes' table, which leads here whatever the address; or WAY_NO_ENTRY */
 	uint32_t ip; /* host order; the station's when the route is CONNECTED */
 	uint32_t ip_mask; /* bits of ip that count: none with a gateway */
 	uint16_t ifidx, mtu;
 	uint32_t tx_at; /* of the port's buffer in worker.tx, in bytes */
 	uint16_t port, l2_len;
 	uint64_t mac; /* as in struct neigh */
-	/* The header in words: the last 8 bytes, the 8 before them, and, with a tag, the first 8. */
-	uint64_t end, before, first;
+	/* The header in words: with a tag, the first 8 bytes; the 8 before the last 8; those. */
+	uint64_t first, before, end;
 };
 
 /*
@@ -36,7 +40,25 @@ struct way {
  */
 bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip);
 
-/* The same, quick when it is the way that is there. */
+#define WAY_NO_ENTRY UINT32_MAX /* would lead to more tables of longer prefixes than there are */
+#define WAY_NONE     ((struct way){.entry = WAY_NO_ENTRY})
+
+/* The way to ip (host order) by the routes, as dp_way_find says. */
+bool dp_way_route(const struct dp *dp, struct way *way, uint32_t ip);
+
+/* The first table of routes, of prefixes up to 24 bits, as a lookup reads it. */
+static inline uint32_t way_entry(const struct dp *dp, uint32_t ip)
+{
+	return *(const uint32_t *)(const void *)&dp->lpm->tbl24[ip >> 8];
+}
+
+/* The same, quick where the routes say of ip what they have said of the way that is there. */
+static inline bool way_route(const struct dp *dp, struct way *way, uint32_t ip)
+{
+	return likely(way_entry(dp, ip) == way->entry) || dp_way_route(dp, way, ip);
+}
+
+/* The way to ip by route nh, quick when it is the way that is there. */
 static inline bool way_to(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 {
 	if (likely(way->nh == nh + 1 && ((way->ip ^ ip) & way->ip_mask) == 0))
@@ -50,8 +72,9 @@ static inline bool way_to(const struct dp *dp, struct way *way, uint32_t nh, uin
  */
 static inline void way_write(const struct way *way, uint8_t *p)
 {
-	memcpy(p - 8, &way->end, 8);
-	memcpy(p - 16, &way->before, 8);
+	static_assert(offsetof(struct way, end) == offsetof(struct way, before) + 8, "16 bytes");
+	_mm_storeu_si128((xmm_t *)(void *)(p - 16),
+	                 _mm_loadu_si128((const xmm_t *)(const void *)&way->before));
 	if (unlikely(way->l2_len > 16))
 		memcpy(p - WAY_L2, &way->first, 8);
 }
@@ -80,6 +103,39 @@ static inline void way_put(struct worker *w, uint32_t tx_at, uint16_t port, stru
 	b->n = (uint16_t)(n + 1);
 	if (unlikely(n + 1 == VEC_MAX))
 		dp_tx_port(w, port);
+}
+
+/* The buffer of the way's port, kept from packet to packet. */
+struct outbox {
+	struct vec *b;
+	uint32_t n;
+};
+
+static inline struct outbox outbox_open(struct worker *w, const struct way *way)
+{
+	struct vec *b = (struct vec *)((uint8_t *)w->tx + way->tx_at);
+
+	return (struct outbox){b, b->n};
+}
+
+/* Before anything else uses the port, and before way is another one. */
+static inline void outbox_close(struct worker *w, const struct way *way, const struct outbox *o)
+{
+	o->b->n = (uint16_t)o->n;
+	if (o->n > 0)
+		w->tx_filled |= 1ull << way->port;
+}
+
+/* As way_put. */
+static inline void outbox_put(struct worker *w, const struct way *way, struct outbox *o,
+                              struct rte_mbuf *m)
+{
+	o->b->v[o->n++] = m;
+	if (unlikely(o->n == VEC_MAX)) {
+		o->b->n = VEC_MAX;
+		dp_tx_port(w, way->port);
+		o->n = 0;
+	}
 }
 
 /* Both: the packet leaves by way, which takes it: the caller has compared it with the MTU. */

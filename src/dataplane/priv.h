@@ -105,6 +105,7 @@ struct ctl_session { /* control: rw */
 	uint16_t worker, tunnel_id;
 	bool live;
 	bool closed; /* by dp_tunnel_close */
+	bool hidden; /* packets to sub_ip are not its */
 };
 
 struct ctl_child { /* control: rw */
@@ -158,6 +159,8 @@ struct dp {
 	struct subs_leaf **subs; /* by upper 16 bits of the address; NULL: they are no one's */
 	struct subs_leaf *no_subs; /* stands there for framed addresses alone; empty */
 	struct rte_hash *framed; /* other subscriber addresses */
+	uint32_t
+	        n_hidden; /* sessions with an address that is ours, or never forwarded to; atomic */
 	uint8_t *framed_filter; /* one bit a hash value: rarely are both set by chance */
 	struct rte_rcu_qsbr *qsbr;
 	uint32_t n_live; /* sessions; control: wo, workers: ro, atomic */
@@ -175,6 +178,7 @@ struct dp {
 	uint16_t *framed_count; /* by hash value: when to clear a bit of the filter */
 	uint32_t *framed_in; /* by upper 16 bits: when to take no_subs out */
 	uint32_t n_routes;
+	uint32_t n_local_nets; /* routes to ourselves with a prefix of less than 32 bits */
 	uint32_t *nh_refs;
 	struct slots nh_slots, neigh_slots;
 	struct esp *esp; /* control's engine: SAs are made with it */
@@ -403,6 +407,14 @@ uint64_t dp_neigh_mac(const struct dp *dp, uint16_t ifidx, uint32_t ip);
 /* Moves a subscriber's address to session (newest wins), or takes it from that session. */
 int dp_subs_set(struct dp *dp, uint32_t ip, uint16_t session);
 void dp_subs_clear(struct dp *dp, uint32_t ip, uint16_t session);
+/*
+ * One of our own addresses is ours even when a session has it, and a martian is no one's. dp.n_hidden counts such
+ * sessions: while there is one, classify asks of every packet whose its destination is before who has it, else
+ * only of those that no one has. After a change of the session, and of routes that can have made an address ours or
+ * no longer ours, before another order is given.
+ */
+void dp_subs_hide(struct dp *dp, uint16_t session);
+void dp_subs_hide_in(struct dp *dp, uint32_t prefix, uint8_t len);
 /* Any thread. The session that answers for ip; 0: none. */
 uint16_t dp_framed_lookup(const struct dp *dp, uint32_t ip);
 
@@ -512,4 +524,11 @@ static inline bool dp_still_live(const struct dp *dp, const struct pkt_meta *met
 static inline uint8_t dp_owner(const struct dp *dp, uint16_t session_id)
 {
 	return __atomic_load_n(&dp->owner[session_id], __ATOMIC_RELAXED);
+}
+
+/* The same as dp_owner(w->dp, session_id) == w->id. */
+static inline bool dp_mine(const struct worker *w, uint32_t session_id)
+{
+	return __atomic_load_n(&w->mine[session_id / 64], __ATOMIC_RELAXED) >> (session_id % 64) &
+	       1;
 }

@@ -8,6 +8,21 @@
 
 #include <rte_ip.h>
 
+/* Both of them: dp.owner, and the owner's own map. */
+static void owner_set(struct dp *dp, uint16_t session_id, uint8_t owner)
+{
+	const uint64_t bit = 1ull << (session_id % 64);
+	const uint8_t old = dp_owner(dp, session_id);
+
+	if (old != SESS_NO_OWNER)
+		__atomic_fetch_and(&dp->workers[old]->mine[session_id / 64], ~bit,
+		                   __ATOMIC_RELEASE);
+	__atomic_store_n(&dp->owner[session_id], owner, __ATOMIC_RELEASE);
+	if (owner != SESS_NO_OWNER)
+		__atomic_fetch_or(&dp->workers[owner]->mine[session_id / 64], bit,
+		                  __ATOMIC_RELEASE);
+}
+
 /* ---- tunnels ---- */
 
 int dp_tunnel_add(struct dp *dp, uint16_t tunnel_id, const struct endpoint *local,
@@ -48,7 +63,7 @@ void dp_tunnel_close(struct dp *dp, uint16_t tunnel_id)
 		if (!c->live || c->tunnel_id != tunnel_id)
 			continue;
 		c->closed = true;
-		__atomic_store_n(&dp->owner[id], SESS_NO_OWNER, __ATOMIC_RELEASE);
+		owner_set(dp, (uint16_t)id, SESS_NO_OWNER);
 		__atomic_store_n(&dp->gen[id], 0, __ATOMIC_RELEASE);
 	}
 	dp->fence_owed = true;
@@ -171,6 +186,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	}
 	build_rx(s, &msg.sess.rx);
 	build_tx(s, &msg.sess.tx);
+	/* hidden is false of one that was deleted. */
 	*c = (struct ctl_session){
 	        .gen = s->gen,
 	        .sub_ip = s->peer_ip,
@@ -179,11 +195,12 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	        .tunnel_id = s->tunnel_id,
 	        .live = true,
 	};
+	dp_subs_hide(dp, s->session_id);
 	dp_child_use(dp, s->child, 1);
 	dp->n_sessions[s->worker]++;
 	__atomic_store_n(&dp->n_live, dp->n_live + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&dp->gen[s->session_id], s->gen, __ATOMIC_RELEASE);
-	__atomic_store_n(&dp->owner[s->session_id], (uint8_t)s->worker, __ATOMIC_RELEASE);
+	owner_set(dp, s->session_id, (uint8_t)s->worker);
 	dp_fifo_put(dp, s->worker, &msg);
 	return 0;
 }
@@ -223,6 +240,7 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 	if (c->sub_ip != 0 && c->sub_ip != s->peer_ip)
 		dp_subs_clear(dp, c->sub_ip, s->session_id);
 	c->sub_ip = s->peer_ip;
+	dp_subs_hide(dp, s->session_id);
 	dp_child_use(dp, s->child, 1);
 	dp_child_use(dp, c->child, -1);
 	c->child = s->child;
@@ -245,7 +263,7 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	msg.owner = c->worker;
 	if (c->sub_ip != 0)
 		dp_subs_clear(dp, c->sub_ip, session_id);
-	__atomic_store_n(&dp->owner[session_id], SESS_NO_OWNER, __ATOMIC_RELEASE);
+	owner_set(dp, session_id, SESS_NO_OWNER);
 	__atomic_store_n(&dp->gen[session_id], 0, __ATOMIC_RELEASE);
 	dp->n_sessions[c->worker]--;
 	__atomic_store_n(&dp->n_live, dp->n_live - 1, __ATOMIC_RELAXED);
@@ -253,6 +271,7 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	c->child = 0;
 	c->live = false;
 	c->sub_ip = 0;
+	dp_subs_hide(dp, session_id);
 	c->del_ticket = dp_fifo_put_all(dp, &msg);
 	dp->fence = c->del_ticket;
 	dp->fence_owed = false;

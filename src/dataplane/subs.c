@@ -126,6 +126,35 @@ void dp_subs_ahead(const struct dp *dp, struct rte_mbuf *const *v, uint16_t n)
 	}
 }
 
+/* Packets to ip are ours whatever session has it, or no one's. */
+static bool is_hidden(const struct dp *dp, uint32_t ip)
+{
+	return ip != 0 && (ip4_martian_dst(ip) || dp->nh[dp_nh_lookup(dp, ip)].kind == DP_RT_LOCAL);
+}
+
+void dp_subs_hide(struct dp *dp, uint16_t session)
+{
+	struct ctl_session *c = &dp->ctl[session];
+	const bool hidden = c->live && is_hidden(dp, c->sub_ip);
+
+	if (hidden != c->hidden)
+		__atomic_store_n(&dp->n_hidden, dp->n_hidden + (hidden ? 1u : -1u),
+		                 __ATOMIC_RELEASE);
+	c->hidden = hidden;
+}
+
+void dp_subs_hide_in(struct dp *dp, uint32_t prefix, uint8_t len)
+{
+	const uint32_t mask = len == 0 ? 0 : UINT32_MAX << (32 - len);
+
+	for (uint32_t id = 1; id < SESS_IDS; id++) {
+		const struct ctl_session *c = &dp->ctl[id];
+
+		if (c->live && ((c->sub_ip ^ prefix) & mask) == 0)
+			dp_subs_hide(dp, (uint16_t)id);
+	}
+}
+
 /* The array of the address's pool; NULL: it is in none. */
 static struct subs_leaf *pool_leaf(const struct dp *dp, uint32_t ip)
 {

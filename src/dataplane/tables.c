@@ -123,6 +123,20 @@ static uint32_t prefix_mask(uint8_t len)
 	return len == 0 ? 0 : UINT32_MAX << (32 - len);
 }
 
+static bool is_local(const struct dp *dp, uint32_t nh)
+{
+	return dp->nh[nh].kind == DP_RT_LOCAL;
+}
+
+/* After the route of a prefix was one to ourselves, or is one now. */
+static void locals_changed(struct dp *dp, uint32_t prefix, uint8_t len, bool was, bool is)
+{
+	if (len < 32 && was != is)
+		dp->n_local_nets += is ? 1u : -1u;
+	if (was || is)
+		dp_subs_hide_in(dp, prefix, len);
+}
+
 int dp_route_set(struct dp *dp, const struct dp_route *r)
 {
 	uint32_t prefix, old, nh;
@@ -144,6 +158,7 @@ int dp_route_set(struct dp *dp, const struct dp_route *r)
 	}
 	if (old == 0)
 		dp->n_routes++;
+	locals_changed(dp, prefix, r->len, is_local(dp, old), r->kind == DP_RT_LOCAL);
 	nh_unref(dp, old);
 	return 0;
 }
@@ -163,6 +178,9 @@ int dp_route_del(struct dp *dp, uint32_t prefix, uint8_t len)
 	else if (rte_lpm_delete(dp->lpm, prefix, len) != 0)
 		return -EIO;
 	dp->n_routes--;
+	locals_changed(dp, prefix, len, is_local(dp, old), false);
+	if (dp->n_local_nets > 0) /* it may have been the way out of one */
+		dp_subs_hide_in(dp, prefix, len);
 	nh_unref(dp, old);
 	return 0;
 }

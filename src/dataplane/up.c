@@ -124,7 +124,8 @@ static __rte_noinline uint16_t up_messages(struct worker *w, struct up_run *r, s
 
 uint16_t dp_up(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct up_run r = {.verify = w->dp->conf.verify_l2tp_checksum ? UINT16_MAX : 0};
+	struct up_run r = {.way = WAY_NONE,
+	                   .verify = w->dp->conf.verify_l2tp_checksum ? UINT16_MAX : 0};
 	const uint64_t frames = w->frames;
 	uint16_t first = ~frames == 0 ? VEC_MAX : (uint16_t)__builtin_ctzll(~frames), k = 0, rest;
 

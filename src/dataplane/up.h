@@ -74,8 +74,8 @@ static __rte_always_inline bool up_forward(struct worker *w, struct up_run *r, s
 	dst = rte_be_to_cpu_32(ip->dst_addr);
 	total = rte_be_to_cpu_16(ip->total_length);
 	if (unlikely(ip4_martian_dst(dst) || ip->time_to_live <= 1 ||
-	             !way_to(dp, &r->way, dp_nh_lookup(dp, dst), dst) ||
-	             dp_subs_lookup(dp, dst) != 0 || total > r->way.mtu))
+	             !way_route(dp, &r->way, dst) || dp_subs_lookup(dp, dst) != 0 ||
+	             total > r->way.mtu))
 		return false;
 	s->packets++;
 	ip4_ttl_down(ip);

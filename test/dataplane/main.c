@@ -50,6 +50,8 @@ int main(void)
 	         ways_esp_tests()},
 	        {"two ways through SAs, two workers", two_workers, NULL, NULL, NULL,
 	         ways_esp_tests()},
+	        {"short cuts, one worker", one_worker, NULL, NULL, NULL, short_cuts_tests()},
+	        {"short cuts, two workers", two_workers, NULL, NULL, NULL, short_cuts_tests()},
 	        {"downstream, one worker", one_worker, NULL, NULL, NULL, down_tests()},
 	        {"downstream, two workers", two_workers, NULL, NULL, NULL, down_tests()},
 	        {"paths, one worker", one_worker, NULL, NULL, NULL, path_tests()},

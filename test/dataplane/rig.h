@@ -149,6 +149,7 @@ CU_TestInfo *up_tests(void);
 CU_TestInfo *ways_tests(void);
 CU_TestInfo *ways_down_tests(void);
 CU_TestInfo *ways_esp_tests(void);
+CU_TestInfo *short_cuts_tests(void);
 CU_TestInfo *down_tests(void);
 CU_TestInfo *path_tests(void);
 CU_TestInfo *reassembly_tests(void);
