@@ -14,6 +14,7 @@ int main(void)
 	        {"esp: IVs and numbers", NULL, NULL, NULL, NULL, tests_iv},
 	        {"esp: SAs", NULL, NULL, NULL, NULL, tests_sa},
 	        {"esp: ill-formed packets", NULL, NULL, NULL, NULL, tests_packet},
+	        {"esp: packet by packet", NULL, NULL, NULL, NULL, tests_seal},
 	        CU_SUITE_INFO_NULL,
 	};
 	unsigned int failed;
