@@ -52,7 +52,7 @@ static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt
 	j->auth_tag_output = tag;
 	j->auth_tag_output_len_in_bytes = sa->icv_len;
 	j->u.HMAC._hashed_auth_key_xor_ipad = sa->hmac;
-	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + ESP_HMAC_STATE;
+	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + esp_hmac_state(sa->auth);
 }
 
 /* ---- out ---- */

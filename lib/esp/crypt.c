@@ -109,7 +109,7 @@ void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a)
 		j->auth_tag_output = s->tag;
 		j->auth_tag_output_len_in_bytes = s->sa->icv_len;
 		j->u.HMAC._hashed_auth_key_xor_ipad = s->sa->hmac;
-		j->u.HMAC._hashed_auth_key_xor_opad = s->sa->hmac + ESP_HMAC_STATE;
+		j->u.HMAC._hashed_auth_key_xor_opad = s->sa->hmac + esp_hmac_state(s->sa->auth);
 		j->cipher_mode = IMB_CIPHER_NULL;
 		j->hash_alg = algs[a];
 	}

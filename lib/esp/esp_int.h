@@ -18,7 +18,6 @@
 #define ESP_WINDOW_MAX 4096
 #define ESP_SPI_MIN    256 /* below: reserved (2.1) */
 #define ESP_SALT       4 /* salt or nonce, behind the key of a counter mode */
-#define ESP_HMAC_STATE 64 /* room for one hashed pad: SHA-512's state */
 #define ESP_CACHE_LINE 64
 
 /* What one call of the multi-buffer library can do together: one mode and one size of key. */
@@ -54,7 +53,7 @@ struct esp_sa {
 		uint64_t streak;
 	};
 	const void *key; /* schedule of the one direction; CHACHA20: the key itself */
-	const uint8_t *hmac; /* hashed ipad, opad; each ESP_HMAC_STATE; NULL: AEAD */
+	const uint8_t *hmac; /* hashed ipad, opad; each esp_hmac_state; NULL: AEAD */
 	uint32_t spi_be;
 	uint8_t salt[ESP_SALT];
 	uint16_t window; /* numbers; a power of two, or 0 */
@@ -138,6 +137,12 @@ enum esp_sealed esp_gcm_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text
 enum esp_sealed esp_cbc_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
                                  uint8_t next_header);
 void esp_cbc_seal_end(struct esp *e);
+
+/* Room for one hashed pad: two of the short hashes' are one line. */
+static inline uint32_t esp_hmac_state(uint8_t auth)
+{
+	return auth <= ESP_HMAC_SHA256_128 ? 32 : 64;
+}
 
 static inline bool esp_is_gcm(const struct esp_sa *sa)
 {

@@ -211,7 +211,9 @@ static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 	struct layout l = {.map = map > 0 && together ? AES_ALIGN : lines(map)};
 
 	l.keys = lines(l.map + keys);
-	l.hmac = l.keys + (c->suite.auth != ESP_AUTH_AEAD ? 2 * ESP_HMAC_STATE : 0);
+	l.hmac = l.keys;
+	if (c->suite.auth != ESP_AUTH_AEAD)
+		l.hmac += 2 * esp_hmac_state((uint8_t)c->suite.auth);
 	return l;
 }
 
@@ -244,7 +246,7 @@ struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at
 	if (l.hmac > l.keys) {
 		sa->hmac = sa->room + l.keys;
 		hash_pad(e->mgr, c, 0x36, sa->room + l.keys);
-		hash_pad(e->mgr, c, 0x5c, sa->room + l.keys + ESP_HMAC_STATE);
+		hash_pad(e->mgr, c, 0x5c, sa->room + l.keys + esp_hmac_state(sa->auth));
 	}
 	return sa;
 }

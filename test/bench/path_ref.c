@@ -176,7 +176,7 @@ static void cbc_job(IMB_JOB *j, const struct ref_crypto *r, const struct esp_sa 
 	        .chain_order = r->encrypt ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER,
 	};
 	j->u.HMAC._hashed_auth_key_xor_ipad = sa->hmac;
-	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + ESP_HMAC_STATE;
+	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + esp_hmac_state(sa->auth);
 }
 
 static aes_gcm_enc_dec_t gcm_of(const struct ref_crypto *r)
