@@ -61,12 +61,12 @@ static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt
  * The IV is a counter as the first block of the text under a zero IV, so that E(counter) is what the
  * wire shows: unique, and nobody can foretell it (NIST SP 800-38A appendix C).
  */
-static inline enum esp_status seal(IMB_JOB *j, struct esp_pkt *p)
+static inline enum esp_status seal(IMB_JOB *j, struct esp_sa *sa, uint8_t *text, uint32_t len,
+                                   uint8_t next_header)
 {
-	struct esp_sa *sa = p->sa;
-	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 15, inner = p->len + pad + ESP_TRAILER;
-	uint32_t ciphered = IV_LEN + inner, hashed = ESP_HDR + ciphered;
-	uint8_t *end = p->data + p->len, *pkt = p->data - IV_LEN - ESP_HDR;
+	const uint32_t pad = (0u - (len + ESP_TRAILER)) & 15, inner = len + pad + ESP_TRAILER;
+	const uint32_t ciphered = IV_LEN + inner, hashed = ESP_HDR + ciphered;
+	uint8_t *end = text + len, *pkt = text - IV_LEN - ESP_HDR;
 	enum esp_status bad;
 	uint64_t seq;
 
@@ -76,12 +76,10 @@ static inline enum esp_status seal(IMB_JOB *j, struct esp_pkt *p)
 	/* More than the padding is written, but not more than esp_sa_tail_max. */
 	memcpy(end, pad_bytes, sizeof(pad_bytes));
 	end[pad] = (uint8_t)pad;
-	end[pad + 1] = p->next_header;
+	end[pad + 1] = next_header;
 	esp_put_header(pkt, sa, seq);
 	esp_put64(pkt + ESP_HDR, sa->iv_seed + seq);
 	memset(pkt + ESP_HDR + 8, 0, 8);
-	p->data = pkt;
-	p->len = (uint16_t)(hashed + sa->icv_len);
 
 	j->enc_keys = sa->key;
 	j->dst = pkt + ESP_HDR;
@@ -90,6 +88,15 @@ static inline enum esp_status seal(IMB_JOB *j, struct esp_pkt *p)
 	j->iv = zero_iv;
 	hash_fields(j, sa, pkt, hashed, pkt + hashed);
 	return ESP_OK;
+}
+
+static void seal_run(struct esp *e, uint32_t n, uint8_t group, uint8_t auth)
+{
+	if (n == 0)
+		return;
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	                                key_size(group));
+	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
 }
 
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
@@ -107,15 +114,36 @@ uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
 			continue;
 		}
 		esp_prefetch_keys(p->sa);
-		p->status = (uint8_t)seal(&e->cbc[n], p);
-		n += p->status == ESP_OK;
+		p->status = (uint8_t)seal(&e->cbc[n], p->sa, p->data, p->len, p->next_header);
+		if (p->status != ESP_OK)
+			continue;
+		p->data -= IV_LEN + ESP_HDR;
+		p->len = (uint16_t)(e->cbc[n].msg_len_to_hash_in_bytes + p->sa->icv_len);
+		n++;
 	}
-	if (n > 0) {
-		IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
-		                                key_size(group));
-		IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
-	}
+	seal_run(e, n, group, auth);
 	return others;
+}
+
+/* The first packet's suite is the one that is done, until the end. */
+enum esp_sealed esp_cbc_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
+                                 uint8_t next_header)
+{
+	if (e->n_sealing == 0) {
+		e->sealing_group = sa->group;
+		e->sealing_auth = sa->auth;
+	}
+	if (sa->group != e->sealing_group || sa->auth != e->sealing_auth ||
+	    seal(&e->cbc[e->n_sealing], sa, text, len, next_header) != ESP_OK)
+		return ESP_UNSEALED;
+	e->n_sealing++;
+	return ESP_SEALING;
+}
+
+void esp_cbc_seal_end(struct esp *e)
+{
+	seal_run(e, e->n_sealing, e->sealing_group, e->sealing_auth);
+	e->n_sealing = 0;
 }
 
 /* ---- in ---- */
@@ -187,8 +215,11 @@ uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
 	for (uint32_t i = 0; i < n; i++) {
 		o[i].p->status = (uint8_t)admit(&e->cbc[left], &o[i], e->tag[i]);
-		if (o[i].p->status == ESP_OK)
-			o[left++] = o[i];
+		if (o[i].p->status != ESP_OK)
+			continue;
+		if (left != i)
+			o[left] = o[i];
+		left++;
 	}
 	if (left == 0)
 		return others;

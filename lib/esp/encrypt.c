@@ -135,3 +135,19 @@ void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 	if (others != 0)
 		seal_others(e, v, others);
 }
+
+enum esp_sealed esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
+                         uint8_t next_header)
+{
+	if (esp_is_gcm(sa))
+		return esp_gcm_seal_one(e, sa, data, len, next_header);
+	if (esp_is_cbc(sa))
+		return esp_cbc_seal_one(e, sa, data, len, next_header);
+	return ESP_UNSEALED;
+}
+
+void esp_seal_end(struct esp *e)
+{
+	if (e->n_sealing > 0)
+		esp_cbc_seal_end(e);
+}

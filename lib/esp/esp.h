@@ -132,6 +132,7 @@ struct esp_pkt {
 	uint8_t next_header; /* encrypt: given; decrypt: found */
 	uint8_t status; /* enum esp_status, set by the burst */
 	bool newest; /* decrypt: the highest sequence number of the SA so far */
+	uint8_t mark; /* the caller's own */
 };
 
 /*
@@ -164,3 +165,21 @@ void esp_decrypt_set(struct esp *e, struct esp_pkt *v, uint64_t set);
  * would grow past 65535 bytes is ESP_SHORT; it and ESP_SEQ_END leave packet and SA alone.
  */
 void esp_encrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
+
+/* What esp_seal has done with a packet. */
+enum esp_sealed {
+	ESP_SEALED, /* encrypted */
+	ESP_SEALING, /* will be by esp_seal_end, with others of its suite: till then it stays where it is */
+	ESP_UNSEALED, /* nothing: it is esp_encrypt's, after esp_seal_end, which does it or says why not */
+};
+
+/*
+ * The same packet by packet, for those that are made one after the other: each is encrypted while the next one
+ * is made, as far as its suite allows. data, len and next_header are as in struct esp_pkt; the packet will
+ * begin esp_sa_head bytes before data, and is as long as esp_sa_block says. Up to ESP_BURST_MAX
+ * packets, then esp_seal_end, before anything else is asked of the engine. The packets of one SA are all done or
+ * all esp_encrypt's, so their numbers follow their order.
+ */
+enum esp_sealed esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
+                         uint8_t next_header);
+void esp_seal_end(struct esp *e);

@@ -97,7 +97,10 @@ struct esp {
 	IMB_MGR *mgr;
 	bool des3_lanes; /* 3DES by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
+	uint16_t n_sealing; /* jobs of cbc that esp_seal_end submits .. */
+	uint8_t sealing_group, sealing_auth; /* .. of this suite */
 	struct gcm_context_data gcm;
+	_Alignas(16) uint8_t nonce[16], icv[16]; /* of gcm.c's packet in hand */
 	struct esp_slot slot[ESP_BURST_MAX];
 	IMB_JOB jobs[ESP_BURST_MAX]; /* of crypt.c */
 	IMB_JOB cbc[ESP_BURST_MAX]; /* of cbc.c: what is the same for all packets stays filled in */
@@ -128,6 +131,13 @@ void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set);
 void esp_cbc_init(struct esp *e);
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set);
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set);
+
+/* Of esp_seal and its end. */
+enum esp_sealed esp_gcm_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
+                                 uint8_t next_header);
+enum esp_sealed esp_cbc_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
+                                 uint8_t next_header);
+void esp_cbc_seal_end(struct esp *e);
 
 static inline bool esp_is_gcm(const struct esp_sa *sa)
 {

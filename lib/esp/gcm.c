@@ -61,29 +61,49 @@ static inline void trailer(uint8_t *end, uint32_t pad, uint8_t next_header)
 	memcpy(end, &v, sizeof(v));
 }
 
-static inline void seal(struct esp *e, struct esp_pkt *p)
+/* Text of len bytes with a trailer: what is ciphered. */
+static inline uint32_t inner_len(uint32_t len)
 {
-	struct esp_sa *sa = p->sa;
-	uint32_t pad = (0u - (p->len + ESP_TRAILER)) & 3, inner = p->len + pad + ESP_TRAILER;
-	uint32_t total = ESP_HDR + IV_LEN + inner + sa->icv_len;
-	uint8_t *text = p->data, *pkt = text - IV_LEN - ESP_HDR;
+	return (len + ESP_TRAILER + 3) & ~3u;
+}
+
+static inline enum esp_status seal(struct esp *e, struct esp_sa *sa, uint8_t *text, uint32_t len,
+                                   uint8_t next_header)
+{
+	const uint32_t inner = inner_len(len);
+	uint8_t *pkt = text - IV_LEN - ESP_HDR;
 	uint8_t nonce[16], aad[16];
 	uint64_t seq, iv, aad_len;
+	enum esp_status bad;
 	const uint8_t *a;
 
-	p->status = (uint8_t)esp_number(sa, total, &seq);
-	if (p->status != ESP_OK)
-		return;
+	bad = esp_number(sa, ESP_HDR + IV_LEN + inner + sa->icv_len, &seq);
+	if (bad != ESP_OK)
+		return bad;
 	iv = __builtin_bswap64(seq);
-	trailer(text + p->len, pad, p->next_header);
+	trailer(text + len, inner - ESP_TRAILER - len, next_header);
 	esp_put_header(pkt, sa, seq);
 	memcpy(pkt + ESP_HDR, &iv, sizeof(iv));
 	nonce_make(nonce, sa, iv);
 	a = aad_make(aad, sa, pkt, seq, &aad_len);
-	p->data = pkt;
-	p->len = (uint16_t)total;
 	sealer(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len,
 	                          text + inner, sa->icv_len);
+	return ESP_OK;
+}
+
+enum esp_sealed esp_gcm_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text, uint16_t len,
+                                 uint8_t next_header)
+{
+	return seal(e, sa, text, len, next_header) == ESP_OK ? ESP_SEALED : ESP_UNSEALED;
+}
+
+static inline void seal_packet(struct esp *e, struct esp_pkt *p)
+{
+	p->status = (uint8_t)seal(e, p->sa, p->data, p->len, p->next_header);
+	if (p->status != ESP_OK)
+		return;
+	p->data -= IV_LEN + ESP_HDR;
+	p->len = (uint16_t)(ESP_HDR + IV_LEN + inner_len(p->len) + p->sa->icv_len);
 }
 
 void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
@@ -91,36 +111,31 @@ void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16
 	for (uint16_t k = 0; k < n; k++) {
 		if (k + ESP_KEYS_AHEAD < n)
 			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
-		seal(e, &v[order[k]]);
+		seal_packet(e, &v[order[k]]);
 	}
 }
 
-/* Lengths and the number. */
-static inline enum esp_status check(const struct esp_pkt *p, uint64_t *seq)
+/* Lengths. */
+static inline bool whole(const struct esp_pkt *p)
 {
-	const struct esp_sa *sa = p->sa;
-	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len;
+	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)p->sa->icv_len;
 
-	if (p->len <= around || (p->len - around) % 4 != 0)
-		return ESP_SHORT;
-	return esp_replay_may(sa, esp_get32(p->data + 4), seq) ? ESP_OK : ESP_REPLAY;
+	return p->len > around && (p->len - around) % 4 == 0;
 }
 
-static inline enum esp_status open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq)
+static __attribute__((always_inline)) inline enum esp_status
+open_packet(struct esp *e, struct esp_pkt *p, uint64_t seq, const uint8_t *aad, uint64_t aad_len)
 {
 	struct esp_sa *sa = p->sa;
 	uint32_t icv_len = sa->icv_len, inner = p->len - (ESP_HDR + IV_LEN + icv_len);
 	uint8_t *text = p->data + ESP_HDR + IV_LEN;
-	uint8_t nonce[16], aad[16], icv[16];
-	uint64_t iv, aad_len;
-	const uint8_t *a;
+	uint64_t iv;
 
 	memcpy(&iv, p->data + ESP_HDR, sizeof(iv));
-	nonce_make(nonce, sa, iv);
-	a = aad_make(aad, sa, p->data, seq, &aad_len);
-	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len, icv,
-	                          icv_len);
-	if (!esp_same(text + inner, icv, icv_len)) {
+	nonce_make(e->nonce, sa, iv);
+	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, e->nonce, aad, aad_len,
+	                          e->icv, icv_len);
+	if (!esp_same(text + inner, e->icv, icv_len)) {
 		/* It has been deciphered already: nobody shall see what of. */
 		memset(text, 0, inner);
 		return ESP_AUTH;
@@ -141,14 +156,28 @@ void esp_open_ahead(const struct esp_pkt *p)
 	}
 }
 
-void esp_open(struct esp *e, struct esp_pkt *p)
+/* The rest of the window: only a number beyond the newest one is new for sure. */
+static __attribute__((noinline)) bool may_be_late(const struct esp_sa *sa, uint32_t low)
 {
 	uint64_t seq;
 
+	return esp_replay_check(sa, low, &seq);
+}
+
+void esp_open(struct esp *e, struct esp_pkt *p)
+{
+	uint32_t seq;
+
 	p->newest = false;
-	p->status = (uint8_t)check(p, &seq);
-	if (p->status == ESP_OK)
-		p->status = (uint8_t)open_packet(e, p, seq);
+	if (!whole(p)) {
+		p->status = ESP_SHORT;
+		return;
+	}
+	seq = esp_get32(p->data + 4);
+	if (seq <= p->sa->seq && !may_be_late(p->sa, seq))
+		p->status = ESP_REPLAY;
+	else
+		p->status = (uint8_t)open_packet(e, p, seq, p->data, ESP_HDR);
 }
 
 void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set)
@@ -159,13 +188,22 @@ void esp_gcm_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 	for (uint64_t m = set; m != 0; m &= m - 1) {
 		int i = __builtin_ctzll(m);
 
-		v[i].status = (uint8_t)check(&v[i], &seq[i]);
 		esp_prefetch_keys(v[i].sa);
+		v[i].status = ESP_SHORT;
+		if (whole(&v[i]))
+			v[i].status = esp_replay_may(v[i].sa, esp_get32(v[i].data + 4), &seq[i])
+			                      ? ESP_OK
+			                      : ESP_REPLAY;
 	}
 	for (uint64_t m = set; m != 0; m &= m - 1) {
-		int i = __builtin_ctzll(m);
+		struct esp_pkt *p = &v[__builtin_ctzll(m)];
+		uint64_t number = seq[__builtin_ctzll(m)], len;
+		uint8_t buf[16];
+		const uint8_t *aad;
 
-		if (v[i].status == ESP_OK)
-			v[i].status = (uint8_t)open_packet(e, &v[i], seq[i]);
+		if (p->status != ESP_OK)
+			continue;
+		aad = aad_make(buf, p->sa, p->data, number, &len);
+		p->status = (uint8_t)open_packet(e, p, number, aad, len);
 	}
 }

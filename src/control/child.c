@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #define CHILDREN_A_TURN 32
+#define MOVES_A_TURN    64 /* sessions, each an order; or tunnels */
+#define SLOTS_A_TURN    1024 /* looked at */
 
 static bool same_key(const struct child *ch, const struct child_key *key)
 {
@@ -117,35 +119,128 @@ void child_latch(struct ctl *c, struct child *ch)
 	ch->latched = true;
 }
 
-/* Sessions find another child, or their tunnel ends as if IPsec had (E17). */
-static void rehome(struct ctl *c, struct tunnel *tn, struct child *gone)
+/* ---- its sessions find another child, or their tunnel ends as if IPsec had (E17) ---- */
+
+static void give_up(struct tunnel *tn)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
-	bool ok =
-	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote) != NULL;
-	struct session *s;
 
-	TAILQ_FOREACH (s, &tn->sessions, link)
-		if (ok && !tn->went_down && s->phase == SESSION_LIVE && s->child == gone)
-			ok = session_change_child(s);
-	if (!ok)
-		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
+	l2tp_tunnel_abort(tunnel_engine(tn), &why, tn->ctl->now_ms);
+}
+
+/* True: another child carries the tunnel; false: none does, and it has ended. */
+static bool keep_tunnel(struct tunnel *tn)
+{
+	if (ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote) != NULL)
+		return true;
+	give_up(tn);
+	return false;
+}
+
+/* 0: it is no more the leaving child's to care for; else why it still is. */
+static int move(struct session *s, const struct child *gone)
+{
+	if (s->phase != SESSION_LIVE || s->child != gone || s->tunnel->went_down)
+		return 0;
+	return session_change_child(s);
+}
+
+/* A few of them at once, which are most often all. False: there are more, or the FIFO is full. */
+static bool move_at_once(struct child *gone)
+{
+	struct tunnel *tn, *next;
+	struct session *s;
+	uint32_t n = 0;
+	int ret = 0;
+
+	/* Only the tunnel itself leaves the list when it ends. */
+	for (tn = LIST_FIRST(&gone->conn->live); tn != NULL; tn = next) {
+		next = LIST_NEXT(tn, conn_link);
+		if (n++ == MOVES_A_TURN)
+			return false;
+		if (!keep_tunnel(tn))
+			continue;
+		for (s = TAILQ_FIRST(&tn->sessions); s != NULL && gone->n_sessions > 0 && ret == 0;
+		     s = TAILQ_NEXT(s, link)) {
+			if (n++ == MOVES_A_TURN)
+				return false;
+			ret = move(s, gone);
+		}
+		if (ret == -EAGAIN)
+			return false;
+		if (ret < 0)
+			give_up(tn);
+		ret = 0;
+	}
+	return true;
+}
+
+/*
+ * A place of those that are gone through when there are many: first tunnels, then sessions, by slot, so that
+ * what comes and goes meanwhile does no harm. False: the FIFO is full.
+ */
+static bool move_slot(struct ctl *c, const struct child *gone, uint32_t i, uint32_t *moves)
+{
+	struct tunnel *tn = i < N_SLOTS ? c->tunnel_slot[i] : NULL;
+	struct session *s = i >= N_SLOTS ? c->session_slot[i - N_SLOTS] : NULL;
+	int ret = 0;
+
+	if (tn != NULL && tn->live && tn->conn == gone->conn) {
+		(*moves)++;
+		keep_tunnel(tn);
+	}
+	if (s != NULL && s->child == gone) {
+		(*moves)++;
+		ret = move(s, gone);
+	}
+	if (ret < 0 && ret != -EAGAIN)
+		give_up(s->tunnel);
+	return ret != -EAGAIN;
 }
 
 /* Who has nothing left to be ordered away goes with the next turn. */
 static void check_left(struct ctl *c, struct child *ch)
 {
-	if (!ch->leaving || ch->left || ch->n_orders != 0 || ch->n_sessions != 0)
+	if (!ch->leaving || ch->moving || ch->left || ch->n_orders != 0 || ch->n_sessions != 0)
 		return;
 	ch->left = true;
 	TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
 	TAILQ_INSERT_TAIL(&c->ipsec->left, ch, link);
 }
 
+/* Nobody is left who could find another one. */
+static bool has_moved(const struct ipsec *p, const struct child *ch)
+{
+	return p->move_at == 2 * N_SLOTS || LIST_EMPTY(&ch->conn->live) ||
+	       (p->move_at >= N_SLOTS && ch->n_sessions == 0);
+}
+
+bool child_move(struct ctl *c)
+{
+	struct ipsec *p = c->ipsec;
+	struct child *ch = TAILQ_FIRST(&p->moving);
+	uint32_t moves = 0;
+
+	for (uint32_t n = 0; ch != NULL && n < SLOTS_A_TURN && moves < MOVES_A_TURN; n++) {
+		if (has_moved(p, ch)) {
+			p->move_at = 0;
+			ch->moving = false;
+			TAILQ_REMOVE(&p->moving, ch, link);
+			TAILQ_INSERT_TAIL(&p->leaving, ch, link);
+			check_left(c, ch);
+			ch = TAILQ_FIRST(&p->moving);
+		} else if (move_slot(c, ch, p->move_at, &moves)) {
+			p->move_at++;
+		} else {
+			return false;
+		}
+	}
+	return ch != NULL;
+}
+
 void child_leave(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
-	struct tunnel *tn, *next;
 
 	/* Its orders may still wait for room; whatever fires meanwhile must not wait for them. */
 	child_latch(c, ch);
@@ -153,12 +248,13 @@ void child_leave(struct ctl *c, struct child *ch)
 	k->n_children--;
 	k->n_leaving++;
 	ch->leaving = true;
+	ch->moving = true; /* it stays where it is while its last session goes */
+	TAILQ_INSERT_TAIL(&c->ipsec->moving, ch, link);
+	if (!move_at_once(ch))
+		return;
+	ch->moving = false;
+	TAILQ_REMOVE(&c->ipsec->moving, ch, link);
 	TAILQ_INSERT_TAIL(&c->ipsec->leaving, ch, link);
-	/* Only the tunnel itself leaves the list when it ends. */
-	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
-		rehome(c, tn, ch);
-	}
 	check_left(c, ch);
 }
 

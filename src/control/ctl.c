@@ -230,7 +230,7 @@ bool ctl_tick(struct ctl *c, uint64_t now_ms)
 	more = timerq_run(c->timers, now_ms, TIMERS_A_TURN) == TIMERS_A_TURN;
 	more |= session_poll_closing(c);
 	aaa_poll(c->aaa, auth_done);
-	ipsec_poll(c);
+	more |= ipsec_poll(c);
 	return more;
 }
 

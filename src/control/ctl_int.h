@@ -281,7 +281,8 @@ int session_update(const struct session *s);
 struct l2tp_call *session_engine(const struct session *s);
 /* True when it has left some that could go on at once. */
 bool session_poll_closing(struct ctl *c);
-bool session_change_child(struct session *s);
+/* Its child has lost its last SA. 0; -ENOENT: no other one carries it; or as session_update. */
+int session_change_child(struct session *s);
 void session_record_free(struct session *s);
 /* Frees a session without ceremony; for ctl_free. */
 void session_drop(struct session *s);

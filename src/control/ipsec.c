@@ -23,6 +23,7 @@ int ipsec_init(struct ctl *c)
 		return -1;
 	c->ipsec = p;
 	TAILQ_INIT(&p->waiting);
+	TAILQ_INIT(&p->moving);
 	TAILQ_INIT(&p->leaving);
 	TAILQ_INIT(&p->left);
 	TAILQ_INIT(&p->ending);
@@ -57,6 +58,7 @@ void ipsec_fini(struct ctl *c)
 	while ((sa = TAILQ_FIRST(&p->waiting)) != NULL)
 		sa_free(c, sa);
 	TAILQ_CONCAT(&p->leaving, &p->left, link);
+	TAILQ_CONCAT(&p->leaving, &p->moving, link);
 	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
 		TAILQ_REMOVE(&p->leaving, ch, link);
 		early_forget(ch);
@@ -297,7 +299,8 @@ static bool poll_some(struct ctl *c, uint32_t sas)
 
 	conns_settle(c);
 	sa_poll(c, sas);
-	more = child_poll(c);
+	more = child_move(c);
+	more |= child_poll(c);
 	conns_settle(c);
 	return more;
 }

@@ -49,7 +49,8 @@ struct child {
 	uint32_t index; /* of the data plane */
 	bool tunnel_mode : 1;
 	bool latched : 1;
-	bool leaving : 1, left : 1; /* in the list of that name; left: in that one */
+	/* To go, and in the list of that name, unless it is in one of these. */
+	bool leaving : 1, moving : 1, left : 1;
 	bool any : 1; /* made without IKE: takes any path */
 	uint8_t n_in, n_out, n_early;
 	struct endpoint local, peer; /* inner; peer.port 0: any */
@@ -143,6 +144,8 @@ struct ipsec {
 	struct timer larval_end; /* of the first */
 	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
 	uint32_t n_waiting;
+	struct child_tailq moving; /* sessions of them are still to find another */
+	uint32_t move_at; /* in the slots of tunnels, then in those of sessions */
 	struct child_tailq leaving; /* SAs or sessions of them are still to be ordered away */
 	struct child_tailq left; /* .. no more */
 	struct conn_tailq ending; /* for conns_settle */
@@ -208,6 +211,8 @@ void child_check(struct ctl *c, struct child *ch);
 void child_leave(struct ctl *c, struct child *ch);
 /* One order less is to be given. */
 void child_ordered(struct child *ch);
+/* Moves some of the sessions whose child leaves. True: there is more to do, and room for it. */
+bool child_move(struct ctl *c);
 /* Frees some of those that have left. True: more of them may be ready. */
 bool child_poll(struct ctl *c);
 

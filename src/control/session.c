@@ -3,6 +3,7 @@
 /* Sessions: admission, life with the data plane, and their records. */
 #include "control/ctl_int.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,24 +129,25 @@ static bool take_owner(struct session *s, const struct tunnel *tn)
 	return true;
 }
 
-/* Its child has lost its last SA. False: no other one carries it. */
-bool session_change_child(struct session *s)
+int session_change_child(struct session *s)
 {
 	struct tunnel *tn = s->tunnel;
 	struct child *ch =
 	        ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	struct child *old = s->child;
+	int ret;
 
 	if (ch == NULL)
-		return false;
+		return -ENOENT;
 	s->child = ch;
-	if (session_update(s) < 0) {
+	ret = session_update(s);
+	if (ret < 0) {
 		s->child = old;
-		return false;
+		return ret;
 	}
 	ipsec_child_hold(ch);
 	ipsec_child_put(old);
-	return true;
+	return 0;
 }
 
 static void let_go_of_child(struct session *s)

@@ -548,10 +548,9 @@ static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, 
 	             spi_worker(spi) != w->id || !ip4_sum20_right((const void *)(p + AT_IP)) ||
 	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
 		return false;
-	w->esp_came[i] = (struct esp_came){.esp = p + at,
-	                                   .spi = spi,
-	                                   .len = (uint16_t)len,
-	                                   .encap = at == AT_UDP ? 0 : PKT_ENCAP};
+	w->esp_pkt[i].data = p + at;
+	w->esp_pkt[i].len = (uint16_t)len;
+	w->esp_pkt[i].mark = at == AT_UDP ? 0 : PKT_ENCAP;
 	w->esp_frames |= 1ull << i;
 	vec_push(&w->esp, m);
 	return true;

@@ -184,12 +184,14 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	struct seals seals;
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
+	bool bound;
 	uint16_t k = 0;
 
 	w->frames_down = 0;
-	seals.n = 0;
+	seals.n = seals.n_burst = 0;
 	/* Where one is bound, so are most. */
-	if (n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0)
+	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
+	if (bound)
 		seals_ahead(w, v, w->down_to, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_ipv4_hdr *ip;
@@ -210,6 +212,8 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		right = frame ? OUTER_IP4 : 0;
 		ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 		assert(m->nb_segs == 1);
+		if (bound && i + KEYS_AHEAD < n)
+			keys_ahead(w, w->down_to[i + KEYS_AHEAD]);
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
 		                    ? forward(w, m, ip, sid, &way, right)

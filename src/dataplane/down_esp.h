@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /*
  * The usual packet of a session in a child, transport mode: as down does it, with all headers in front of it
- * before it is encrypted. The packets of a vector are encrypted together, then they leave.
+ * before it is encrypted. Where the suite does one packet after the other it leaves at once; otherwise the
+ * packets of a vector are encrypted together, then they leave.
  */
 #pragma once
 
@@ -12,13 +13,15 @@
 
 /* Packets with their headers, not encrypted yet. */
 struct seals {
-	uint16_t n;
-	struct esp_pkt p[VEC_MAX];
+	uint16_t n, n_burst;
 	struct {
 		struct rte_mbuf *m;
 		uint32_t tx_at;
 		uint16_t port, sid;
 	} to[VEC_MAX];
+	struct esp_pkt
+	        p[VEC_MAX]; /* for esp_encrypt: those of suites that esp_seal does not take .. */
+	uint8_t at[VEC_MAX]; /* .. and which of to they are */
 };
 
 /* The SA takes a packet in transport mode, and one more vector brings it to no limit. */
@@ -28,6 +31,34 @@ static inline bool seal_ready(const struct sa *sa)
 
 	return sa->credit != 0 && sa->takes != SA_TAKES_NONE && !sa->tunnel_mode &&
 	       (likely(seq < SA_SEQ_SOFT - VEC_MAX) || seq < sa->soft_seq - VEC_MAX);
+}
+
+/* The packet at text is encrypted, or will be. False: it has to wait until seals_send. */
+static inline bool seal(struct worker *w, const struct sa *sa, uint8_t *text, uint16_t len,
+                        struct seals *s)
+{
+	switch (esp_seal(w->esp_engine, esp_of(sa), text, len, IPPROTO_UDP)) {
+	case ESP_SEALED:
+		/* Behind those that wait, if any do. */
+		return s->n == 0;
+	case ESP_SEALING:
+		return false;
+	default:
+		s->at[s->n_burst] = (uint8_t)s->n;
+		s->p[s->n_burst++] = (struct esp_pkt){
+		        .sa = esp_of(sa), .data = text, .len = len, .next_header = IPPROTO_UDP};
+		return false;
+	}
+}
+
+static inline void seals_wait(struct seals *s, struct rte_mbuf *m, const struct way *way,
+                              uint16_t sid)
+{
+	s->to[s->n].m = m;
+	s->to[s->n].tx_at = way->tx_at;
+	s->to[s->n].port = way->port;
+	s->to[s->n].sid = sid;
+	s->n++;
 }
 
 /*
@@ -67,22 +98,33 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 	sa->credit--;
 	sa->packets++;
 	sa->last = w->now;
-	s->p[s->n].sa = esp_of(sa);
-	s->p[s->n].data = text;
-	s->p[s->n].len = (uint16_t)body;
-	s->p[s->n].next_header = IPPROTO_UDP;
-	s->to[s->n].m = m;
-	s->to[s->n].tx_at = way->tx_at;
-	s->to[s->n].port = way->port;
-	s->to[s->n].sid = sid;
-	s->n++;
 	/* Apart from packets, or the compiler adds both as a vector, slowly. */
 	t->bytes += len;
 	sa->bytes += body;
+	if (seal(w, sa, text, (uint16_t)body, s))
+		way_put(w, way->tx_at, way->port, m);
+	else
+		seals_wait(s, m, way, sid);
 	return true;
 }
 
-/* What the packets of bound sessions are going to read, whose lines are here or on their way. */
+#define KEYS_AHEAD 4 /* packets for which the keys are fetched in time */
+#define KEY_LINES  6 /* of most suites */
+
+/* The lines of the SA's keys, which follow its first ones. */
+static inline void keys_ahead(const struct worker *w, uint16_t sid)
+{
+	const struct sa *sa = w->dp->child_out[w->dp->tx[sid].child];
+	const uint8_t *first = (const uint8_t *)esp_of(sa);
+
+	for (int i = 1; sa != NULL && i <= KEY_LINES; i++)
+		rte_prefetch0(first + i * RTE_CACHE_LINE_SIZE);
+}
+
+/*
+ * What the packets of bound sessions are going to read, whose lines are here or on their way. Of all SAs a line
+ * at once: the walks through page tables that this takes are done side by side.
+ */
 static inline void seals_ahead(const struct worker *w, struct rte_mbuf *const *v,
                                const uint16_t *sid, uint16_t n)
 {
@@ -100,19 +142,37 @@ static inline void seals_ahead(const struct worker *w, struct rte_mbuf *const *v
 		if (likely(sa != NULL))
 			sa_prefetch(sa);
 	}
+	for (uint16_t i = 0; i < n && i < KEYS_AHEAD; i++)
+		keys_ahead(w, sid[i]);
+}
+
+/* Those that no number is left for never were: seal_ready has seen that there are. But nothing leaves in the clear. */
+static __rte_noinline uint64_t seals_burst(struct worker *w, struct seals *s)
+{
+	uint64_t bad = 0;
+
+	esp_encrypt(w->esp_engine, s->p, s->n_burst);
+	for (uint16_t i = 0; i < s->n_burst; i++) {
+		assert(s->p[i].status == ESP_OK);
+		if (s->p[i].status != ESP_OK)
+			bad |= 1ull << s->at[i];
+	}
+	return bad;
 }
 
 /* All that were added leave. */
 static inline void seals_send(struct worker *w, struct seals *s)
 {
-	esp_encrypt(w->esp_engine, s->p, s->n);
+	uint64_t bad = 0;
+
+	esp_seal_end(w->esp_engine);
+	if (s->n_burst > 0)
+		bad = seals_burst(w, s);
 	for (uint16_t i = 0; i < s->n; i++) {
-		if (likely(s->p[i].status == ESP_OK)) {
+		if (likely((bad >> i & 1) == 0)) {
 			way_put(w, s->to[i].tx_at, s->to[i].port, s->to[i].m);
 			continue;
 		}
-		/* Never: seal_ready has seen that there are numbers. But nothing leaves in the clear. */
-		assert(s->p[i].status == ESP_OK);
 		sess_ctr_of(w->dp, s->to[i].sid)->tx_discards++;
 		dp_drop(w, s->to[i].m, DP_DROP_ESP_EXPIRED);
 	}

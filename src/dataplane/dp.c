@@ -346,8 +346,8 @@ static int arrays_new(struct dp *dp)
 	const unsigned line = RTE_CACHE_LINE_SIZE;
 
 	dp->owner = rte_malloc_socket("dp_owner", SESS_IDS, line, s);
-	dp->rx = rte_calloc_socket("dp_rx", SESS_IDS, sizeof(*dp->rx), line, s);
-	dp->tx = rte_calloc_socket("dp_tx", SESS_IDS, sizeof(*dp->tx), line, s);
+	dp->rx = dp_table_new("dp_rx", SESS_IDS * sizeof(*dp->rx), s);
+	dp->tx = dp_table_new("dp_tx", SESS_IDS * sizeof(*dp->tx), s);
 	dp->ctr = rte_calloc_socket("dp_ctr", SESS_IDS, sizeof(*dp->ctr), line, s);
 	dp->gen = rte_calloc_socket("dp_gen", SESS_IDS, sizeof(*dp->gen), line, s);
 	dp->tunnels = rte_calloc_socket("dp_tunnels", SESS_IDS, sizeof(*dp->tunnels), line, s);
@@ -427,8 +427,8 @@ void dp_free(struct dp *dp)
 	rte_free(dp->tunnels);
 	rte_free(dp->gen);
 	rte_free(dp->ctr);
-	rte_free(dp->tx);
-	rte_free(dp->rx);
+	dp_table_free(dp->tx, SESS_IDS * sizeof(*dp->tx));
+	dp_table_free(dp->rx, SESS_IDS * sizeof(*dp->rx));
 	rte_free(dp->owner);
 	for (uint32_t i = 0; i < dp->n_nodes; i++) {
 		rte_mempool_free(dp->node[i].large);

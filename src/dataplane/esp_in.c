@@ -59,10 +59,9 @@ static inline uint64_t meta_from(const struct pkt_meta *meta)
 	return (uint64_t)meta->src << 16 | meta->sport;
 }
 
-static inline uint64_t came_from(const struct esp_came *c)
+static inline uint64_t frame_from(const uint8_t *frame)
 {
-	return (uint64_t)get_be32(c->esp + AT_SRC - AT_L2TP) << 16 |
-	       get_be16(c->esp + AT_UDP - AT_L2TP);
+	return (uint64_t)get_be32(frame + AT_SRC) << 16 | get_be16(frame + AT_UDP);
 }
 
 /* An authenticated packet, when a limit may be near or it is the first one. */
@@ -322,105 +321,129 @@ uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 /* ---- esp_usual ---- */
 
-void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c)
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp)
 {
 	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
 	struct pkt_meta *meta = pkt_meta(m);
+	const uint32_t at = (uint32_t)(esp - p);
 
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
-	meta->flags |= c->encap;
+	meta->flags |= at == AT_UDP ? 0 : PKT_ENCAP;
 	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
 	meta->sa = NULL;
-	pkt_cut(m, (int)(c->esp - p), c->len);
+	pkt_cut(m, (int)at, get_be16(p + AT_LENGTH) + (uint32_t)AT_IP - at);
 }
 
-/* What is known of each packet of a vector, of which some have left or gone. */
+/* A vector, whose packets stand in w->esp_pkt. */
 struct burst {
 	struct up_run run;
 	struct rte_mbuf **v;
 	uint64_t frames; /* bits of usual frames */
 	uint64_t opens; /* bits of packets of SAs that esp_open is for */
-	uint16_t n;
-	struct sa *sas[VEC_MAX];
-	struct esp_pkt p[VEC_MAX];
+	uint32_t n;
 };
 
-static __rte_noinline void came_make(struct rte_mbuf *m, struct esp_came *c)
+static inline uint64_t first_bits(uint32_t n)
 {
-	c->esp = rte_pktmbuf_mtod(m, uint8_t *);
-	c->spi = get_be32(c->esp);
-	c->len = m->data_len;
-	c->encap = pkt_meta(m)->flags & PKT_ENCAP;
+	return ~0ull >> (64 - n);
 }
 
-static __rte_noinline void hold(struct worker *w, struct rte_mbuf *m, const struct esp_came *c,
-                                bool frame)
+/* As classify does it for frames. */
+static __rte_noinline void pkts_make(struct worker *w, const struct burst *b)
 {
-	if (frame)
-		dp_frame_esp(w, m, c);
-	dp_esp_hold(w, m, c->spi);
-}
+	for (uint64_t set = first_bits(b->n) & ~b->frames; set != 0; set &= set - 1) {
+		const int i = __builtin_ctzll(set);
+		struct esp_pkt *p = &w->esp_pkt[i];
 
-/* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
-static void find_all(struct worker *w, struct burst *b, uint16_t n)
-{
-	const uint64_t frames = b->frames;
-	uint16_t k = 0;
-
-	b->frames = 0;
-	for (uint16_t i = 0; i < n; i++) {
-		const bool frame = frames >> i & 1;
-		struct esp_came *c = &w->esp_came[i];
-		struct rte_mbuf *m = b->v[i];
-		const struct spi_slot *slot;
-
-		assert(m->nb_segs == 1);
-		if (unlikely(!frame))
-			came_make(m, c);
-		slot = slot_of(w, m, c->spi);
-		if (unlikely(slot == NULL))
-			continue;
-		if (unlikely(slot->sa == NULL)) {
-			hold(w, m, c, frame);
-			continue;
-		}
-		sa_prefetch(slot->sa);
-		if (c->encap != 0)
-			rte_prefetch0(&slot->sa->outer);
-		b->sas[k] = slot->sa;
-		b->frames |= (uint64_t)frame << k;
-		w->esp_came[k] = *c;
-		b->v[k++] = m;
+		p->data = rte_pktmbuf_mtod(b->v[i], uint8_t *);
+		p->len = b->v[i]->data_len;
+		p->mark = pkt_meta(b->v[i])->flags & PKT_ENCAP;
 	}
-	b->n = k;
 }
 
-/* What may be decrypted. */
-static void gather_all(struct worker *w, struct burst *b)
+/* Those whose bits are in gone are no more. */
+static __rte_noinline void close_up(struct worker *w, struct burst *b, uint64_t gone)
 {
 	const uint64_t frames = b->frames;
-	uint16_t k = 0;
+	uint32_t k = 0;
 
 	b->frames = 0;
-	b->opens = 0;
-	for (uint16_t i = 0; i < b->n; i++) {
-		const struct esp_came c = w->esp_came[i];
-		struct sa *sa = b->sas[i];
+	for (uint64_t set = first_bits(b->n) & ~gone; set != 0; set &= set - 1) {
+		const int i = __builtin_ctzll(set);
 
-		if (unlikely(c.encap != sa->takes)) {
-			refuse(w, b->v[i], sa);
-			continue;
-		}
-		b->p[k].sa = esp_of(sa);
-		b->p[k].data = c.esp;
-		b->p[k].len = c.len;
-		b->opens |= (uint64_t)esp_sa_opens(esp_of(sa)) << k;
 		b->frames |= (frames >> i & 1) << k;
-		w->esp_came[k] = c;
+		w->esp_pkt[k] = w->esp_pkt[i];
 		b->v[k++] = b->v[i];
 	}
 	b->n = k;
+}
+
+/* Has no SA: held or dropped. */
+static __rte_noinline void no_sa(struct worker *w, const struct burst *b, uint32_t i)
+{
+	struct rte_mbuf *m = b->v[i];
+	const uint8_t *esp = w->esp_pkt[i].data;
+	const uint32_t spi = get_be32(esp);
+
+	if (slot_of(w, m, spi) == NULL)
+		return;
+	if (b->frames >> i & 1)
+		dp_frame_esp(w, m, esp);
+	dp_esp_hold(w, m, spi);
+}
+
+/* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
+static inline void find_all(struct worker *w, struct burst *b)
+{
+	const struct spi_slot *slots = w->dp->spi;
+	uint64_t gone = 0;
+
+	if (unlikely(b->frames != first_bits(b->n)))
+		pkts_make(w, b);
+	for (uint32_t i = 0; i < b->n; i++) {
+		struct esp_pkt *p = &w->esp_pkt[i];
+		const uint32_t spi = get_be32(p->data);
+		const struct spi_slot *slot = &slots[spi_slot(spi)];
+		struct sa *sa = slot->sa;
+
+		assert(b->v[i]->nb_segs == 1);
+		if (unlikely(__atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi || sa == NULL)) {
+			no_sa(w, b, i);
+			gone |= 1ull << i;
+			continue;
+		}
+		sa_prefetch(sa);
+		if (p->mark != 0)
+			rte_prefetch0(&sa->outer);
+		p->sa = esp_of(sa);
+	}
+	if (unlikely(gone != 0))
+		close_up(w, b, gone);
+}
+
+/* What may be decrypted. */
+static inline void gather_all(struct worker *w, struct burst *b)
+{
+	uint64_t gone = 0, opens = 0;
+
+	for (uint32_t i = 0; i < b->n; i++) {
+		const struct esp_pkt *p = &w->esp_pkt[i];
+		struct sa *sa = sa_by_esp(p->sa);
+
+		if (unlikely(p->mark != sa->takes)) {
+			refuse(w, b->v[i], sa);
+			gone |= 1ull << i;
+		}
+		opens |= (uint64_t)sa->in.opens << i;
+	}
+	b->opens = opens;
+	if (likely(gone == 0))
+		return;
+	close_up(w, b, gone);
+	b->opens = 0;
+	for (uint32_t i = 0; i < b->n; i++)
+		b->opens |= (uint64_t)sa_by_esp(w->esp_pkt[i].sa)->in.opens << i;
 }
 
 /*
@@ -461,18 +484,18 @@ static __rte_always_inline bool inner_usual(struct worker *w, struct burst *b, s
 }
 
 /* Decrypted packet i. Returns what is left for the next stage, or NULL. */
-static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint16_t i)
+static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint32_t i)
 {
-	const struct esp_came *c = &w->esp_came[i];
-	const struct esp_pkt *p = &b->p[i];
+	const struct esp_pkt *p = &w->esp_pkt[i];
 	struct sa *sa = sa_by_esp(p->sa);
 	const bool frame = b->frames >> i & 1;
 	struct rte_mbuf *m = b->v[i];
 	uint64_t from = 0;
 	enum dp_drop bad;
 
-	if (c->encap != 0)
-		from = likely(frame) ? came_from(c) : meta_from(pkt_meta(m));
+	if (p->mark != 0)
+		from = likely(frame) ? frame_from(rte_pktmbuf_mtod(m, const uint8_t *))
+		                     : meta_from(pkt_meta(m));
 	bad = account_any(w, sa, p, from);
 	if (unlikely(bad != DP_DROP_NONE)) {
 		dp_drop(w, m, bad);
@@ -482,7 +505,9 @@ static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burs
 	           p->len >= UDP_LEN + UP_LEAST && inner_usual(w, b, m, sa, p)))
 		return NULL;
 	if (frame)
-		dp_frame_esp(w, m, c);
+		dp_frame_esp(w, m,
+		             rte_pktmbuf_mtod_offset(m, const uint8_t *,
+		                                     p->mark != 0 ? AT_L2TP : AT_UDP));
 	m = inner_any(w, m, sa, p);
 	if (m != NULL)
 		b->run.behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
@@ -496,32 +521,50 @@ static inline void session_ahead(const struct worker *w, const struct esp_pkt *p
 		rte_prefetch0(&w->dp->rx[get_be16(p->data + SID_END - 2)]);
 }
 
+static inline void keys_ahead(const struct worker *w, const struct burst *b, uint32_t i)
+{
+	if (i < b->n && (b->opens >> i & 1) != 0)
+		esp_open_ahead(&w->esp_pkt[i]);
+}
+
+/* Those that gain from a burst. They have pushed their SAs' lines out of the nearest cache. */
+static void decrypt_others(struct worker *w, const struct burst *b)
+{
+	uint64_t set = first_bits(b->n) & ~b->opens;
+
+	if (set == 0)
+		return;
+	esp_decrypt_set(w->esp_engine, w->esp_pkt, set);
+	for (; set != 0; set &= set - 1) {
+		const struct esp_pkt *p = &w->esp_pkt[__builtin_ctzll(set)];
+
+		sa_prefetch(sa_by_esp(p->sa));
+		session_ahead(w, p);
+	}
+}
+
 uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	struct burst b;
+	struct burst b = {.run = {.way = WAY_NONE}, .v = v, .frames = w->esp_frames, .n = n};
 	uint16_t left = 0;
 
-	b.run = (struct up_run){.way = WAY_NONE};
-	b.v = v;
-	b.frames = w->esp_frames;
 	w->esp_frames = 0;
-	find_all(w, &b, n);
-	gather_all(w, &b);
-	n = b.n;
 	if (n == 0)
 		return 0;
-	esp_decrypt_set(w->esp_engine, b.p, ~b.opens & ~0ull >> (64 - n));
-	for (uint16_t i = 0; i < n + FINISH_LATE; i++) {
+	find_all(w, &b);
+	gather_all(w, &b);
+	if (b.n == 0)
+		return 0;
+	decrypt_others(w, &b);
+	for (uint32_t i = 0; i < KEYS_AHEAD; i++)
+		keys_ahead(w, &b, i);
+	for (uint32_t i = 0; i < b.n + FINISH_LATE; i++) {
 		struct rte_mbuf *m;
 
-		if (i < n) {
-			if (i + KEYS_AHEAD < n && (b.opens >> (i + KEYS_AHEAD) & 1) != 0)
-				esp_open_ahead(&b.p[i + KEYS_AHEAD]);
-			if (b.opens >> i & 1)
-				esp_open(w->esp_engine, &b.p[i]);
-			else
-				sa_prefetch(sa_by_esp(b.p[i].sa));
-			session_ahead(w, &b.p[i]);
+		keys_ahead(w, &b, i + KEYS_AHEAD);
+		if (i < b.n && (b.opens >> i & 1) != 0) {
+			esp_open(w->esp_engine, &w->esp_pkt[i]);
+			session_ahead(w, &w->esp_pkt[i]);
 		}
 		if (i < FINISH_LATE)
 			continue;

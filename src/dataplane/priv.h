@@ -69,6 +69,8 @@ struct slots { /* control: rw */
 	} * dead; /* ring of size entries */
 };
 
+#define SUBS_MANY 4096
+
 /* dp.subs: subscriber addresses by their upper 16 bits. */
 struct subs_leaf { /* control: wo, workers: ro */
 	uint16_t session[65536]; /* by the lower 16 bits; 0: none */
@@ -161,6 +163,7 @@ struct dp {
 	        n_hidden; /* sessions with an address that is ours, or never forwarded to; atomic */
 	uint8_t *framed_filter; /* one bit a hash value: rarely are both set by chance */
 	struct rte_rcu_qsbr *qsbr;
+	uint32_t n_live; /* sessions; control: wo, workers: ro, atomic */
 	struct interface *ifs;
 	uint32_t n_ifs;
 	struct port ports[RTE_MAX_ETHPORTS];
@@ -242,7 +245,7 @@ struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t 
  */
 bool dp_frame_message(struct worker *w, struct rte_mbuf *m);
 /* The same for one with an ESP packet, that esp_usual has not taken. */
-void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const struct esp_came *c);
+void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp);
 /* The same for one that down has not taken: among transit packets, at its IPv4 header. */
 void dp_frame_transit(const struct worker *w, struct rte_mbuf *m);
 /* The way to dst (host order) into the metadata: false when there is none. */
@@ -364,6 +367,15 @@ void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
 void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
 /* A number of cache lines; NULL: none left. What was in them is undefined. */
+/* Memory of whole large pages, where the system has them: mem.c */
+#define DP_LARGE_PAGE (2u << 20)
+/* Not touched yet. NULL: there is none. */
+void *dp_large_map(size_t bytes);
+void dp_large_unmap(void *p, size_t bytes);
+/* A table of a megabyte or more, zeroed; the EAL's when that has huge pages. */
+void *dp_table_new(const char *name, size_t bytes, int socket);
+void dp_table_free(void *p, size_t bytes);
+
 void *dp_sa_mem_get(struct node *node, uint32_t lines);
 void dp_sa_mem_put(struct node *node, void *p, uint32_t lines);
 void dp_sa_mem_free(struct node *node);
@@ -462,6 +474,16 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	session = __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
 	return session != 0 || likely(leaf != dp->no_subs) ? session : dp_framed(dp, ip);
 }
+
+/*
+ * True with more subscribers than the first cache has places for beside all else: then their places are fetched for
+ * all frames of a vector, at their Ethernet header, before they are looked at one by one.
+ */
+static inline bool dp_subs_many(const struct dp *dp)
+{
+	return __atomic_load_n(&dp->n_live, __ATOMIC_RELAXED) > SUBS_MANY;
+}
+void dp_subs_ahead(const struct dp *dp, struct rte_mbuf *const *v, uint16_t n);
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
 static inline uint16_t dp_next_ip_id(struct worker *w)

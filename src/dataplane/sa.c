@@ -204,6 +204,7 @@ static void selectors_set(struct sa *sa, const struct child *c)
 	memcpy(&sa->in.ports_mask, mask, sizeof(mask));
 	sa->in.conn = c->conn;
 	sa->in.child = sa->child;
+	sa->in.opens = esp_sa_opens(esp_of(sa));
 }
 
 static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_outer *outer)
@@ -435,8 +436,8 @@ int dp_sa_init(struct dp *dp)
 	}
 	dp->child = rte_calloc_socket("dp_child", CHILD_MAX, sizeof(*dp->child),
 	                              RTE_CACHE_LINE_SIZE, dp->conf.socket);
-	dp->child_out = rte_calloc_socket("dp_child_out", CHILD_MAX, sizeof(*dp->child_out),
-	                                  RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->child_out =
+	        dp_table_new("dp_child_out", CHILD_MAX * sizeof(*dp->child_out), dp->conf.socket);
 	dp->fired =
 	        rte_zmalloc_socket("dp_fired", CHILD_MAX / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
@@ -476,7 +477,7 @@ void dp_sa_free(struct dp *dp)
 	free(dp->child_free);
 	free(dp->ctl_child);
 	rte_free(dp->fired);
-	rte_free(dp->child_out);
+	dp_table_free(dp->child_out, CHILD_MAX * sizeof(*dp->child_out));
 	rte_free(dp->child);
 	if (dp->esp != NULL)
 		esp_free(dp->esp);

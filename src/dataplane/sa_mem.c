@@ -15,12 +15,11 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <rte_eal.h>
 #include <rte_malloc.h>
 
-#define CHUNK (2u << 20)
+#define CHUNK DP_LARGE_PAGE
 #define PAGE  4096
 
 struct sa_chunk {
@@ -33,27 +32,10 @@ struct free_block {
 	struct free_block *next;
 };
 
-/* Without huge pages of its own the EAL's memory is small, and of small pages. */
-static void *chunk_map(void)
-{
-	uint8_t *p =
-	        mmap(NULL, 2 * CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	size_t before;
-
-	if (p == MAP_FAILED)
-		return NULL;
-	before = (size_t)(-(uintptr_t)p & (CHUNK - 1));
-	if (before > 0)
-		munmap(p, before);
-	munmap(p + before + CHUNK, CHUNK - before);
-	madvise(p + before, CHUNK, MADV_HUGEPAGE); /* without it: small pages, all the same */
-	return p + before;
-}
-
 /* A thread: maps and touches. */
 static void *spare_run(void *arg)
 {
-	volatile uint8_t *p = chunk_map();
+	volatile uint8_t *p = dp_large_map(CHUNK);
 
 	(void)arg;
 	for (size_t i = 0; p != NULL && i < CHUNK; i += PAGE)
@@ -96,7 +78,7 @@ static bool chunk_add(struct node *node)
 	if (c->mem == NULL) {
 		c->mem = spare_take(mem);
 		if (c->mem == NULL)
-			c->mem = chunk_map();
+			c->mem = dp_large_map(CHUNK);
 		c->mapped = true;
 	}
 	if (c->mem == NULL) {
@@ -147,12 +129,11 @@ void dp_sa_mem_free(struct node *node)
 
 	if (node->sa_mem.has_spare)
 		pthread_join(node->sa_mem.spare, &spare);
-	if (spare != NULL)
-		munmap(spare, CHUNK);
+	dp_large_unmap(spare, CHUNK);
 	for (; c != NULL; c = next) {
 		next = c->next;
 		if (c->mapped)
-			munmap(c->mem, CHUNK);
+			dp_large_unmap(c->mem, CHUNK);
 		else
 			rte_free(c->mem);
 		free(c);

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#include <rte_malloc.h>
-
 static bool random_bytes(uint8_t *p, size_t n)
 {
 	while (n > 0) {
@@ -31,8 +29,7 @@ int dp_spi_init(struct dp *dp)
 {
 	struct spi_ctl *c = &dp->spi_ctl;
 
-	dp->spi = rte_calloc_socket("dp_spi", SPI_SLOTS, sizeof(*dp->spi), RTE_CACHE_LINE_SIZE,
-	                            dp->conf.socket);
+	dp->spi = dp_table_new("dp_spi", SPI_SLOTS * sizeof(*dp->spi), dp->conf.socket);
 	c->queue = calloc(SPI_SLOTS, sizeof(*c->queue));
 	c->slot = calloc(SPI_SLOTS, sizeof(*c->slot));
 	c->gen = malloc(SPI_SLOTS);
@@ -51,7 +48,7 @@ int dp_spi_init(struct dp *dp)
 
 void dp_spi_free(struct dp *dp)
 {
-	rte_free(dp->spi);
+	dp_table_free(dp->spi, SPI_SLOTS * sizeof(*dp->spi));
 	free(dp->spi_ctl.queue);
 	free(dp->spi_ctl.slot);
 	free(dp->spi_ctl.gen);

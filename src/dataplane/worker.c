@@ -74,6 +74,8 @@ static uint16_t esp_join(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	if (dp_subs_many(w->dp))
+		dp_subs_ahead(w->dp, v, n);
 	n = dp_classify(w, v, n);
 	if (w->esp.n > 0)
 		n = esp_join(w, v, n);

@@ -41,14 +41,6 @@ struct vec {
 	struct rte_mbuf *v[VEC_MAX];
 };
 
-/* Of a usual frame with an ESP packet. */
-struct esp_came {
-	uint8_t *esp; /* the ESP header in it */
-	uint32_t spi;
-	uint16_t len; /* from there on */
-	uint8_t encap; /* PKT_ENCAP, or 0 */
-};
-
 enum fifo_op {
 	FIFO_SESSION_ADD,
 	FIFO_SESSION_UPDATE,
@@ -169,8 +161,10 @@ struct worker {
 	        n_esp_out; /* l2tp_out, control: packets of the vector that esp_out has to do with */
 	struct esp *esp_engine; /* made by the worker's own thread */
 	struct vec esp; /* classify: ESP packets of this worker's SPIs */
-	uint64_t esp_frames; /* classify to esp_in: bits of those of them that are as they came */
-	struct esp_came esp_came[VEC_MAX]; /* .. and what it has seen in them */
+	uint64_t
+	        esp_frames; /* classify to esp_usual: bits of those of them that are as they came .. */
+	/* .. and of these, where the packet is and its length; as mark, PKT_ENCAP or 0. */
+	struct esp_pkt esp_pkt[VEC_MAX];
 	struct vec transit; /* classify: IPv4 packets that are not for us */
 	uint64_t frames_down; /* classify to down: bits of those of them that are as they came */
 	uint16_t down_to[VEC_MAX]; /* .. and the session of each; 0: none of this worker's */

@@ -148,6 +148,7 @@ void hex_make(struct bytes *d, const char *hex);
 CU_TestInfo *up_tests(void);
 CU_TestInfo *ways_tests(void);
 CU_TestInfo *ways_down_tests(void);
+CU_TestInfo *ways_esp_tests(void);
 CU_TestInfo *short_cuts_tests(void);
 CU_TestInfo *down_tests(void);
 CU_TestInfo *path_tests(void);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* What the tests share that send the same vectors two ways (ways.c and ways_down.c). */
+/* What the tests share that send the same vectors two ways (ways.c, ways_down.c and ways_esp.c). */
 #pragma once
 
 #include "dataplane/rig.h"
@@ -17,6 +17,8 @@ void ways_inner(uint64_t *seed, struct bytes *d, uint32_t src, uint32_t dst);
 void ways_mutate(uint64_t *seed, struct bytes *frame, uint32_t n);
 /* As rx does, at port; a second later than the last vector, so that no rate decides. */
 uint16_t ways_arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n, uint16_t port);
+/* A digest of the frames that have left, those of a sender in their order; senders in any. */
+uint64_t ways_frames(void);
 /* What is the same whichever way packets went: punts, and counters of the data plane and of n sessions from SID on. */
 uint64_t ways_counts(uint64_t h, int n);
 

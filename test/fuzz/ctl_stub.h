@@ -56,7 +56,7 @@ struct stub {
 	} tunnel[STUB_TUNNELS];
 	struct {
 		struct dp_session s;
-		bool live;
+		bool live, closed; /* closed: with its tunnel */
 	} session[STUB_SESSIONS];
 	uint32_t top_child, top_sa, top_spi, top_tunnel, top_session;
 	uint32_t n_children, n_sas, n_spis, n_tunnels, n_sessions;
@@ -355,6 +355,8 @@ int dp_tunnel_del(struct dp *dp, uint16_t id)
 void dp_tunnel_close(struct dp *dp, uint16_t id)
 {
 	check(tunnel_at(id) < stub.top_tunnel);
+	for (uint32_t i = 0; i < stub.top_session; i++)
+		stub.session[i].closed |= stub.session[i].s.tunnel_id == id;
 }
 
 static uint32_t session_at(uint16_t id)
@@ -387,6 +389,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	session_child(s, 1);
 	stub.session[i].s = *s;
 	stub.session[i].live = true;
+	stub.session[i].closed = false;
 	stub.top_session++;
 	stub.n_sessions++;
 	return 0;
@@ -397,6 +400,10 @@ int dp_session_update(struct dp *dp, const struct dp_session *s)
 	uint32_t i = session_at(s->session_id);
 
 	check(i < stub.top_session && stub.session[i].s.gen == s->gen);
+	if (stub.session[i].closed)
+		return -ENOENT;
+	if (stub_fails(STUB_FIFO_FULL))
+		return -EAGAIN;
 	session_child(s, 1);
 	session_child(&stub.session[i].s, -1);
 	stub.session[i].s = *s;

@@ -107,7 +107,8 @@ static void on_tunnel(struct fuzz *f, uint8_t what)
 	l2tp_build_begin(&b, buf, sizeof(buf), type, f->tid,
 	                 type == L2TP_ICCN || type == L2TP_CDN ? f->sid : 0);
 	if (type == L2TP_ICRQ || type == L2TP_CDN)
-		l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, 1 + (what >> 4));
+		l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID,
+		               what < 0xf0 ? 1 + (what >> 4) : (uint16_t)(0x10 + f->calls++));
 	if (type == L2TP_ICRQ)
 		l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, 1);
 	if (type == L2TP_ICCN) {

@@ -26,6 +26,7 @@ struct fuzz {
 	uint32_t asked[ASKED], n_asked; /* on this link, and not answered yet */
 	uint32_t spi[SPIS], n_spi; /* the newest that were handed out */
 	uint16_t tid, sid, ns, nr; /* of the peer's newest tunnel */
+	uint16_t calls; /* session ids beyond those that an order can name */
 	uint32_t child; /* .. and what carries it */
 };
 

@@ -31,6 +31,7 @@
 #define A_TURN      512 /* packets */
 #define HELLO_TYPE  6 /* RFC 2661 3.2 */
 #define WAIT_MS     60000
+#define GATHER_US   250
 #define RANDOM_POOL 4096
 
 struct opts {
@@ -234,10 +235,23 @@ static bool dial_next(struct crowd *c)
 	return true;
 }
 
+static void link_lost(void)
+{
+	fprintf(stderr, "the daemon has closed its socket\n");
+	exit(1);
+}
+
+/*
+ * As an interrupt of a network card would, what comes first waits for more: thousands of clients are not
+ * in a hurry, and one who wakes up for every packet has little time for any.
+ */
 static void turn(struct crowd *c)
 {
 	struct epoll_event ev[4];
-	int n = epoll_wait(c->ep, ev, 4, 1);
+	int n;
+
+	usleep(GATHER_US);
+	n = epoll_wait(c->ep, ev, 4, 1);
 
 	c->now_ms = clock_ms();
 	for (int i = 0; i < n; i++) {
@@ -245,8 +259,7 @@ static void turn(struct crowd *c)
 			wire_receive(c->wire, A_TURN);
 		} else if (c->plug != NULL && ev[i].data.fd == plug_fd(c->plug) &&
 		           !plug_receive(c->plug)) {
-			fprintf(stderr, "the daemon has closed its socket\n");
-			exit(1);
+			link_lost();
 		}
 	}
 	lac_tick(c->lac, c->now_ms);
@@ -256,6 +269,8 @@ static void turn(struct crowd *c)
 		c->pending += c->o.sessions;
 	}
 	wire_flush(c->wire);
+	if (c->plug != NULL && !plug_flush(c->plug))
+		link_lost();
 }
 
 static uint64_t repeated(const struct crowd *c)

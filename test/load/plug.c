@@ -18,6 +18,7 @@
 #define L2TP_PORT   1701
 #define LINK_BYTES  (4 << 20)
 #define A_TURN      256 /* messages */
+#define AT_ONCE     32 /* that one system call sends or receives */
 #define IKE_PORT    500
 #define LIFE_S      28800
 #define ENC_GCM16   20 /* IKEv2 transform ids (RFC 7296 3.3.2) */
@@ -31,6 +32,12 @@
 /* The request that a peer waits for; a sequence number is peer * STEPS + step + 1. */
 enum step { STEP_SPI, STEP_IN, STEP_OUT, STEPS };
 
+struct batch {
+	uint8_t bytes[AT_ONCE][SSLINK_MSG_MAX];
+	struct iovec iov[AT_ONCE];
+	struct mmsghdr msg[AT_ONCE];
+};
+
 struct plug {
 	int fd;
 	bool cbc;
@@ -40,14 +47,42 @@ struct plug {
 	const char *profile;
 	uint32_t n_peers, refused;
 	struct plug_peer *peer;
+	struct batch in, out;
+	uint32_t n_out;
 };
+
+static void batch_init(struct batch *b)
+{
+	for (uint32_t i = 0; i < AT_ONCE; i++) {
+		b->iov[i] = (struct iovec){b->bytes[i], SSLINK_MSG_MAX};
+		b->msg[i].msg_hdr = (struct msghdr){.msg_iov = &b->iov[i], .msg_iovlen = 1};
+	}
+}
+
+bool plug_flush(struct plug *g)
+{
+	uint32_t sent = 0;
+
+	while (sent < g->n_out) {
+		int n = sendmmsg(g->fd, g->out.msg + sent, g->n_out - sent, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		sent += (uint32_t)n;
+	}
+	explicit_bzero(g->out.bytes, sizeof(g->out.bytes[0]) * sent); /* there were keys */
+	g->n_out = 0;
+	return true;
+}
 
 static bool tell(struct plug *g, const struct sslink_msg *m)
 {
-	uint8_t buf[SSLINK_MSG_MAX];
-	int len = sslink_encode(m, buf, sizeof(buf));
+	int len = sslink_encode(m, g->out.bytes[g->n_out], SSLINK_MSG_MAX);
 
-	return len > 0 && send(g->fd, buf, (size_t)len, MSG_NOSIGNAL) == len;
+	if (len <= 0)
+		return false;
+	g->out.iov[g->n_out++].iov_len = (size_t)len;
+	return g->n_out < AT_ONCE || plug_flush(g);
 }
 
 static struct sslink_ike ike_of(const struct plug *g, const struct plug_peer *p)
@@ -186,16 +221,21 @@ static bool take(struct plug *g, const struct sslink_msg *m)
 
 bool plug_receive(struct plug *g)
 {
-	uint8_t buf[SSLINK_MSG_MAX];
 	struct sslink_msg m;
 
-	for (int i = 0; i < A_TURN; i++) {
-		ssize_t n = recv(g->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	for (int total = 0; total < A_TURN; total += AT_ONCE) {
+		int n = recvmmsg(g->fd, g->in.msg, AT_ONCE, MSG_DONTWAIT, NULL);
 
 		if (n < 0)
 			return errno == EAGAIN || errno == EINTR;
-		if (n == 0 || sslink_decode(buf, (size_t)n, &m) < 0 || !take(g, &m))
-			return false;
+		for (int i = 0; i < n; i++) {
+			uint32_t len = g->in.msg[i].msg_len;
+
+			if (len == 0 || sslink_decode(g->in.bytes[i], len, &m) < 0 || !take(g, &m))
+				return false;
+		}
+		if (n < AT_ONCE)
+			break;
 	}
 	return true;
 }
@@ -242,7 +282,7 @@ static bool say_hello(struct plug *g)
 
 	if (getrandom(&hello.hello.instance, sizeof(hello.hello.instance), 0) < 0)
 		return false;
-	return tell(g, &hello) && tell(g, &end);
+	return tell(g, &hello) && tell(g, &end) && plug_flush(g);
 }
 
 struct plug *plug_open(const char *path, const char *profile, struct esp *e, bool cbc,
@@ -256,6 +296,8 @@ struct plug *plug_open(const char *path, const char *profile, struct esp *e, boo
 		return NULL;
 	*g = (struct plug){
 	        .esp = e, .cbc = cbc, .ops = ops, .ctx = ctx, .profile = profile, .n_peers = peers};
+	batch_init(&g->in);
+	batch_init(&g->out);
 	g->peer = calloc(peers, sizeof(*g->peer));
 	snprintf(at.sun_path, sizeof(at.sun_path), "%s", path);
 	g->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);

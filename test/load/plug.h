@@ -41,6 +41,9 @@ bool plug_receive(struct plug *g);
 /* Brings peer number n up, from local (the peer's address) to remote. False: the socket is full. */
 bool plug_dial(struct plug *g, uint32_t n, const struct ipaddr *local, const struct ipaddr *remote);
 
+/* What has been said leaves; also when much of it waits. False: the link is lost. */
+bool plug_flush(struct plug *g);
+
 /* The peer whose inbound SPI this is; NULL: none. */
 struct plug_peer *plug_of_spi(struct plug *g, uint32_t spi);
 struct plug_peer *plug_peer(struct plug *g, uint32_t n);

@@ -23,17 +23,17 @@
 #define FRAME_SIZE 2048
 #define BLOCK_SIZE 65536
 #define RX_FRAMES  32768
-#define TX_FRAMES  4096
 #define TX_BURST   64
 #define ARP_TRIES  50
 #define ARP_MS     100
-/* Where a frame of ours stands in its slot of the ring. */
-#define TX_OFF (TPACKET2_HDRLEN - sizeof(struct sockaddr_ll))
 
 struct wire {
 	int fd;
-	uint8_t *ring; /* both, rx first */
-	uint32_t rx_at, tx_at, tx_waiting;
+	uint8_t *ring; /* of received frames */
+	uint32_t rx_at, tx_waiting;
+	uint8_t frame[TX_BURST][FRAME_SIZE];
+	struct iovec iov[TX_BURST];
+	struct mmsghdr msg[TX_BURST];
 	uint8_t mac[ETH_ALEN], peer_mac[ETH_ALEN];
 	uint32_t self, peer;
 	bool know_peer;
@@ -48,26 +48,18 @@ static struct tpacket2_hdr *rx_slot(const struct wire *w)
 	return (void *)(w->ring + (size_t)w->rx_at * FRAME_SIZE);
 }
 
-static struct tpacket2_hdr *tx_slot(const struct wire *w)
-{
-	return (void *)(w->ring + (size_t)(RX_FRAMES + w->tx_at) * FRAME_SIZE);
-}
-
-static int make_rings(struct wire *w)
+static int make_ring(struct wire *w)
 {
 	struct tpacket_req rx = {BLOCK_SIZE, RX_FRAMES / (BLOCK_SIZE / FRAME_SIZE), FRAME_SIZE,
 	                         RX_FRAMES};
-	struct tpacket_req tx = {BLOCK_SIZE, TX_FRAMES / (BLOCK_SIZE / FRAME_SIZE), FRAME_SIZE,
-	                         TX_FRAMES};
 	int version = TPACKET_V2, on = 1;
 
 	if (setsockopt(w->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
 	    setsockopt(w->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) < 0 ||
 	    setsockopt(w->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) < 0 ||
-	    setsockopt(w->fd, SOL_PACKET, PACKET_RX_RING, &rx, sizeof(rx)) < 0 ||
-	    setsockopt(w->fd, SOL_PACKET, PACKET_TX_RING, &tx, sizeof(tx)) < 0)
+	    setsockopt(w->fd, SOL_PACKET, PACKET_RX_RING, &rx, sizeof(rx)) < 0)
 		return -1;
-	w->ring = mmap(NULL, (size_t)(RX_FRAMES + TX_FRAMES) * FRAME_SIZE, PROT_READ | PROT_WRITE,
+	w->ring = mmap(NULL, (size_t)RX_FRAMES * FRAME_SIZE, PROT_READ | PROT_WRITE,
 	               MAP_SHARED | MAP_POPULATE, w->fd, 0);
 	return w->ring == MAP_FAILED ? -1 : 0;
 }
@@ -92,33 +84,32 @@ static int bind_to(struct wire *w, const char *device)
 
 void wire_flush(struct wire *w)
 {
+	uint32_t sent = 0;
+
+	while (sent < w->tx_waiting) {
+		int n = sendmmsg(w->fd, w->msg + sent, w->tx_waiting - sent, MSG_DONTWAIT);
+
+		if (n > 0) {
+			sent += (uint32_t)n;
+			continue;
+		}
+		if (errno != EAGAIN && errno != ENOBUFS)
+			perror("packet socket: send");
+		w->n_lost++; /* the first of them: the next one may get through */
+		sent++;
+	}
 	w->tx_waiting = 0;
-	if (send(w->fd, NULL, 0, MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ENOBUFS)
-		perror("packet socket: send");
 }
 
-/* Room for a frame; NULL when the kernel has not sent the oldest yet. */
+/* Room for a frame. */
 static uint8_t *frame(struct wire *w)
 {
-	struct tpacket2_hdr *h = tx_slot(w);
-
-	if (__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) != TP_STATUS_AVAILABLE) {
-		wire_flush(w);
-		if (__atomic_load_n(&h->tp_status, __ATOMIC_ACQUIRE) != TP_STATUS_AVAILABLE) {
-			w->n_lost++;
-			return NULL;
-		}
-	}
-	return (uint8_t *)h + TX_OFF;
+	return w->frame[w->tx_waiting];
 }
 
 static void commit(struct wire *w, size_t len)
 {
-	struct tpacket2_hdr *h = tx_slot(w);
-
-	h->tp_len = (uint32_t)len;
-	__atomic_store_n(&h->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
-	w->tx_at = (w->tx_at + 1) % TX_FRAMES;
+	w->iov[w->tx_waiting].iov_len = len;
 	w->n_tx++;
 	if (++w->tx_waiting == TX_BURST)
 		wire_flush(w);
@@ -299,9 +290,16 @@ struct wire *wire_open(const char *device, uint32_t self, uint32_t peer, wire_rx
 
 	if (w == NULL)
 		return NULL;
-	*w = (struct wire){.self = self, .peer = peer, .rx = rx, .ctx = ctx};
+	w->self = self;
+	w->peer = peer;
+	w->rx = rx;
+	w->ctx = ctx;
+	for (int i = 0; i < TX_BURST; i++) {
+		w->iov[i].iov_base = w->frame[i];
+		w->msg[i].msg_hdr = (struct msghdr){.msg_iov = &w->iov[i], .msg_iovlen = 1};
+	}
 	w->fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (w->fd < 0 || make_rings(w) < 0 || bind_to(w, device) < 0) {
+	if (w->fd < 0 || make_ring(w) < 0 || bind_to(w, device) < 0) {
 		perror(device);
 		wire_close(w);
 		return NULL;
@@ -323,7 +321,7 @@ struct wire *wire_open(const char *device, uint32_t self, uint32_t peer, wire_rx
 void wire_close(struct wire *w)
 {
 	if (w->ring != NULL && w->ring != MAP_FAILED)
-		munmap(w->ring, (size_t)(RX_FRAMES + TX_FRAMES) * FRAME_SIZE);
+		munmap(w->ring, (size_t)RX_FRAMES * FRAME_SIZE);
 	if (w->fd >= 0)
 		close(w->fd);
 	free(w);

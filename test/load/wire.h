@@ -2,9 +2,9 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /*
  * The whole network at one end of a veth pair: any number of hosts with IPv4 addresses of their own
- * behind one packet socket with rings, so that a packet costs its sender as little as it may. Their MAC
- * is none of the device, so that the kernel's own IP takes no part. Every ARP request is answered, but
- * the one for the peer.
+ * behind one packet socket, with a ring for what is received and many packets a system call for what is
+ * sent, so that a packet costs as little as it may. Their MAC is none of the device, so that the kernel's
+ * own IP takes no part. Every ARP request is answered, but the one for the peer.
  */
 #pragma once
 

@@ -127,14 +127,19 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 
 int dp_session_update(struct dp *dp, const struct dp_session *s)
 {
-	struct rig_dps *d = &rig_of(dp)->dps[s->session_id];
+	struct rig *r = rig_of(dp);
+	struct rig_dps *d = &r->dps[s->session_id];
 
 	if (!d->used || d->s.gen != s->gen)
 		return -ESTALE;
 	if (d->closed)
 		return -ENOENT;
-	rig_session_child(rig_of(dp), &d->s, -1);
-	rig_session_child(rig_of(dp), s, 1);
+	if (r->update_room != 0 && r->turn_updates >= r->update_room)
+		return -EAGAIN;
+	if (++r->turn_updates > r->most_updates)
+		r->most_updates = r->turn_updates;
+	rig_session_child(r, &d->s, -1);
+	rig_session_child(r, s, 1);
 	d->s = *s;
 	return 0;
 }
@@ -303,7 +308,7 @@ static void data_in(struct rig *r, const struct rig_packet *k, const struct l2tp
 	}
 	punt.session_id = h->session_id;
 	punt.gen = d->s.gen;
-	r->turn_deletes = 0;
+	r->turn_deletes = r->turn_updates = 0;
 	ctl_punt(r->ctl, &punt, r->now_ms);
 }
 
@@ -331,7 +336,7 @@ static void deliver(struct rig *r, const struct rig_packet *k)
 		return;
 	}
 	punt.class = h.tunnel_id != 0 ? DP_PUNT_L2TP : DP_PUNT_L2TP_NEW;
-	r->turn_deletes = 0;
+	r->turn_deletes = r->turn_updates = 0;
 	if (h.tunnel_id == 0 || r->tunnel_known[h.tunnel_id])
 		ctl_punt(r->ctl, &punt, r->now_ms);
 }
@@ -361,7 +366,7 @@ void rig_run(struct rig *r, uint64_t ms)
 			deliver(r, k);
 			free(k);
 		}
-		r->turn_deletes = 0;
+		r->turn_deletes = r->turn_updates = 0;
 		more = ctl_tick(r->ctl, r->now_ms);
 		lac_tick(r->lac, r->now_ms);
 		if (r->now_ms >= end && !more && timerq_next(&r->lns_timers) > end &&

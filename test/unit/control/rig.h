@@ -86,6 +86,8 @@ struct rig {
 	uint64_t n_dps; /* of them used */
 	uint64_t n_closed; /* .. of which pass nothing any more */
 	uint32_t turn_deletes, most_deletes; /* in one call of control */
+	uint32_t turn_updates, most_updates; /* .. of sessions */
+	uint32_t update_room; /* orders of that kind in one call that fit; 0: all */
 	bool tunnel_known[65536];
 	uint64_t tunnel_conn[65536];
 	struct rig_child child[RIG_CHILDREN]; /* 0: none */

@@ -42,6 +42,7 @@ uint8_t rig_ask(struct rig *r, struct sslink_msg *m)
 {
 	m->seq = ++r->charon.seq;
 	r->charon.answered = false;
+	r->turn_updates = 0;
 	ctl_ike_rx(r->ctl, m, r->now_ms);
 	return r->charon.answered ? r->charon.answer.status : RIG_NONE;
 }
@@ -49,6 +50,7 @@ uint8_t rig_ask(struct rig *r, struct sslink_msg *m)
 void rig_tell(struct rig *r, struct sslink_msg *m)
 {
 	m->seq = 0;
+	r->turn_updates = 0;
 	ctl_ike_rx(r->ctl, m, r->now_ms);
 }
 

@@ -494,6 +494,56 @@ static void test_other_child(void)
 	rig_free(r);
 }
 
+#define MANY 300
+
+static uint32_t on_child(const struct rig *r, uint32_t port)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < 65536; i++)
+		n += r->dps[i].used && r->child[r->dps[i].s.child].c.peer.port == port;
+	return n;
+}
+
+/* The same for hundreds of sessions: some in each turn, and when there is no room for orders, later. */
+static void many_change_child(uint32_t room)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = rig_connect(r, 1, 1701, &a);
+
+	rig_dial(r, "std-ipsec", 1701, conn, MANY, "pass1");
+	rig_run(r, 5000);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, MANY);
+	CU_ASSERT_EQUAL(rig_child_up(r, 1, 0, &b), SSLINK_OK);
+	r->update_room = room;
+	r->most_updates = 0;
+	rig_child_down(r, &a);
+	CU_ASSERT(on_child(r, 1701) >= MANY - 2 * 64 && on_child(r, 1701) < MANY);
+	CU_ASSERT_EQUAL(r->n_children, 2);
+	for (int i = 0; i < 100; i++)
+		rig_run(r, 10); /* a turn at least every 10 ms, as the event loop has */
+	CU_ASSERT_EQUAL(on_child(r, 0), MANY);
+	CU_ASSERT_EQUAL(r->n_children, 1);
+	CU_ASSERT(r->most_updates > 0 && r->most_updates <= (room != 0 ? room : 64));
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, MANY);
+	r->update_room = 0;
+	/* Both go while they move: what is left has nowhere to go. */
+	CU_ASSERT_EQUAL(rig_child_up(r, 1, 1701, &a), SSLINK_OK);
+	rig_child_down(r, &b);
+	rig_child_down(r, &a);
+	rig_run(r, 200);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 0);
+	CU_ASSERT_EQUAL(r->n_children, 0);
+	rig_free(r);
+}
+
+static void test_many_change_child(void)
+{
+	many_change_child(0);
+	many_change_child(10);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
@@ -514,6 +564,7 @@ int main(void)
 	        {"behind one NAT (E7)", test_same_nat},
 	        {"NAT moves (E8)", test_nat_move},
 	        {"another child carries on", test_other_child},
+	        {"another child carries hundreds on", test_many_change_child},
 	        CU_TEST_INFO_NULL,
 	};
 

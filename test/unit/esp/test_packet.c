@@ -184,6 +184,9 @@ static void test_too_long(void)
 		CU_ASSERT_EQUAL(v.status, ESP_SHORT);
 		CU_ASSERT_PTR_EQUAL(v.data, big + 64);
 		CU_ASSERT_EQUAL(esp_sa_seq(p.out), 0);
+		CU_ASSERT_EQUAL(esp_seal(rig_esp, p.out, v.data, v.len, 0), ESP_UNSEALED);
+		esp_seal_end(rig_esp);
+		CU_ASSERT_EQUAL(esp_sa_seq(p.out), 0);
 		v.len = UINT16_MAX;
 		esp_encrypt(rig_esp, &v, 1);
 		CU_ASSERT_EQUAL(v.status, ESP_SHORT);
