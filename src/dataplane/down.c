@@ -50,6 +50,7 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 /* What the first frames of a vector are done with. */
 struct run {
 	struct way *way;
+	const struct rte_lpm *lpm;
 	struct outbox out;
 	uint32_t ip_id, id_step; /* as in the worker */
 };
@@ -60,7 +61,7 @@ static inline bool run_route(struct worker *w, struct run *r, rte_be32_t peer)
 	const uint32_t ip = rte_be_to_cpu_32(peer);
 	bool found;
 
-	if (likely(way_entry(w->dp, ip) == r->way->entry))
+	if (likely(way_entry_at(r->lpm, ip) == r->way->entry))
 		return true;
 	outbox_close(w, r->way, &r->out);
 	found = dp_way_route(w->dp, r->way, ip);
@@ -98,7 +99,7 @@ static __rte_always_inline bool frame_down(struct worker *w, struct run *r, stru
 	const uint32_t headers = outer_udp_len(t, false), total = len + headers + OUTER_IP4;
 	const rte_be16_t total_be = rte_cpu_to_be_16((uint16_t)total);
 	const bool df = (flags & SESS_DF) != 0;
-	uint32_t hop, sum;
+	uint32_t hop, sum, l2_len;
 	uint64_t front, ends;
 	rte_be16_t id;
 
@@ -109,6 +110,7 @@ static __rte_always_inline bool frame_down(struct worker *w, struct run *r, stru
 	             (t->mss != 0 && ip4_is_syn((void *)ip, len)) || !run_route(w, r, t->dst_ip) ||
 	             total > r->way->mtu))
 		return false;
+	l2_len = r->way->l2_len;
 	t->packets++;
 	/* ip4_ttl_down where nothing is carried. */
 	hop += 0x10000 - 1;
@@ -133,26 +135,24 @@ static __rte_always_inline bool frame_down(struct worker *w, struct run *r, stru
 	memcpy(&ends, &t->src_ip, sizeof(ends));
 	memcpy(outer + 12, &ends, sizeof(ends));
 	way_write(r->way, outer);
-	m->data_off =
-	        (uint16_t)(RTE_PKTMBUF_HEADROOM + AT_IP - headers - OUTER_IP4 - r->way->l2_len);
-	m->data_len = (uint16_t)(total + r->way->l2_len);
-	m->pkt_len = total + r->way->l2_len;
+	m->data_off = (uint16_t)(RTE_PKTMBUF_HEADROOM + AT_IP - headers - OUTER_IP4 - l2_len);
+	m->data_len = (uint16_t)(total + l2_len);
+	m->pkt_len = total + l2_len;
 	outbox_put(w, r->way, &r->out, m);
 	t->bytes += len;
 	return true;
 }
 
-/* n frames as they came, up to the first one that is not usual, or of a session of behind: how many. */
+/* n frames as they came, up to the first one that is not usual: how many. */
 static __rte_noinline uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf **v,
-                                           const uint16_t *sid, uint16_t n, uint64_t behind)
+                                           const uint16_t *sid, uint16_t n)
 {
-	struct run r = {way, outbox_open(w, way), w->ip_id, w->dp->conf.n_workers};
+	struct run r = {way, w->dp->lpm, outbox_open(w, way), w->ip_id, w->dp->conf.n_workers};
 	struct sess_tx *tx = w->dp->tx;
 	uint16_t i;
 
 	for (i = 0; i < n; i++) {
-		if (unlikely((behind >> (sid[i] & 63) & 1) != 0 ||
-		             !frame_down(w, &r, v[i], &tx[sid[i]])))
+		if (unlikely(!frame_down(w, &r, v[i], &tx[sid[i]])))
 			break;
 	}
 	w->ip_id = (uint16_t)r.ip_id;
@@ -200,8 +200,9 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		uint16_t sid;
 		bool frame;
 
-		if ((frames >> i & 1) != 0 && (w->dp->tx[w->down_to[i]].flags & SESS_BOUND) == 0)
-			i += frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i), behind);
+		if ((frames >> i & 1) != 0 && behind == 0 &&
+		    (w->dp->tx[w->down_to[i]].flags & SESS_BOUND) == 0)
+			i += frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i));
 		if (i == n)
 			break;
 		m = v[i];

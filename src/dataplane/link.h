@@ -46,10 +46,15 @@ bool dp_way_find(const struct dp *dp, struct way *way, uint32_t nh, uint32_t ip)
 /* The way to ip (host order) by the routes, as dp_way_find says. */
 bool dp_way_route(const struct dp *dp, struct way *way, uint32_t ip);
 
-/* The first table of routes, of prefixes up to 24 bits, as a lookup reads it. */
+/* The routes' first table, of prefixes up to 24 bits, as a lookup reads it. */
+static inline uint32_t way_entry_at(const struct rte_lpm *lpm, uint32_t ip)
+{
+	return *(const uint32_t *)(const void *)&lpm->tbl24[ip >> 8];
+}
+
 static inline uint32_t way_entry(const struct dp *dp, uint32_t ip)
 {
-	return *(const uint32_t *)(const void *)&dp->lpm->tbl24[ip >> 8];
+	return way_entry_at(dp->lpm, ip);
 }
 
 /* The same, quick where the routes say of ip what they have said of the way that is there. */
@@ -85,10 +90,12 @@ void dp_tx_port(struct worker *w, uint16_t port);
 /* Makes m the frame of the IPv4 packet of len bytes at ip in it, with WAY_L2 bytes or more of m before it. */
 static inline void way_frame(const struct way *way, struct rte_mbuf *m, void *ip, uint32_t len)
 {
+	const uint32_t l2_len = way->l2_len;
+
 	way_write(way, ip);
-	m->data_off = (uint16_t)((uint8_t *)ip - (uint8_t *)m->buf_addr - way->l2_len);
-	m->data_len = (uint16_t)(len + way->l2_len);
-	m->pkt_len = len + way->l2_len;
+	m->data_off = (uint16_t)((uint8_t *)ip - (uint8_t *)m->buf_addr - l2_len);
+	m->data_len = (uint16_t)(len + l2_len);
+	m->pkt_len = len + l2_len;
 }
 
 /* A frame leaves by port, whose buffer is at tx_at: with its others, when it is full or the turn ends. */

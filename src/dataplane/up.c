@@ -85,6 +85,8 @@ bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
 /* What the first frames of a vector are done with. */
 struct frames_run {
 	struct up_run *up;
+	const struct rte_lpm *lpm;
+	struct sess_rx *rx;
 	struct outbox out;
 };
 
@@ -94,7 +96,7 @@ static inline bool frames_route(struct worker *w, struct frames_run *r, uint32_t
 	struct way *way = &r->up->way;
 	bool found;
 
-	if (likely(way_entry(w->dp, dst) == way->entry))
+	if (likely(way_entry_at(r->lpm, dst) == way->entry))
 		return true;
 	outbox_close(w, way, &r->out);
 	found = dp_way_route(w->dp, way, dst);
@@ -110,7 +112,7 @@ static __rte_always_inline bool frame_up(struct worker *w, struct frames_run *r,
 {
 	uint8_t *p = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, *ip = p + AT_PPP + 2;
 	const struct way *way = &r->up->way;
-	struct sess_rx *s = &w->dp->rx[get_be16(p + AT_SID)];
+	struct sess_rx *s = &r->rx[get_be16(p + AT_SID)];
 	int32_t len = get_be16(p + AT_LENGTH) - (AT_PPP + 2 - AT_IP), total;
 	uint32_t hop, dst;
 
@@ -147,7 +149,7 @@ static __rte_always_inline bool frame_up(struct worker *w, struct frames_run *r,
 static __rte_noinline uint16_t frames_up(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                          uint16_t n)
 {
-	struct frames_run r = {up, outbox_open(w, &up->way)};
+	struct frames_run r = {up, w->dp->lpm, w->dp->rx, outbox_open(w, &up->way)};
 	uint16_t i;
 
 	for (i = 0; i < n && likely(frame_up(w, &r, v[i])); i++)
