@@ -131,7 +131,7 @@ static __rte_noinline struct rte_mbuf *data_elsewhere(struct worker *w, struct r
 	/* Out of an SA: a session in it would be this worker's, like the SA. */
 	if (pkt_meta(m)->in_child != 0)
 		return drop(w, m, DP_DROP_L2TP_CONN_MISMATCH);
-	dp_handoff(w, m, owner, RESUME_CLASSIFY);
+	dp_handoff(w, m, owner, RESUME_CLASSIFY, 0);
 	return NULL;
 }
 
@@ -186,7 +186,7 @@ static __rte_noinline struct rte_mbuf *esp(struct worker *w, struct rte_mbuf *m,
 	if (unlikely(spi_worker(spi) != w->id)) {
 		if (spi < SPI_MIN || __atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)
 			return drop(w, m, DP_DROP_ESP_UNKNOWN_SPI);
-		dp_handoff(w, m, spi_worker(spi), RESUME_CLASSIFY);
+		dp_handoff(w, m, spi_worker(spi), RESUME_CLASSIFY, 0);
 		return NULL;
 	}
 	rte_prefetch0(slot);
@@ -272,7 +272,7 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
 	at = (uint16_t)(((ip->src_addr ^ ip->dst_addr) * 0x9e3779b1u >> 16) %
 	                w->dp->conf.n_workers);
 	if (at != w->id) {
-		dp_handoff(w, m, at, RESUME_CLASSIFY);
+		dp_handoff(w, m, at, RESUME_CLASSIFY, 0);
 		return NULL;
 	}
 	m = dp_reassemble(w, m, ip4_hdr_len(ip));
@@ -290,6 +290,8 @@ struct usual {
 	uint16_t in_if;
 	bool hidden; /* subscribers' addresses may be ours: dp.n_hidden */
 	uint32_t local; /* an address of ours, host order; 0: none seen yet */
+	/* Bits of other workers' sessions that have a transit packet in the vector that was not usual. */
+	uint64_t behind;
 };
 
 #define NOT_USUAL 0 /* no buffer has no segments */
@@ -375,6 +377,7 @@ static inline void usual_init(struct usual *u, const struct worker *w, uint16_t 
 
 	for (int i = 0; i < USUAL_LEN / 16; i++)
 		u->want[i] = _mm_loadu_si128(made + i);
+	u->behind = 0;
 	u->in_if = dp->ports[port].vlan_if[0];
 	u->rearm = u->in_if == DP_IF_NONE ? NOT_USUAL : rearm_of(port);
 	u->hidden = __atomic_load_n(&dp->n_hidden, __ATOMIC_RELAXED) != 0;
@@ -383,15 +386,11 @@ static inline void usual_init(struct usual *u, const struct worker *w, uint16_t 
 }
 
 /*
- * One more transit packet, with its session, whose line is fetched for down: but for another worker's, which
- * would be taken from it as it counts.
+ * One more transit packet, with its session; 0: none of this worker's. Its line is fetched for down: but for
+ * another worker's, which would be taken from it as it counts.
  */
-static inline void to_transit(struct worker *w, struct rte_mbuf *m, uint32_t dst)
+static inline void to_transit(struct worker *w, struct rte_mbuf *m, uint16_t sid)
 {
-	uint16_t sid = dp_subs_lookup(w->dp, dst);
-
-	if (unlikely(!dp_mine(w, sid)))
-		sid = 0;
 	rte_prefetch0(&w->dp->tx[sid]);
 	w->down_to[w->transit.n] = sid;
 	vec_push(&w->transit, m);
@@ -406,6 +405,7 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	bool sum_ok = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 	enum dp_drop bad = ip4_check(ip, (uint32_t)(m->data_len - l2), sum_ok);
 	uint32_t nh, total, src, dst;
+	uint16_t sid;
 
 	if (unlikely(bad != DP_DROP_NONE))
 		return drop(w, m, bad);
@@ -419,7 +419,12 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 		meta->nh = nh;
 		meta->flags |= PKT_ROUTED;
 		pkt_cut(m, l2, total);
-		to_transit(w, m, dst);
+		sid = dp_subs_lookup(w->dp, dst);
+		if (unlikely(!dp_mine(w, sid))) {
+			u->behind |= 1ull << (sid & 63);
+			sid = 0;
+		}
+		to_transit(w, m, sid);
 		return NULL;
 	}
 	if (unlikely(m->data_len > l2 + total))
@@ -453,21 +458,44 @@ static inline bool transit_right(const uint8_t *p, uint32_t len)
 }
 
 /*
+ * A usual transit frame for session sid, which is not this worker's. It goes to its owner as it is: but behind
+ * a packet that goes through the stages first, it does the same.
+ */
+static __rte_noinline void transit_elsewhere(struct worker *w, struct rte_mbuf *m, uint16_t sid,
+                                             const struct usual *u)
+{
+	const uint8_t owner = dp_owner(w->dp, sid);
+
+	if (owner != SESS_NO_OWNER && owner != w->id && (u->behind >> (sid & 63) & 1) == 0) {
+		dp_handoff(w, m, owner, RESUME_DOWN, sid);
+		return;
+	}
+	w->frames_down |= 1ull << w->transit.n;
+	to_transit(w, m, 0);
+}
+
+/*
  * A frame of len bytes, 48 or more, at p, as usual up to the IPv4 header's length, when it is a transit packet
  * with nothing wrong: it is among w->transit then, as it is.
  */
 static inline bool usual_transit(struct worker *w, struct rte_mbuf *m, const uint8_t *p,
-                                 uint32_t len)
+                                 uint32_t len, const struct usual *u)
 {
 	const uint32_t dst = get_be32(p + AT_DST);
+	uint16_t sid;
 
 	if (unlikely(!transit_right(p, len) || ip4_martian_dst(dst)) ||
 	    w->dp->nh[dp_nh_lookup(w->dp, dst)].kind == DP_RT_LOCAL)
 		return false;
+	sid = dp_subs_lookup(w->dp, dst);
+	if (unlikely(!dp_mine(w, sid))) {
+		transit_elsewhere(w, m, sid, u);
+		return true;
+	}
 	/* Where the headers of a session go, no one has been lately. */
 	rte_prefetch0(p - RTE_CACHE_LINE_SIZE);
 	w->frames_down |= 1ull << w->transit.n;
-	to_transit(w, m, dst);
+	to_transit(w, m, sid);
 	return true;
 }
 
@@ -482,6 +510,7 @@ static __rte_noinline struct rte_mbuf *frame(struct worker *w, struct rte_mbuf *
 	if (unlikely(m->data_len < ETH_LEN))
 		return drop(w, m, DP_DROP_ETH_SHORT);
 	type = get_be16(p + 2 * RTE_ETHER_ADDR_LEN);
+	pkt_meta_init(meta);
 	meta->l2_len = ETH_LEN;
 	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		vlan = m->vlan_tci & 0xfff;
@@ -530,29 +559,59 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	owner = dp_owner(w->dp, sid);
 	if (owner == SESS_NO_OWNER || owner == w->id)
 		return USUAL_NOT;
-	dp_handoff(w, m, owner, RESUME_CLASSIFY);
+	dp_handoff(w, m, owner, RESUME_UP, sid);
 	return USUAL_ELSEWHERE;
 }
 
-/*
- * The same for an ESP packet, at its header at in the frame at p, of len bytes: it is among w->esp then, as it
- * is.
- */
-static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, uint8_t *p,
+/* An ESP packet at its header at in a usual frame at p, of len bytes: among w->esp, as it is. */
+static __rte_always_inline void esp_frame(struct worker *w, struct rte_mbuf *m, uint8_t *p,
                                           uint32_t at, uint32_t len)
 {
-	const uint32_t spi = get_be32(p + at), i = w->esp.n;
+	const uint32_t i = w->esp.n;
 
-	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
-	if (unlikely(len < ESP_HDR_LEN || len > m->data_len - at || spi < SPI_MIN ||
-	             spi_worker(spi) != w->id || !ip4_sum20_right((const void *)(p + AT_IP)) ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
-		return false;
 	w->esp_pkt[i].data = p + at;
 	w->esp_pkt[i].len = (uint16_t)len;
 	w->esp_pkt[i].mark = at == AT_UDP ? 0 : PKT_ENCAP;
 	w->esp_frames |= 1ull << i;
 	vec_push(&w->esp, m);
+}
+
+void dp_esp_frame(struct worker *w, struct rte_mbuf *m)
+{
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	const uint32_t at = p[AT_PROTO] == IPPROTO_ESP ? AT_UDP : AT_L2TP;
+
+	esp_frame(w, m, p, at, get_be16(p + AT_LENGTH) - (at - AT_IP));
+}
+
+/* A usual frame with ESP of another worker. False: there is nothing of that SPI. */
+static __rte_noinline bool esp_elsewhere(struct worker *w, struct rte_mbuf *m, uint32_t spi)
+{
+	const struct spi_slot *slot = &w->dp->spi[spi_slot(spi)];
+
+	if (__atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)
+		return false;
+	dp_handoff(w, m, spi_worker(spi), RESUME_ESP, spi_slot(spi));
+	return true;
+}
+
+/*
+ * The same for an ESP packet, at its header at in the frame at p, of len bytes: it is among w->esp then, as it
+ * is, or with its owner.
+ */
+static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, uint8_t *p,
+                                          uint32_t at, uint32_t len)
+{
+	const uint32_t spi = get_be32(p + at);
+
+	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
+	if (unlikely(len < ESP_HDR_LEN || len > m->data_len - at || spi < SPI_MIN ||
+	             !ip4_sum20_right((const void *)(p + AT_IP)) ||
+	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
+		return false;
+	if (unlikely(spi_worker(spi) != w->id))
+		return esp_elsewhere(w, m, spi);
+	esp_frame(w, m, p, at, len);
 	return true;
 }
 
@@ -602,8 +661,9 @@ static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, 
 	rest = _mm_or_si128(_mm_andnot_si128(proto, ip), _mm_slli_si128(udp, 14));
 	if (_mm_testz_si128(rest, rest) && u->local != 0
 	            ? usual_local(w, m, (void *)(uintptr_t)p)
-	            : usual_transit(w, m, (const void *)p, m->data_len))
+	            : usual_transit(w, m, (const void *)p, m->data_len, u))
 		return GONE;
+	pkt_meta_init(pkt_meta(m));
 	pkt_meta(m)->in_if = u->in_if;
 	pkt_meta(m)->l2_len = ETH_LEN;
 	*pm = ip4(w, m, ETH_LEN, u);

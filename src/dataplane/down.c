@@ -165,6 +165,7 @@ __rte_noinline void dp_frame_transit(const struct worker *w, struct rte_mbuf *m)
 	const struct rte_ipv4_hdr *ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, AT_IP);
 	struct pkt_meta *meta = pkt_meta(m);
 
+	pkt_meta_init(meta);
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
 	meta->nh = dp_nh_lookup(w->dp, rte_be_to_cpu_32(ip->dst_addr));

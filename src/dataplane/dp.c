@@ -102,7 +102,7 @@ static int worker_rings(struct worker *w)
 	for (uint16_t to = 0; to < dp->conf.n_workers; to++) {
 		if (to == w->id)
 			continue;
-		w->handoff_to[to] = ring_new("dp_handoff", sizeof(void *), HANDOFF_SIZE, socket);
+		w->handoff_to[to] = ring_new("dp_handoff", sizeof(uint64_t), HANDOFF_SIZE, socket);
 		if (w->handoff_to[to] == NULL)
 			return -ENOMEM;
 	}
@@ -215,8 +215,7 @@ static void worker_free(struct worker *w)
 		else
 			ring_free_mbufs(w->punt[c]);
 	}
-	for (uint16_t to = 0; w->handoff_to != NULL && to < w->dp->conf.n_workers; to++)
-		ring_free_mbufs(w->handoff_to[to]);
+	dp_handoff_free(w);
 	if (w->order_waits) /* only what has a packet waits */
 		rte_pktmbuf_free(w->order.m);
 	fifo_free(w->fifo);
@@ -226,7 +225,6 @@ static void worker_free(struct worker *w)
 	newtun_free(w->newtun_sa);
 	if (w->esp_engine != NULL)
 		esp_free(w->esp_engine);
-	rte_free(w->handoff_to);
 	rte_free(w->dead_frags);
 	rte_free(w->esp_holds);
 	rte_free(w->holds);
@@ -270,7 +268,9 @@ static int pools_new(struct dp *dp, struct node *node)
 	node->large = rte_pktmbuf_pool_create(
 	        name, n_workers * LARGE_WORKER, 0, sizeof(struct pkt_meta),
 	        RTE_PKTMBUF_HEADROOM + LARGE_ROOM + ESP_BEHIND, node->socket);
-	return node->pool == NULL || node->large == NULL ? -ENOMEM : 0;
+	if (node->pool == NULL || node->large == NULL)
+		return -ENOMEM;
+	return dp_handoff_fits(node->pool) && dp_handoff_fits(node->large) ? 0 : -EFAULT;
 }
 
 /* The first node there is; others are added where workers run. NULL: one more than there can be. */

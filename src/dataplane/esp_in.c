@@ -327,9 +327,10 @@ void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp)
 	struct pkt_meta *meta = pkt_meta(m);
 	const uint32_t at = (uint32_t)(esp - p);
 
+	pkt_meta_init(meta);
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
-	meta->flags |= at == AT_UDP ? 0 : PKT_ENCAP;
+	meta->flags = at == AT_UDP ? 0 : PKT_ENCAP;
 	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
 	meta->sa = NULL;
 	pkt_cut(m, (int)at, get_be16(p + AT_LENGTH) + (uint32_t)AT_IP - at);

@@ -199,7 +199,7 @@ static inline bool own(struct worker *w, struct rte_mbuf *m)
 	if (owner == SESS_NO_OWNER)
 		dp_drop(w, m, DP_DROP_SESS_GONE);
 	else
-		dp_handoff(w, m, owner, RESUME_L2TP_OUT);
+		dp_handoff(w, m, owner, RESUME_L2TP_OUT, sid);
 	return false;
 }
 

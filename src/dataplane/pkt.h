@@ -4,10 +4,11 @@
  * What travels with a packet from stage to stage, in the private area of its mbuf, and where the
  * packet's data pointer stands.
  *
- * Stages: R rx, C classify, D esp_in, U up, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out,
- * E ip4_out, T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small
- * letters. What up and down do themselves has left when they are done with it, and its metadata say nothing;
- * of a usual frame that they leave to the stages behind them, they set what classify has not.
+ * Stages: C classify, D esp_in, U up, L l2tp_in, P ppp_in, I ip4_lookup, O l2tp_out, X esp_out, E ip4_out,
+ * T tx, F fifo (packets of control). Who sets a field is in capitals, who reads it in small letters. R is the
+ * first of classify, up and down that has to write any (pkt_meta_init): of a usual frame none do, until up or
+ * down leave it to the stages behind them; then they set what classify has not. What they do themselves
+ * has left when they are done with it, and its metadata say nothing.
  *
  * | field        | set by | read by   | meaning                                              |
  * | ------------ | ------ | --------- | ---------------------------------------------------- |
@@ -26,7 +27,6 @@
  * | nh           | C I O X | i e      | route, valid with PKT_ROUTED within one vector       |
  * | next_hop     | I O X  | e, hold   | IPv4 address of the next station                     |
  * | out_if       | E F    | t, hold   | interface it leaves by                               |
- * | resume       | C O    | handoff   | where the other worker goes on                       |
  * | icmp, mtu    | I O E  | punt      | the error that the packet wants                      |
  *
  * Data pointer: before classify at the Ethernet header; after classify there still (L2TP data in a usual
@@ -53,15 +53,13 @@ struct sa;
 #define PKT_ENCAP    0x10 /* ESP that came in UDP */
 #define PKT_AT_UDP   0x20 /* l2tp_out to esp_out: there is no IPv4 header, which ESP would take off */
 
-enum pkt_resume { RESUME_CLASSIFY, RESUME_L2TP_OUT };
-
 struct pkt_meta {
 	/* What is read of a packet whose stages have not set it. */
 	uint64_t conn;
 	uint32_t in_child, out_child;
 	uint16_t in_session, out_session;
 	uint32_t in_gen;
-	uint8_t flags, l2_len, resume, icmp;
+	uint8_t flags, l2_len, icmp, pad;
 	uint16_t in_if, out_if;
 	/* What its first reader's stage has set. */
 	uint32_t src, dst; /* host order, in the order of sess_rx */
@@ -69,7 +67,7 @@ struct pkt_meta {
 	uint32_t nh;
 	uint32_t next_hop; /* host order */
 	uint16_t mtu;
-	uint8_t pad[2];
+	uint8_t pad2[2];
 	struct sa *sa;
 };
 static_assert(sizeof(struct pkt_meta) == 64, "one line in the mbuf's private area");
@@ -79,7 +77,7 @@ static inline struct pkt_meta *pkt_meta(struct rte_mbuf *m)
 	return rte_mbuf_to_priv(m);
 }
 
-/* The metadata of a packet that has just come in. */
+/* The first metadata of a packet that has come in. */
 static inline void pkt_meta_init(struct pkt_meta *meta)
 {
 	static_assert(offsetof(struct pkt_meta, src) == 32, "half of the line");

@@ -218,6 +218,8 @@ uint16_t dp_tx(struct worker *w, struct rte_mbuf **v, uint16_t n);
 
 void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from classify on */
 void dp_input_esp(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from esp_in on */
+/* The same with usual frames of sessions of this worker, and with what is in w->esp and w->transit. */
+void dp_input_frames(struct worker *w, struct rte_mbuf **v, uint16_t n);
 void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from ip4_lookup on */
 void dp_down(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from l2tp_out on */
 void dp_protect(struct worker *w, struct rte_mbuf **v, uint16_t n); /* from esp_out on */
@@ -284,11 +286,20 @@ void dp_esp_hold(struct worker *w, struct rte_mbuf *m, uint32_t spi);
 void dp_esp_held_release(struct worker *w, uint32_t spi); /* it is there */
 void dp_esp_hold_timer(struct worker *w);
 
-/* Gives m to another worker. */
-void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum pkt_resume resume);
+/* The addresses of all buffers of that pool fit a ring's elements. */
+bool dp_handoff_fits(struct rte_mempool *pool);
+void dp_handoff_free(struct worker *w); /* with the packets that are in rings */
+/* Gives m to another worker, with a number of up to 20 bits. */
+void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum resume resume,
+                uint32_t number);
 void dp_handoff_flush(struct worker *w);
+/* What others have given: ahead fetches the first ones, take does them all. Returns how many. */
+void dp_handoff_ahead(struct worker *w);
 uint32_t dp_handoff_take(struct worker *w);
 void dp_handoff_timer(struct worker *w);
+
+/* A usual frame with an ESP packet whose SPI is this worker's: to w->esp, as classify puts it there. */
+void dp_esp_frame(struct worker *w, struct rte_mbuf *m);
 
 /* Gives m to control, or drops it: over its rate for reason, with DP_DROP_NONE for PUNT_LIMIT. */
 void dp_punt(struct worker *w, struct rte_mbuf *m, enum dp_punt_class class, enum dp_drop reason);

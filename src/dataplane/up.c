@@ -75,6 +75,7 @@ bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
 		dp_drop(w, m, DP_DROP_IP4_MARTIAN);
 		return false;
 	}
+	pkt_meta_init(meta);
 	meta->in_if = w->dp->ports[m->port].vlan_if[0];
 	meta->l2_len = AT_IP;
 	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));

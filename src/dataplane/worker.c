@@ -72,11 +72,9 @@ static uint16_t esp_join(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	return n + n_esp;
 }
 
-void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
+/* What classify has sorted. */
+static void input_sorted(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	if (dp_subs_many(w->dp))
-		dp_subs_ahead(w->dp, v, n);
-	n = dp_classify(w, v, n);
 	if (w->esp.n > 0)
 		n = esp_join(w, v, n);
 	input_l2tp(w, v, n);
@@ -86,6 +84,19 @@ void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		n = dp_down_usual(w, w->transit.v, n);
 		dp_route(w, w->transit.v, n);
 	}
+}
+
+void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	if (dp_subs_many(w->dp))
+		dp_subs_ahead(w->dp, v, n);
+	input_sorted(w, v, dp_classify(w, v, n));
+}
+
+void dp_input_frames(struct worker *w, struct rte_mbuf **v, uint16_t n)
+{
+	w->frames = n > 0 ? UINT64_MAX >> (64 - n) : 0;
+	input_sorted(w, v, n);
 }
 
 /* ---- rx ---- */
@@ -98,11 +109,10 @@ static uint16_t rx_prepare(struct worker *w, struct rte_mbuf **v, uint16_t n, ui
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i], *one;
 
-		if (i + 1 < n)
-			rte_prefetch0(pkt_meta(v[i + 1]));
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
-		pkt_meta_init(pkt_meta(m));
-		m->port = port;
+		/* Most drivers have set it, and what is not written is soon another's. */
+		if (m->port != port)
+			m->port = port;
 		if (unlikely(m->nb_segs != 1)) {
 			one = dp_linearize(w, m);
 			if (one == NULL) {
@@ -188,6 +198,7 @@ uint32_t dp_worker_poll(struct dp *dp, uint16_t id)
 		n += dp_fifo_run(w);
 		dp_flush(w);
 	}
+	dp_handoff_ahead(w);
 	for (uint32_t i = 0; i < w->n_rxq; i++)
 		n += rx_queue(w, &w->rxq[i]);
 	n += dp_handoff_take(w);

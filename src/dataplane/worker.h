@@ -41,6 +41,21 @@ struct vec {
 	struct rte_mbuf *v[VEC_MAX];
 };
 
+/* Where the worker goes on that a packet is handed over to, and a number that goes along. */
+enum resume {
+	RESUME_CLASSIFY, /* a frame as it came */
+	RESUME_UP, /* a usual frame as classify leaves it to up; its session */
+	RESUME_DOWN, /* as classify leaves it to down; its session */
+	RESUME_ESP, /* a frame with an ESP packet in IPv4 without options; the SPI's slot */
+	RESUME_L2TP_OUT, /* a packet with its metadata; its session */
+};
+
+/* Packets for one other worker, as they stand in the ring (handoff.c). */
+struct handed {
+	uint16_t n;
+	uint64_t v[VEC_MAX];
+};
+
 enum fifo_op {
 	FIFO_SESSION_ADD,
 	FIFO_SESSION_UPDATE,
@@ -139,7 +154,7 @@ struct node {
  * | ring, consumer's end  | the owner, or control (punts) | a vector; a poll                   |
  * | dp.armed, events_due  | control, a worker             | an event                           |
  * | dp.child_out          | the workers of 8 children     | a child's SA is another one        |
- * | mbuf, pkt_meta        | giver, then owner             | a packet handed over               |
+ * | mbuf, its packet      | giver, then owner             | a packet handed over (handoff.c)   |
  */
 struct worker {
 	struct dp *dp;
@@ -170,8 +185,11 @@ struct worker {
 	uint16_t down_to[VEC_MAX]; /* .. and the session of each; 0: none of this worker's */
 	struct vec down; /* ip4_lookup: for sessions */
 	struct vec *tx; /* by port */
-	struct vec *handoff; /* by worker */
+	struct handed *handoff; /* by worker */
+	struct handed taken; /* from another worker, before any stage; of this turn */
 	uint64_t tx_filled, handoff_filled; /* bits of those that have packets */
+	uint64_t
+	        handoff_from; /* bits of workers whose rings are still to be looked at in this turn */
 	uint64_t
 	        handoff_lingers; /* bits of workers whose rings are looked at until the next timer */
 	struct worker_stats st __rte_cache_aligned;

@@ -3,6 +3,8 @@
 /* EAL, ports of rings, and lcores that wait for something to do. */
 #include "bench/loop.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,10 +123,23 @@ int loop_eal(void)
 
 /* ---- hands ---- */
 
+/* Under a real-time policy a worker that spins on the main thread's CPU would keep it from its turn. */
+static void below_main(void)
+{
+	struct sched_param p;
+	int policy;
+
+	if (pthread_getschedparam(pthread_self(), &policy, &p) != 0 || p.sched_priority < 2)
+		return;
+	p.sched_priority--;
+	(void)pthread_setschedparam(pthread_self(), policy, &p);
+}
+
 static int hand_main(void *arg)
 {
 	struct hand *h = arg;
 
+	below_main();
 	h->tid = (pid_t)syscall(SYS_gettid);
 	sem_post(&h->done);
 	for (;;) {

@@ -250,7 +250,7 @@ static void ring_give(void *arg)
 			rte_pause();
 		start = rte_rdtsc();
 		for (uint32_t k = 0; k < 32; k++)
-			dp_handoff(w, s->w->m[(i + k) % EACH], 1, RESUME_CLASSIFY);
+			dp_handoff(w, s->w->m[(i + k) % EACH], 1, RESUME_CLASSIFY, 0);
 		dp_handoff_flush(w);
 		s->ticks += rte_rdtsc() - start;
 	}
@@ -261,13 +261,13 @@ static void ring_take(void *arg)
 	struct ring_side *s = arg;
 	struct worker *w = s->w->dp->workers[1];
 	struct rte_ring *r = s->w->dp->workers[0]->handoff_to[1];
-	struct rte_mbuf *v[VEC_MAX];
+	uint64_t v[VEC_MAX];
 	uint32_t got = 0;
 
 	meet(s->go);
 	while (got < RING_WINDOW) {
 		uint64_t start = rte_rdtsc();
-		uint32_t n = rte_ring_sc_dequeue_burst(r, (void **)v, w->vector, NULL);
+		uint32_t n = rte_ring_sc_dequeue_burst_elem(r, v, sizeof(v[0]), w->vector, NULL);
 
 		if (n > 0)
 			s->ticks += rte_rdtsc() - start;

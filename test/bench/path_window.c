@@ -4,8 +4,8 @@
  * bench_path: windows of the path and of its reference.
  *
  * A batch is some hundreds of packets, and a window some vectors of it. Before each vector, untimed,
- * comes what a driver and the worker's rx do: they write the mbuf and its metadata and prefetch the
- * frame's first line, so these are hot. The frames, a batch being larger than the second-level cache,
+ * comes what a driver and the worker's rx do: they write the mbuf and prefetch the frame's first line, so
+ * these are hot; no one has written the metadata. The frames, a batch being larger than the second-level cache,
  * are where a NIC leaves them: in the third level, or in the end of the second.
  *
  * Making a batch fills the caches with other things. So its first half is run like the second but not
@@ -40,7 +40,6 @@ static void receive(struct rte_mbuf **v, uint16_t n, uint16_t len, uint16_t port
 		m->packet_type = 0;
 		m->pkt_len = len;
 		m->data_len = len;
-		pkt_meta_init(pkt_meta(m));
 		rte_prefetch0(rte_pktmbuf_mtod(m, void *));
 	}
 }

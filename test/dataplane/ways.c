@@ -9,6 +9,7 @@
 #include "dataplane/ways.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HDR       0x0002
@@ -18,6 +19,7 @@
 #define FF03      "ff 03 00 21"
 #define N_ROWS(t) (sizeof(t) / sizeof((t)[0]))
 #define SESSIONS  6
+#define GARBAGE   0xee
 
 typedef void (*way_fn)(struct worker *w, struct rte_mbuf **v, uint16_t n);
 
@@ -78,7 +80,7 @@ uint16_t ways_arrive(struct rte_mbuf **v, const struct bytes *frames, uint16_t n
 		CU_ASSERT_PTR_NOT_NULL_FATAL(v[i]);
 		memcpy(rte_pktmbuf_append(v[i], (uint16_t)frames[i].len), frames[i].b,
 		       frames[i].len);
-		pkt_meta_init(pkt_meta(v[i]));
+		memset(pkt_meta(v[i]), GARBAGE, sizeof(struct pkt_meta)); /* whoever had it last */
 		v[i]->port = port;
 	}
 	return n;
@@ -266,6 +268,7 @@ uint64_t ways_counts(uint64_t h, int n)
 	}
 	dp_stats_get(rig()->dp, -1, &st);
 	st.busy_cycles = st.idle_cycles = st.vectors = 0;
+	st.handed_off = st.taken_over = 0;
 	h = ways_digest(h, &st, sizeof(st));
 	for (int i = 0; i < n; i++) {
 		struct dp_session_stats s;
@@ -279,6 +282,27 @@ uint64_t ways_counts(uint64_t h, int n)
 		h = ways_digest(h, &s.tx_bytes, sizeof(s.tx_bytes));
 	}
 	return h;
+}
+
+static int punts_compare(const void *a, const void *b)
+{
+	const struct rig_punt *x = a, *y = b;
+
+	if (x->p.class != y->p.class)
+		return x->p.class < y->p.class ? -1 : 1;
+	if (x->d.len != y->d.len)
+		return x->d.len < y->d.len ? -1 : 1;
+	if (x->p.ifidx != y->p.ifidx)
+		return x->p.ifidx < y->p.ifidx ? -1 : 1;
+	if (x->p.session_id != y->p.session_id)
+		return x->p.session_id < y->p.session_id ? -1 : 1;
+	return memcmp(x->d.b, y->d.b, x->d.len);
+}
+
+/* In an order that does not depend on which worker had them. */
+static void punts_sort(void)
+{
+	qsort(rig()->punts, rig()->n_punts, sizeof(rig()->punts[0]), punts_compare);
 }
 
 /* Vector by vector what came of it; returns how many frames left. */
@@ -309,22 +333,79 @@ static uint32_t run(const struct ways *t, way_fn way, uint64_t seed, uint64_t ou
 	return left;
 }
 
-void ways_same(const struct ways *t)
+static void compare(const struct ways *t, way_fn way, way_fn reference)
 {
 	static uint64_t one[VECTORS], other[VECTORS];
 
 	for (uint64_t seed = 1; seed <= 3; seed++) {
-		uint32_t left = run(t, dp_input, seed, one);
+		uint32_t left = run(t, way, seed, one);
 		int i = 0;
 
 		CU_ASSERT_TRUE(left > VECTORS); /* not all went wrong */
-		CU_ASSERT_EQUAL(run(t, by_stages, seed, other), left);
+		CU_ASSERT_EQUAL(run(t, reference, seed, other), left);
 		while (i < VECTORS && one[i] == other[i])
 			i++;
 		if (i < VECTORS)
 			printf("\n    seed %lu: the ways differ at vector %d", seed, i);
 		CU_ASSERT_EQUAL(i, VECTORS);
 	}
+}
+
+void ways_same(const struct ways *t)
+{
+	compare(t, dp_input, by_stages);
+}
+
+/* The other worker, in the same second; what run has the owner do is done. */
+static struct worker *other_worker(const struct worker *owner)
+{
+	struct worker *w = rig()->dp->workers[rig()->owner == 0 ? 1 : 0];
+
+	w->now = owner->now - rte_get_tsc_hz();
+	dp_hold_timer(w);
+	dp_reassembly_timer(w);
+	w->now = owner->now;
+	return w;
+}
+
+/* What they give each other, in that second. */
+static void settle(struct worker *owner, struct worker *other)
+{
+	uint32_t moved;
+
+	do {
+		dp_flush(other);
+		dp_handoff_ahead(owner);
+		moved = dp_handoff_take(owner);
+		dp_flush(owner);
+		dp_handoff_ahead(other);
+		moved += dp_handoff_take(other);
+	} while (moved > 0);
+	rig_turn();
+	punts_sort();
+}
+
+/* To a worker that owns none of the sessions. */
+static void by_another(struct worker *owner, struct rte_mbuf **v, uint16_t n)
+{
+	struct worker *w = other_worker(owner);
+
+	dp_input(w, v, n);
+	settle(owner, w);
+}
+
+static void by_owner(struct worker *owner, struct rte_mbuf **v, uint16_t n)
+{
+	struct worker *w = other_worker(owner);
+
+	dp_input(owner, v, n);
+	settle(owner, w);
+}
+
+void ways_handed(const struct ways *t)
+{
+	if (rig()->n_workers > 1)
+		compare(t, by_another, by_owner);
 }
 
 static uint64_t outcome(void)
@@ -335,6 +416,11 @@ static uint64_t outcome(void)
 static void test_same(void)
 {
 	ways_same(&(struct ways){open_all, any_frame, outcome, rig_close, 0});
+}
+
+static void test_handed(void)
+{
+	ways_handed(&(struct ways){open_all, any_frame, outcome, rig_close, 0});
 }
 
 /* ---- who goes which way ---- */
@@ -427,7 +513,7 @@ static void test_usual(void)
 
 /* ---- order ---- */
 
-static void test_order(void)
+static void order_at(uint16_t id)
 {
 	/* Who sends, and whether the packet is unusual; frames are L2TP's with a length or without. */
 	static const struct {
@@ -440,12 +526,14 @@ static void test_order(void)
 	struct bytes frames[N_ROWS(order)] = {0};
 	struct rte_mbuf *v[VEC_MAX];
 	uint16_t last[2] = {0}, seen = 0;
+	struct worker *w;
 
 	open_all();
+	w = rig()->dp->workers[id];
 	for (uint16_t i = 0; i < N_ROWS(order); i++)
 		frame_make(&frames[i], order[i].who, order[i].ppp, order[i].flags,
 		           (struct ipspec){.id = (uint16_t)(i + 1)});
-	dp_input(ways_worker(), v, ways_arrive(v, frames, N_ROWS(order), 0));
+	dp_input(w, v, ways_arrive(v, frames, N_ROWS(order), 0));
 	rig_turn();
 	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, N_ROWS(order));
 	for (uint32_t i = 0; i < rig()->n_frames; i++) {
@@ -461,10 +549,18 @@ static void test_order(void)
 	rig_close();
 }
 
+/* At their owner, or handed over to it. */
+static void test_order(void)
+{
+	for (uint16_t id = 0; id < rig()->n_workers; id++)
+		order_at(id);
+}
+
 CU_TestInfo *ways_tests(void)
 {
 	static CU_TestInfo tests[] = {
 	        {"one pass does what the stages do", test_same},
+	        {"a hand-off changes nothing", test_handed},
 	        {"what is usual goes in one pass", test_usual},
 	        {"no packet overtakes another one of its session", test_order},
 	        CU_TEST_INFO_NULL,

@@ -32,3 +32,5 @@ struct ways {
 
 /* The same vectors through dp_input, and through the stages alone: outcomes are the same. */
 void ways_same(const struct ways *t);
+/* The same with vectors that arrive at a worker that owns none of the sessions. */
+void ways_handed(const struct ways *t);

@@ -247,6 +247,11 @@ static void test_same_many(void)
 	ways_same(&(struct ways){open_many, any_frame, outcome, close_all, 1});
 }
 
+static void test_handed(void)
+{
+	ways_handed(&(struct ways){open_all, any_frame, outcome, close_all, 1});
+}
+
 /* ---- who goes which way ---- */
 
 static const struct {
@@ -326,7 +331,7 @@ static void test_usual(void)
 /* ---- order ---- */
 
 /* TCP packets with SYN are not usual for session 3, sessions 0 and 3 take turns. */
-static void test_order(void)
+static void order_at(uint16_t id)
 {
 	static const struct {
 		int who;
@@ -335,12 +340,15 @@ static void test_order(void)
 	struct bytes frames[N_ROWS(order)] = {0};
 	struct rte_mbuf *v[VEC_MAX];
 	uint16_t last[4] = {0};
+	struct worker *w;
 
 	open_all();
+	w = rig()->dp->workers[id];
 	for (uint16_t i = 0; i < N_ROWS(order); i++)
 		frame_make(&frames[i], order[i].who,
 		           (struct ipspec){.id = (uint16_t)(i + 1), .proto = order[i].proto});
-	dp_input(ways_worker(), v, ways_arrive(v, frames, N_ROWS(order), 1));
+	dp_input(w, v, ways_arrive(v, frames, 3, 1));
+	dp_input(w, v, ways_arrive(v, frames + 3, N_ROWS(order) - 3, 1));
 	rig_turn();
 	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, N_ROWS(order));
 	for (uint32_t i = 0; i < rig()->n_frames; i++) {
@@ -355,11 +363,19 @@ static void test_order(void)
 	close_all();
 }
 
+/* At their owner, or handed over to it. */
+static void test_order(void)
+{
+	for (uint16_t id = 0; id < rig()->n_workers; id++)
+		order_at(id);
+}
+
 CU_TestInfo *ways_down_tests(void)
 {
 	static CU_TestInfo tests[] = {
 	        {"one pass does what the stages do", test_same},
 	        {"the same among thousands", test_same_many},
+	        {"a hand-off changes nothing", test_handed},
 	        {"what is usual goes in one pass", test_usual},
 	        {"no packet overtakes another one of its session", test_order},
 	        CU_TEST_INFO_NULL,

@@ -116,6 +116,108 @@ static void test_del_in_handoff(void)
 	rig_close();
 }
 
+/* Frames of a session of worker 1 are in its ring, usual ones both ways, when the session ends. */
+static void ring_then_del(uint64_t *ticket)
+{
+	struct bytes up = {0}, down = {0};
+	struct dp *dp = rig()->dp;
+
+	rig_add(rig_session());
+	up_frame(&up, SID, SUB, WORLD);
+	eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
+	for (int i = 0; i < HANDED; i++) {
+		rig_put(0, 0, &up);
+		rig_put(1, 0, &down);
+	}
+	dp_worker_poll(dp, 0);
+	CU_ASSERT_EQUAL(handed_off(0), 2 * HANDED);
+	CU_ASSERT_EQUAL(dp_session_del(dp, SID, GEN, ticket), 0);
+}
+
+/* Then they are no one's, and go the way of all that is. */
+static void test_gone_in_handoff(void)
+{
+	uint64_t ticket;
+
+	rig_open(NULL);
+	ring_then_del(&ticket);
+	rig_turn();
+	CU_ASSERT_TRUE(dp_applied(rig()->dp, ticket));
+	CU_ASSERT_EQUAL(rig()->n_frames, 0);
+	CU_ASSERT_EQUAL(rig_drops(DP_DROP_L2TP_NO_SESSION), HANDED);
+	CU_ASSERT_EQUAL(rig()->n_punts, HANDED);
+	for (uint32_t i = 0; i < rig()->n_punts; i++)
+		CU_ASSERT_EQUAL(rig()->punts[i].p.class, DP_PUNT_ICMP);
+	CU_ASSERT_EQUAL(handed_off(-1), 2 * HANDED);
+	rig_close();
+}
+
+/* Then another one has its number, of the other worker: they go there, in their order. */
+static void test_owner_changes(void)
+{
+	struct dp_session s = *rig_session();
+	uint64_t ticket;
+	struct dp *dp;
+
+	rig_open(NULL);
+	dp = rig()->dp;
+	ring_then_del(&ticket);
+	for (uint16_t w = 0; w < 2; w++)
+		dp_fifo_run(dp->workers[w]);
+	CU_ASSERT_TRUE(dp_applied(dp, ticket));
+	s.gen++;
+	s.worker = 0;
+	CU_ASSERT_EQUAL(dp_session_add(dp, &s), 0);
+	rig_turn();
+	CU_ASSERT_EQUAL(rig()->n_frames, 2 * HANDED);
+	CU_ASSERT_EQUAL(handed_off(0), 2 * HANDED);
+	CU_ASSERT_EQUAL(handed_off(1), 2 * HANDED);
+	rig_close();
+}
+
+/* What is in a ring is freed with it. */
+static void test_handoff_free(void)
+{
+	struct dp_conf conf = rig_conf();
+	struct rte_mempool *pool;
+	struct dp *dp;
+	unsigned before;
+
+	conf.n_workers = 2;
+	dp = dp_new(&conf, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dp);
+	pool = dp_mbuf_pool(dp);
+	before = rte_mempool_in_use_count(pool);
+	for (uint32_t i = 0; i < 2 * VEC_MAX; i++) {
+		struct rte_mbuf *m = dp_alloc(dp, 64);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		dp_handoff(dp->workers[0], m, 1, (enum resume)(i % (RESUME_L2TP_OUT + 1)), i);
+	}
+	dp_handoff_flush(dp->workers[0]);
+	CU_ASSERT_EQUAL(rte_mempool_in_use_count(pool), before + 2 * VEC_MAX);
+	dp_handoff_free(dp->workers[0]);
+	CU_ASSERT_EQUAL(rte_mempool_in_use_count(pool), before);
+	dp_free(dp);
+}
+
+/* Elements of rings have no room for buffers that stand elsewhere than on a line of their own. */
+static void test_handoff_fits(void)
+{
+	struct rte_mempool *odd =
+	        rte_mempool_create("odd", 7, sizeof(struct rte_mbuf) + 8, 0, 0, NULL, NULL, NULL,
+	                           NULL, SOCKET_ID_ANY, RTE_MEMPOOL_F_NO_CACHE_ALIGN);
+	struct dp_conf conf = rig_conf();
+	struct dp *dp = dp_new(&conf, NULL);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(odd);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dp);
+	CU_ASSERT_FALSE(dp_handoff_fits(odd));
+	CU_ASSERT_TRUE(dp_handoff_fits(dp_mbuf_pool(dp)));
+	rte_mempool_free(odd);
+	dp_free(dp);
+}
+
 /* Until worker w's timer has run. */
 static void timer_run(uint16_t w)
 {
@@ -480,6 +582,10 @@ static CU_TestInfo tests[] = {
         {"hand-off ring at rest", test_handoff_rests},
         {"hand-off ring filled as it is left", test_handoff_race},
         {"session ends during a hand-off", test_del_in_handoff},
+        {"usual frames in a ring whose session ends", test_gone_in_handoff},
+        {"usual frames in a ring whose session is another worker's", test_owner_changes},
+        {"a ring is freed with its packets", test_handoff_free},
+        {"buffers that fit a ring", test_handoff_fits},
         {"owners", test_owner_pick},
         {"tickets", test_ticket_of_all},
         {"threads", test_threads},
