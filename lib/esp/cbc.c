@@ -55,6 +55,13 @@ static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt
 	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + esp_hmac_state(sa->auth);
 }
 
+static void hash_burst(struct esp *e, uint32_t n, IMB_HASH_ALG alg)
+{
+	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, n, e->cbc[0].msg_len_to_hash_in_bytes);
+
+	IMB_SUBMIT_HASH_BURST_NOCHECK(m, e->cbc, n, alg);
+}
+
 /* ---- out ---- */
 
 /*
@@ -96,7 +103,7 @@ static void seal_run(struct esp *e, uint32_t n, uint8_t group, uint8_t auth)
 		return;
 	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 	                                key_size(group));
-	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
+	hash_burst(e, n, hash_alg(auth));
 }
 
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
@@ -212,7 +219,7 @@ uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 	}
 	if (n == 0)
 		return others;
-	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
+	hash_burst(e, n, hash_alg(auth));
 	for (uint32_t i = 0; i < n; i++) {
 		o[i].p->status = (uint8_t)admit(&e->cbc[left], &o[i], e->tag[i]);
 		if (o[i].p->status != ESP_OK)

@@ -98,6 +98,7 @@ void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a)
 	        [ESP_HMAC_SHA512_256] = IMB_AUTH_HMAC_SHA_512,
 	};
 	uint32_t n = 0;
+	IMB_MGR *m;
 
 	for (; set != 0; set &= set - 1) {
 		const struct esp_slot *s = &e->slot[__builtin_ctzll(set)];
@@ -113,7 +114,8 @@ void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a)
 		j->cipher_mode = IMB_CIPHER_NULL;
 		j->hash_alg = algs[a];
 	}
-	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->jobs, n, algs[a]);
+	m = esp_hasher(e->mgr, e->sha, algs[a], n, e->jobs[0].msg_len_to_hash_in_bytes);
+	IMB_SUBMIT_HASH_BURST_NOCHECK(m, e->jobs, n, algs[a]);
 }
 
 /* With 32-bit numbers the header itself is the AAD; else the high half comes between (RFC 4106 5). */

@@ -41,6 +41,26 @@ static bool start_mgr(IMB_MGR *m, char *why, size_t size)
 	return true;
 }
 
+IMB_MGR *esp_sha_mgr(const IMB_MGR *mgr)
+{
+	IMB_MGR *m;
+
+	if ((mgr->used_arch != IMB_ARCH_AVX && mgr->used_arch != IMB_ARCH_AVX2) ||
+	    (mgr->features & IMB_FEATURE_SHANI) == 0)
+		return NULL;
+	m = alloc_mb_mgr(0);
+	if (m == NULL)
+		return NULL;
+	init_mb_mgr_sse(m);
+	if (imb_get_errno(m) == 0 && (m->features & IMB_FEATURE_SHANI) != 0 &&
+	    ((m->features & IMB_FEATURE_SELF_TEST) == 0 ||
+	     (m->features & IMB_FEATURE_SELF_TEST_PASS) != 0) &&
+	    complete(m))
+		return m;
+	free_mb_mgr(m);
+	return NULL;
+}
+
 /*
  * Each implementation of GCM keeps as many powers of the hash key as it uses at a time, at the front of
  * room for the most that any uses. What it never writes, it never reads.
@@ -80,6 +100,7 @@ struct esp *esp_new(char *why, size_t size)
 		esp_free(e);
 		return NULL;
 	}
+	e->sha = esp_sha_mgr(e->mgr);
 	e->gcm_key_size = gcm_key_size(e->mgr);
 	esp_cbc_init(e);
 	e->des3_lanes = e->mgr->used_arch == IMB_ARCH_AVX512;
@@ -97,6 +118,8 @@ void esp_free(struct esp *e)
 		return;
 	if (e->mgr != NULL)
 		free_mb_mgr(e->mgr);
+	if (e->sha != NULL)
+		free_mb_mgr(e->sha);
 	explicit_bzero(e, sizeof(*e));
 	free(e);
 }

@@ -127,17 +127,28 @@ static bool answers(struct esp *e, const struct esp_kat *kat, struct esp_sa *out
 	return sum == kat->answer && returns(e, v, in, kat->suite.key_len % ESP_KAT_PACKETS);
 }
 
+static bool works(struct esp *e, const struct esp_kat *kat)
+{
+	struct esp_sa *out = make(e, &kat->suite, false), *in = make(e, &kat->suite, true);
+	bool ok = out != NULL && in != NULL && answers(e, kat, out, in);
+
+	esp_sa_free(out);
+	esp_sa_free(in);
+	return ok;
+}
+
 const char *esp_selftest(struct esp *e, char *buf, size_t size)
 {
-	for (size_t i = 0; i < esp_n_kats; i++) {
-		const struct esp_kat *kat = &esp_kats[i];
-		struct esp_sa *out = make(e, &kat->suite, false), *in = make(e, &kat->suite, true);
-		bool ok = out != NULL && in != NULL && answers(e, kat, out, in);
+	IMB_MGR *sha = e->sha;
 
-		esp_sa_free(out);
-		esp_sa_free(in);
+	for (size_t i = 0; i < esp_n_kats; i++) {
+		bool ok = works(e, &esp_kats[i]);
+
+		e->sha = NULL; /* the lanes, too, which more packets would take */
+		ok = ok && (sha == NULL || works(e, &esp_kats[i]));
+		e->sha = sha;
 		if (!ok)
-			return esp_suite_name(&kat->suite, buf, size);
+			return esp_suite_name(&esp_kats[i].suite, buf, size);
 	}
 	return NULL;
 }

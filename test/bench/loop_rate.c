@@ -9,6 +9,10 @@
  * ring to ring; what finds the ring full is lost, and counted. A window in which the worker or this loop
  * was held up is disturbed, and its packets count in all_* alone. window_p99_us is the median of the
  * quiet windows' own 99th percentiles; ref_* are of a bare forwarder in the worker's place, in turn.
+ *
+ * Half load is half of what the machine does now: it moves between states whose rates differ by half, so
+ * each block of windows has a rate of its own, found right before it. And the machine stands still: what
+ * of that the bare forwarder has seen, which does nothing itself that takes so long, is stall_*.
  */
 #include "bench/loop.h"
 #include "bench/row.h"
@@ -25,6 +29,7 @@
 #define STALL_US   10 /* a generator that stands still so long has disturbed its window */
 #define BLOCK      50 /* windows of the worker, and as many of the bare forwarder, in turn */
 #define BLOCKS_MAX 40
+#define RATE_BLOCK 15 /* windows that find a block's rate */
 #define TICKS      64 /* of one bucket of latencies */
 #define BUCKETS    65536
 
@@ -93,6 +98,22 @@ struct batch loop_flood(struct world *w, enum way way, uint32_t n)
 	                      .vectors = b.vectors - a.vectors};
 }
 
+/* The most that the worker, which runs, forwards now. */
+static double pps_now(struct world *w, enum way way)
+{
+	double ticks[RATE_BLOCK];
+
+	for (uint32_t i = 0; i < RATE_BLOCK + 1; i++) {
+		struct batch b;
+
+		world_fill(w, way, 0, FLOOD, -1);
+		b = loop_flood(w, way, FLOOD);
+		if (i > 0) /* the worker's engine has just been made */
+			ticks[i - 1] = (double)b.ticks / FLOOD;
+	}
+	return (double)rte_get_tsc_hz() / median(ticks, RATE_BLOCK);
+}
+
 struct rate {
 	double pps; /* of the median window */
 	struct pairs_sum cycles;
@@ -159,9 +180,12 @@ static double histogram_us(const struct histogram *h, double q)
 
 struct latency {
 	struct histogram quiet, all, ref; /* ref: quiet windows of the bare forwarder */
+	double pps[BLOCKS_MAX]; /* offered in each block */
+	uint64_t still, still_max,
+	        ref_ticks; /* of the forwarder: times over STALL_US; all its time */
 	double *p99; /* us; of each quiet window */
 	uint32_t n_p99;
-	uint32_t windows, disturbed;
+	uint32_t blocks, windows, disturbed;
 	uint64_t lost, rx, vectors;
 	double steal_ms;
 };
@@ -249,13 +273,10 @@ static bool quiet_run(struct world *w, enum way way, uint32_t n, double gap, str
 static void block(struct world *w, enum way way, double gap, uint32_t n, struct latency *l,
                   struct paced *r)
 {
-	worker_start(w);
-	for (uint32_t k = 0; k < BLOCK + 1; k++) {
+	for (uint32_t k = 0; k < BLOCK; k++) {
 		struct batch a = counters(w), b;
 		bool quiet = quiet_run(w, way, n, gap, r, false);
 
-		if (k == 0) /* the worker's engine has just been made */
-			continue;
 		rte_delay_us_block(2);
 		b = counters(w);
 		l->windows++;
@@ -266,26 +287,35 @@ static void block(struct world *w, enum way way, double gap, uint32_t n, struct 
 		if (r->lost == 0)
 			window_add(l, r, n, quiet);
 	}
-	worker_stop(w);
 }
 
 /* In the worker's place: what the rings and the machine alone add. */
 struct forwarder {
 	uint16_t in, out;
 	bool stop; /* atomic */
+	uint64_t still, still_max, ticks; /* as in struct latency */
 };
 
 static void forward(void *arg)
 {
 	struct forwarder *f = arg;
 	struct rte_mbuf *v[TAKE];
+	const uint64_t start = rte_rdtsc(), stall = rte_get_tsc_hz() * STALL_US / 1000000;
+	uint64_t last = start, now;
 
 	while (!__atomic_load_n(&f->stop, __ATOMIC_ACQUIRE)) {
 		uint16_t n = rte_eth_rx_burst(f->in, 0, v, TAKE);
 
 		if (n > 0 && rte_eth_tx_burst(f->out, 0, v, n) != n)
 			bench_fail("a ring is full.");
+		now = rte_rdtsc();
+		if (now - last > stall) {
+			f->still += now - last;
+			f->still_max = RTE_MAX(f->still_max, now - last);
+		}
+		last = now;
 	}
+	f->ticks = last - start;
 }
 
 static void block_ref(struct world *w, enum way way, double gap, uint32_t n, struct latency *l,
@@ -302,10 +332,17 @@ static void block_ref(struct world *w, enum way way, double gap, uint32_t n, str
 	}
 	__atomic_store_n(&f.stop, true, __ATOMIC_RELEASE);
 	hand_wait(1);
+	l->still += f.still;
+	l->still_max = RTE_MAX(l->still_max, f.still_max);
+	l->ref_ticks += f.ticks;
 }
 
-static void latency(struct world *w, enum way way, double gap, uint32_t n, uint32_t blocks,
-                    struct latency *l)
+static uint32_t window_packets(double pps)
+{
+	return RTE_MAX(64, RTE_MIN((uint32_t)(pps * WINDOW_US / 1e6), (uint32_t)BATCH_MAX));
+}
+
+static void latency(struct world *w, enum way way, int load, uint32_t blocks, struct latency *l)
 {
 	struct paced *r = calloc(1, sizeof(*r));
 	double steal = cpu_steal_ms(), *p99 = l->p99;
@@ -313,9 +350,17 @@ static void latency(struct world *w, enum way way, double gap, uint32_t n, uint3
 	memset(l, 0, sizeof(*l));
 	l->p99 = p99;
 	for (uint32_t k = 0; k < blocks; k++) {
-		block(w, way, gap, n, l, r);
-		block_ref(w, way, gap, n, l, r);
+		double pps, gap;
+
+		worker_start(w);
+		pps = pps_now(w, way) * load / 100;
+		gap = (double)rte_get_tsc_hz() / pps;
+		block(w, way, gap, window_packets(pps), l, r);
+		worker_stop(w);
+		block_ref(w, way, gap, window_packets(pps), l, r);
+		l->pps[k] = pps;
 	}
+	l->blocks = blocks;
 	l->steal_ms = cpu_steal_ms() - steal;
 	free(r);
 }
@@ -348,7 +393,7 @@ static void row_rate(const struct world *w, enum way way, const char *suite, con
 }
 
 static void row_latency(const struct world *w, enum way way, const char *suite, int load,
-                        double pps, const struct latency *l)
+                        struct latency *l)
 {
 	char path[64];
 	struct row row;
@@ -357,7 +402,7 @@ static void row_latency(const struct world *w, enum way way, const char *suite, 
 	row_path(&row, "loop.latency", w);
 	row_str(&row, "path", path);
 	row_int(&row, "load", load);
-	row_num(&row, "pps", pps);
+	row_num(&row, "pps", median(l->pps, l->blocks));
 	row_num(&row, "p50_us", histogram_us(&l->quiet, 0.5));
 	row_num(&row, "p99_us", histogram_us(&l->quiet, 0.99));
 	row_num(&row, "p999_us", histogram_us(&l->quiet, 0.999));
@@ -366,6 +411,8 @@ static void row_latency(const struct world *w, enum way way, const char *suite, 
 	row_num(&row, "ref_p50_us", histogram_us(&l->ref, 0.5));
 	row_num(&row, "ref_p99_us", histogram_us(&l->ref, 0.99));
 	row_str(&row, "ref", "bare forwarder");
+	row_num(&row, "stall_percent", 100 * (double)l->still / (double)l->ref_ticks);
+	row_num(&row, "stall_max_us", us(l->still_max));
 	row_num(&row, "all_p99_us", histogram_us(&l->all, 0.99));
 	row_int(&row, "windows", l->windows);
 	row_int(&row, "disturbed", l->disturbed);
@@ -373,11 +420,6 @@ static void row_latency(const struct world *w, enum way way, const char *suite, 
 	row_int(&row, "lost", (int64_t)l->lost);
 	row_num(&row, "vector_mean", (double)l->rx / (double)l->vectors);
 	row_end(&row);
-}
-
-static uint32_t window_packets(double pps)
-{
-	return RTE_MAX(64, RTE_MIN((uint32_t)(pps * WINDOW_US / 1e6), (uint32_t)BATCH_MAX));
 }
 
 static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
@@ -395,14 +437,11 @@ static void path_rows(const struct suite_name *s, uint16_t size, bool quick)
 		worker_stop(w);
 		row_rate(w, way, s->name, &r);
 		for (int load = 50; load <= 90; load += 40) {
-			double pps = r.pps * load / 100;
-
-			latency(w, way, (double)rte_get_tsc_hz() / pps, window_packets(pps),
-			        quick ? 8 : BLOCKS_MAX, l);
+			latency(w, way, load, quick ? 8 : BLOCKS_MAX, l);
 			if (l->n_p99 == 0 || l->ref.n == 0)
 				bench_say("no quiet window for the latency of %s", s->name);
 			else
-				row_latency(w, way, s->name, load, pps, l);
+				row_latency(w, way, s->name, load, l);
 		}
 	}
 	world_no_drops(w);

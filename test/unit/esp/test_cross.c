@@ -235,6 +235,37 @@ static void test_one_suite(void)
 	free(w);
 }
 
+/* HMACs by the CPU's SHA instructions and by lanes: numbers and lengths of packets decide. */
+static void test_hashers(void)
+{
+	static const uint16_t sizes[] = {1, 2, 7, 8, 9, 14, 16, 33, 40, ESP_BURST_MAX};
+	struct work *w = malloc(sizeof(*w));
+	IMB_MGR *sha = rig_esp->sha;
+	struct tally t = {0};
+
+	rig_seed(4);
+	for (size_t i = 0; i < 2 * N_PAIRS; i++) {
+		struct pair p;
+
+		rig_esp->sha = i < N_PAIRS ? sha : NULL;
+		pair_make(&p, &esp_kats[i % N_PAIRS / 2].suite, i % 2, 1024);
+		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+			for (uint16_t k = 0; k < sizes[s]; k++) {
+				w->pair[k] = &p;
+				w->len[k] = (uint16_t)(rig_random() % LONGEST + 1);
+				w->next_header[k] = 17;
+				rig_fill(w->text[k], w->len[k]);
+			}
+			out_and_in(w, sizes[s], &t);
+			from_reference(w, sizes[s], &t);
+		}
+		pair_free(&p);
+	}
+	rig_esp->sha = sha;
+	CU_ASSERT_EQUAL(t.bad, 0);
+	free(w);
+}
+
 /* 3DES by the multi-buffer library, which only AVX512 machines use otherwise. */
 static void test_3des_lanes(void)
 {
@@ -270,6 +301,7 @@ CU_TestInfo tests_cross[] = {
         {"what ours enciphers, OpenSSL deciphers", test_encrypt},
         {"what OpenSSL enciphers, ours deciphers", test_decrypt},
         {"vectors of one suite", test_one_suite},
+        {"hashes both ways of doing it", test_hashers},
         {"3DES both ways of doing it", test_3des_lanes},
         CU_TEST_INFO_NULL,
 };
