@@ -215,8 +215,11 @@ uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 	IMB_SUBMIT_HASH_BURST_NOCHECK(e->mgr, e->cbc, n, hash_alg(auth));
 	for (uint32_t i = 0; i < n; i++) {
 		o[i].p->status = (uint8_t)admit(&e->cbc[left], &o[i], e->tag[i]);
-		if (o[i].p->status == ESP_OK)
-			o[left++] = o[i];
+		if (o[i].p->status != ESP_OK)
+			continue;
+		if (left != i)
+			o[left] = o[i];
+		left++;
 	}
 	if (left == 0)
 		return others;

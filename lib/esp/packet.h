@@ -5,6 +5,8 @@
 
 #include "esp/esp_int.h"
 
+#include <smmintrin.h>
+
 #define ESP_KEYS_AHEAD 3 /* packets of GCM for which the keys are fetched in time */
 
 /* Schedules and hashed pads stand behind each other to the end of the SA. */
@@ -23,21 +25,18 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 /* Takes as long wherever the first difference is. */
 static inline bool esp_same(const uint8_t *a, const uint8_t *b, uint32_t n)
 {
-	uint32_t diff = 0;
+	uint64_t x[2], y[2], diff;
 
-	if (n == 16) {
-		uint64_t x[2], y[2];
-
-		memcpy(x, a, 16);
-		memcpy(y, b, 16);
-		return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-	}
-	for (uint32_t i = 0; i < n; i += 4) { /* every ICV is of whole words */
-		uint32_t x, y;
-
-		memcpy(&x, a + i, 4);
-		memcpy(&y, b + i, 4);
-		diff |= x ^ y;
+	memcpy(x, a, 8);
+	memcpy(y, b, 8);
+	memcpy(x + 1, a + n - 8, 8);
+	memcpy(y + 1, b + n - 8, 8);
+	diff = (x[0] ^ y[0]) | (x[1] ^ y[1]);
+	for (uint32_t i = 8; i + 8 < n;
+	     i += 8) { /* what is longer than 16 is of whole words of 8 */
+		memcpy(x, a + i, 8);
+		memcpy(y, b + i, 8);
+		diff |= x[0] ^ y[0];
 	}
 	return diff == 0;
 }
@@ -72,12 +71,16 @@ static bool esp_pad_good(const uint8_t *end, uint32_t pad)
 /* The same of up to 14 bytes, which end a block of 16 with their length and the next header. */
 static inline bool esp_pad_block(const uint8_t *block, uint32_t pad)
 {
-	unsigned __int128 v, want = (unsigned __int128)0x0e0d0c0b0a09 << 64 | 0x0807060504030201;
+	/* What stands where, from the byte of a block on that has none of 14 behind it. */
+	static const int8_t counted[] = {-13, -12, -11, -10, -9, -8, -7, -6, -5, -4,
+	                                 -3,  -2,  -1,  0,   1,  2,  3,  4,  5,  6,
+	                                 7,   8,   9,   10,  11, 12, 13, 14, 15, 16};
+	const __m128i inside = _mm_set_epi64x(0x0000ffffffffffff, -1);
+	__m128i want = _mm_loadu_si128((const __m128i *)(const void *)(counted + pad));
+	__m128i diff = _mm_xor_si128(want, _mm_loadu_si128((const __m128i *)(const void *)block));
+	__m128i padding = _mm_and_si128(inside, _mm_cmpgt_epi8(want, _mm_setzero_si128()));
 
-	memcpy(&v, block, sizeof(v));
-	/* To the upper end, and off it what is no padding. */
-	v = v << 16 >> 8 >> (120 - 8 * pad);
-	return v == (want & (((unsigned __int128)1 << 8 * pad) - 1));
+	return _mm_testz_si128(diff, padding);
 }
 
 /*

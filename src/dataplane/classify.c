@@ -704,6 +704,37 @@ static inline uint16_t to_subscribers(struct worker *w, struct rte_mbuf **v, uin
 	return i;
 }
 
+/*
+ * The first frames of v that are usual messages to sessions of this worker stay there, as they are: how many. As
+ * usual_data has it.
+ */
+static inline uint16_t of_sessions(const struct worker *w, struct rte_mbuf **v, uint16_t n,
+                                   const struct usual *u)
+{
+	const struct sess_rx *rx = w->dp->rx;
+	uint16_t i;
+
+	for (i = 0; i < n; i++) {
+		const struct rte_mbuf *m = v[i];
+		const uint8_t *p = usual_place(m);
+		const xmm_t *x = (const void *)p;
+		const uint32_t total = get_be16(p + AT_LENGTH), sid = get_be16(p + AT_SID);
+
+		if (unlikely(!at_usual_place(m, u) || not_our_ip4(p, u) ||
+		             !_mm_testz_si128(_mm_xor_si128(_mm_loadu_si128(x + 1), u->want[1]),
+		                              usual_mask.x[1]) ||
+		             !_mm_testz_si128(_mm_xor_si128(_mm_loadu_si128(x + 2), u->want[2]),
+		                              usual_mask.x[2]) ||
+		             total != get_be16(p + AT_ULEN) + (uint32_t)(AT_UDP - AT_IP) ||
+		             total - (USUAL_LEN - AT_IP) > (uint32_t)m->data_len - USUAL_LEN ||
+		             !ip4_sum20_right((const void *)(p + AT_IP)) || !dp_mine(w, sid)))
+			break;
+		rte_prefetch0(&rx[sid]);
+		rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
+	}
+	return i;
+}
+
 uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	uint64_t frames = 0;
@@ -717,6 +748,10 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	usual_init(&u, w, v[0]->port);
 	if (!u.hidden)
 		i = to_subscribers(w, v, n, &u);
+	if (i == 0) {
+		i = k = of_sessions(w, v, n, &u);
+		frames = i == 64 ? UINT64_MAX : (1ull << i) - 1;
+	}
 	for (; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		enum verdict verdict;

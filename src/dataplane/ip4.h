@@ -60,8 +60,9 @@ static inline bool ip4_sum20_right(const struct rte_ipv4_hdr *ip)
 	memcpy(&c, p + 16, 4);
 	a = sum_add(sum_add(a, b), c);
 	a += a << 32 | a >> 32;
-	/* The upper half has the sum of the upper 32 bits' halves: two carry into 0xffff from nowhere. */
-	return (uint32_t)(a >> 32) * 0x10001u >= 0xffff0000u;
+	c = (uint32_t)(a >> 32);
+	/* sum_fold's last step: its upper half is 0xffff. */
+	return c + (c << 16 | c >> 16) >= 0xffff0000u;
 }
 
 /* ip4_check of all that is not usual: options, or something is wrong. */

@@ -32,6 +32,7 @@
 #define AT_L2TP   42
 #define AT_TID    44
 #define AT_SID    46
+#define AT_PPP    48
 
 static_assert(offsetof(struct sess_rx, peer_ip) == 0 && offsetof(struct sess_rx, local_ip) == 4 &&
                       offsetof(struct sess_rx, peer_port) == 8 &&

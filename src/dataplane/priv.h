@@ -69,6 +69,8 @@ struct slots { /* control: rw */
 	} * dead; /* ring of size entries */
 };
 
+#define SUBS_MANY 4096
+
 /* dp.subs: subscriber addresses by their upper 16 bits. */
 struct subs_leaf { /* control: wo, workers: ro */
 	uint16_t session[65536]; /* by the lower 16 bits; 0: none */
@@ -161,6 +163,7 @@ struct dp {
 	        n_hidden; /* sessions with an address that is ours, or never forwarded to; atomic */
 	uint8_t *framed_filter; /* one bit a hash value: rarely are both set by chance */
 	struct rte_rcu_qsbr *qsbr;
+	uint32_t n_live; /* sessions; control: wo, workers: ro, atomic */
 	struct interface *ifs;
 	uint32_t n_ifs;
 	struct port ports[RTE_MAX_ETHPORTS];
@@ -482,6 +485,16 @@ static inline uint16_t dp_subs_lookup(const struct dp *dp, uint32_t ip)
 	session = __atomic_load_n(&leaf->session[ip & 0xffff], __ATOMIC_RELAXED);
 	return session != 0 || likely(leaf != dp->no_subs) ? session : dp_framed(dp, ip);
 }
+
+/*
+ * True with more subscribers than the first cache has places for beside all else: then their places are fetched for
+ * all frames of a vector, at their Ethernet header, before they are looked at one by one.
+ */
+static inline bool dp_subs_many(const struct dp *dp)
+{
+	return __atomic_load_n(&dp->n_live, __ATOMIC_RELAXED) > SUBS_MANY;
+}
+void dp_subs_ahead(const struct dp *dp, struct rte_mbuf *const *v, uint16_t n);
 
 /* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
 static inline uint16_t dp_next_ip_id(struct worker *w)

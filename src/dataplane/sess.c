@@ -198,6 +198,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	dp_subs_hide(dp, s->session_id);
 	dp_child_use(dp, s->child, 1);
 	dp->n_sessions[s->worker]++;
+	__atomic_store_n(&dp->n_live, dp->n_live + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&dp->gen[s->session_id], s->gen, __ATOMIC_RELEASE);
 	owner_set(dp, s->session_id, (uint8_t)s->worker);
 	dp_fifo_put(dp, s->worker, &msg);
@@ -265,6 +266,7 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	owner_set(dp, session_id, SESS_NO_OWNER);
 	__atomic_store_n(&dp->gen[session_id], 0, __ATOMIC_RELEASE);
 	dp->n_sessions[c->worker]--;
+	__atomic_store_n(&dp->n_live, dp->n_live - 1, __ATOMIC_RELAXED);
 	dp_child_use(dp, c->child, -1);
 	c->child = 0;
 	c->live = false;

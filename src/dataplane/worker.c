@@ -88,6 +88,8 @@ static void input_sorted(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 void dp_input(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
+	if (dp_subs_many(w->dp))
+		dp_subs_ahead(w->dp, v, n);
 	input_sorted(w, v, dp_classify(w, v, n));
 }
 

@@ -34,6 +34,8 @@ enum {
 	        AT_dp_flush,
 	AT_esp_decrypt_set,
 	AT_esp_encrypt,
+	AT_esp_seal,
+	AT_esp_seal_end,
 	PLACES
 };
 
@@ -45,6 +47,8 @@ static const char *const place_names[PLACES] = {
                 [AT_dp_flush] = "dp_flush",
         [AT_esp_decrypt_set] = "lib/esp esp_decrypt_set",
         [AT_esp_encrypt] = "lib/esp esp_encrypt",
+        [AT_esp_seal] = "lib/esp esp_seal",
+        [AT_esp_seal_end] = "lib/esp esp_seal_end",
 };
 
 #define DEPTH_MAX 8
@@ -134,6 +138,38 @@ void __wrap_dp_flush(struct worker *w)
 X(esp_decrypt_set, uint64_t)
 X(esp_encrypt, uint16_t)
 #undef X
+
+/* A packet at a time: what overlaps with its neighbours otherwise is in the table twice. */
+enum esp_sealed __real_esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
+                                uint8_t next_header);
+enum esp_sealed __wrap_esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
+                                uint8_t next_header);
+enum esp_sealed __wrap_esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
+                                uint8_t next_header)
+{
+	struct clock *c = the_clock();
+	enum esp_sealed done;
+
+	if (c->on)
+		enter(c, AT_esp_seal);
+	done = __real_esp_seal(e, sa, data, len, next_header);
+	if (c->on)
+		leave(c);
+	return done;
+}
+
+void __real_esp_seal_end(struct esp *e);
+void __wrap_esp_seal_end(struct esp *e);
+void __wrap_esp_seal_end(struct esp *e)
+{
+	struct clock *c = the_clock();
+
+	if (c->on)
+		enter(c, AT_esp_seal_end);
+	__real_esp_seal_end(e);
+	if (c->on)
+		leave(c);
+}
 
 /* ---- the table ---- */
 

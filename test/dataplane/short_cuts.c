@@ -4,6 +4,7 @@
  * What the quick way downstream takes for granted: that no subscriber has an address of ours, that the routes'
  * table says the same where it has the same entry, and that frames stand where drivers put them.
  */
+#include "dataplane/ip4.h"
 #include "dataplane/ways.h"
 
 #include <string.h>
@@ -261,6 +262,30 @@ static void test_other_place(void)
 	rig_close();
 }
 
+/* A right checksum, whatever the words of the header are, and one that a changed bit makes wrong. */
+static void test_header_sum(void)
+{
+	uint64_t seed = 7;
+	uint32_t wrong = 0;
+
+	for (uint32_t i = 0; i < 1u << 20; i++) {
+		uint8_t p[20];
+		uint16_t sum;
+
+		for (size_t k = 0; k < sizeof(p); k += 2)
+			put_be16(p + k, ways_chance(&seed, 4) == 0
+			                        ? UINT16_MAX
+			                        : (uint16_t)ways_chance(&seed, 65536));
+		memset(p + 10, 0, 2);
+		sum = (uint16_t)~sum_fold(sum_bytes(p, sizeof(p), 0));
+		memcpy(p + 10, &sum, 2);
+		wrong += !ip4_sum20_right((const void *)p);
+		p[ways_chance(&seed, 20)] ^= (uint8_t)(1u << ways_chance(&seed, 8));
+		wrong += ip4_sum20_right((const void *)p);
+	}
+	CU_ASSERT_EQUAL(wrong, 0);
+}
+
 CU_TestInfo *short_cuts_tests(void)
 {
 	static CU_TestInfo tests[] = {
@@ -270,6 +295,7 @@ CU_TestInfo *short_cuts_tests(void)
 	        {"peers with different ways in one vector", test_ways_to_peers},
 	        {"a peer's route changes", test_route_changes},
 	        {"a frame is not where frames are", test_other_place},
+	        {"a header's checksum", test_header_sum},
 	        CU_TEST_INFO_NULL,
 	};
 

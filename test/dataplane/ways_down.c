@@ -117,6 +117,23 @@ static void open_all(void)
 	rig_clear();
 }
 
+/* With so many beside them that places are fetched ahead. */
+static void open_many(void)
+{
+	struct dp_session s = *rig_session();
+
+	open_all();
+	s.peer_ip = 0;
+	for (uint16_t i = 0; i <= SUBS_MANY; i++) {
+		s.session_id = (uint16_t)(SID + 1000 + i);
+		CU_ASSERT_EQUAL_FATAL(dp_session_add(rig()->dp, &s), 0);
+		if (i % 1000 == 0)
+			rig_turn();
+	}
+	rig_turn();
+	CU_ASSERT_TRUE(dp_subs_many(ways_worker()->dp));
+}
+
 /* ---- packets by chance ---- */
 
 static void any_frame(uint64_t *seed, struct bytes *frame)
@@ -228,6 +245,11 @@ static void test_same(void)
 static void test_handed(void)
 {
 	ways_handed(&(struct ways){open_all, any_frame, outcome, close_all, 1});
+}
+
+static void test_same_many(void)
+{
+	ways_same(&(struct ways){open_many, any_frame, outcome, close_all, 1});
 }
 
 /* ---- who goes which way ---- */
@@ -353,6 +375,7 @@ CU_TestInfo *ways_down_tests(void)
 	static CU_TestInfo tests[] = {
 	        {"one pass does what the stages do", test_same},
 	        {"a hand-off changes nothing", test_handed},
+	        {"the same among thousands", test_same_many},
 	        {"what is usual goes in one pass", test_usual},
 	        {"no packet overtakes another one of its session", test_order},
 	        CU_TEST_INFO_NULL,

@@ -262,12 +262,52 @@ static void test_selftest(void)
 	esp_free(e);
 }
 
+/* A short window has its place beside the keys: of neither a byte is the other's, nor behind the SA. */
+static void test_layout(void)
+{
+	static const uint32_t windows[] = {0, 32, 64, 128, 256, 4096};
+
+	for (size_t i = 0; i < esp_n_kats * 6; i++) {
+		const uint32_t window = windows[i % 6], map = window < 64 ? 8 : window / 8;
+		struct esp_sa *sa, *other;
+		const uint8_t *end;
+		struct pair p;
+		size_t from;
+
+		pair_make(&p, &esp_kats[i / 6].suite, false, window);
+		sa = p.in;
+		other = rig_sa(&p.ref, true, window);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(other);
+		end = (const uint8_t *)sa + sa->size;
+		from = (size_t)((const uint8_t *)sa->key - sa->room);
+		CU_ASSERT_EQUAL((uintptr_t)sa->key % 16, 0);
+		CU_ASSERT(from >= (window != 0 ? map : 0) && (const uint8_t *)sa->key <= end);
+		CU_ASSERT(sa->hmac == NULL || sa->hmac + 2 * ESP_HMAC_STATE == end);
+		/* Every number of three windows, and leaps over more. */
+		for (uint64_t seq = 1; seq <= 3 * window; seq++) {
+			bool newest;
+
+			CU_ASSERT(esp_replay_take(sa, seq, &newest));
+			if (seq % 100 == 0)
+				CU_ASSERT(esp_replay_take(sa, seq += window + 7, &newest));
+		}
+		/* (the schedules of one suite begin with pointers to themselves) */
+		if (sa->group != ESP_G_3DES)
+			CU_ASSERT_EQUAL(memcmp(sa->key, other->key,
+			                       (size_t)(end - (const uint8_t *)sa->key)),
+			                0);
+		esp_sa_free(other);
+		pair_free(&p);
+	}
+}
+
 CU_TestInfo tests_sa[] = {
         {"what esp_sa_new refuses", test_refusals},
         {"all suites", test_suites},
         {"names and key lengths", test_names},
         {"what a packet grows by", test_sizes},
         {"keys are wiped", test_wipe},
+        {"windows and keys", test_layout},
         {"an SA on another engine", test_other_engine},
         {"the self test fails when it must", test_selftest},
         CU_TEST_INFO_NULL,
