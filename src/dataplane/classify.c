@@ -519,7 +519,7 @@ enum verdict { GONE, MESSAGE, FRAME };
 /* MESSAGE: *m goes on, at its L2TP header. FRAME: it goes on as it is. */
 static inline enum verdict classify_one(struct worker *w, struct rte_mbuf **pm, struct usual *u)
 {
-	const xmm_t proto = _mm_set_epi64x(0, (int64_t)0xff << 56);
+	const xmm_t proto = _mm_set_epi64x(0, (int64_t)(0xffull << 56));
 	struct rte_mbuf *m = *pm;
 	const xmm_t *p = rte_pktmbuf_mtod(m, const xmm_t *);
 	const uint32_t len = m->data_len;
