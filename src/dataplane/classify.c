@@ -9,14 +9,12 @@
  * header; ESP packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to
  * their owner; ours and the unknown to control.
  */
-#include "dataplane/l2tp.h"
+#include "dataplane/usual.h"
 
-#include <rte_ether.h>
 #include <rte_prefetch.h>
 
 #define ETH_LEN  RTE_ETHER_HDR_LEN
 #define VLAN_LEN 4
-#define IP4_LEN  ((uint32_t)sizeof(struct rte_ipv4_hdr))
 
 /* RFC 7296 2.23, RFC 3948 2: what has a non-ESP marker of zeros is IKE. */
 #define IKE_PORT    500
@@ -24,8 +22,6 @@
 #define NON_ESP_LEN 4
 #define KEEPALIVE   0xff
 #define ESP_HDR_LEN 8
-
-#define L2TP_CTRL 12 /* header of a control message, and with it of a ZLB */
 
 /* The kernel twin knows its interface, not the tag. */
 static void untag(struct rte_mbuf *m)
@@ -65,62 +61,6 @@ static struct rte_mbuf *ike_to_twin(struct worker *w, struct rte_mbuf *m)
 		return drop(w, m, DP_DROP_PUNT_LIMIT);
 	untag(m);
 	dp_punt_granted(w, m, DP_PUNT_TWIN);
-	return NULL;
-}
-
-/*
- * Who has authenticated is not held up by those who have not; and behind a NAT each connection is a source
- * of its own.
- */
-static bool new_tunnel_ok(struct worker *w, const struct pkt_meta *meta)
-{
-	return meta->conn == 0
-	               ? newtun_take(w->newtun, meta->src, meta->sport, w->now)
-	               : newtun_take(w->newtun_sa, (uint32_t)meta->conn, meta->sport, w->now);
-}
-
-/* RFC 2661 3.1: a control message has L and S, and neither O nor P. */
-static __rte_noinline struct rte_mbuf *control(struct worker *w, struct rte_mbuf *m, uint16_t off,
-                                               uint16_t len)
-{
-	const struct pkt_meta *meta = pkt_meta(m);
-	const uint8_t *p = rte_pktmbuf_mtod_offset(m, const uint8_t *, off);
-	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
-	uint16_t flags = get_be16(p), l2tp_len, tid;
-	const struct tunnel *t;
-	uint32_t known;
-
-	if (len < L2TP_CTRL)
-		return drop(w, m, DP_DROP_L2TP_SHORT);
-	if ((flags & (L2TP_L | L2TP_S | L2TP_O | L2TP_P)) != (L2TP_L | L2TP_S))
-		return drop(w, m, DP_DROP_L2TP_HEADER);
-	l2tp_len = get_be16(p + 2);
-	if (l2tp_len < L2TP_CTRL || l2tp_len > len)
-		return drop(w, m, DP_DROP_L2TP_LENGTH);
-	if (!udp4_verify(m, udp, (uint16_t)(len + sizeof(*udp)), meta->src, meta->dst))
-		return drop(w, m, DP_DROP_UDP_CHECKSUM);
-	tid = get_be16(p + 4);
-	rte_pktmbuf_adj(m, off);
-	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - l2tp_len));
-	if (tid == 0) {
-		if (!new_tunnel_ok(w, meta))
-			return drop(w, m, DP_DROP_NEW_TUNNEL_LIMIT);
-		dp_punt_granted(w, m, DP_PUNT_L2TP_NEW);
-		return NULL;
-	}
-	t = &w->dp->tunnels[tid];
-	known = __atomic_load_n(&t->known, __ATOMIC_ACQUIRE);
-	if (known == 0)
-		return drop(w, m, DP_DROP_L2TP_UNKNOWN_TUNNEL);
-	/* Port 0: the peer has not answered yet, and may choose one (RFC 2661 8.1). */
-	if (__atomic_load_n(&t->addrs, __ATOMIC_RELAXED) !=
-	            ((uint64_t)meta->src << 32 | meta->dst) ||
-	    __atomic_load_n(&t->conn, __ATOMIC_RELAXED) != meta->conn ||
-	    ((uint16_t)known != 0 && (uint16_t)known != meta->sport))
-		return drop(w, m, DP_DROP_L2TP_CONTROL_PEER);
-	if (meta->conn != 0 && !dp_punt_sender(w, DP_PUNT_L2TP, tid))
-		return drop(w, m, DP_DROP_PUNT_LIMIT);
-	dp_punt(w, m, DP_PUNT_L2TP, DP_DROP_NONE);
 	return NULL;
 }
 
@@ -164,7 +104,10 @@ static inline struct rte_mbuf *message(struct worker *w, struct rte_mbuf *m, uin
 	flags = get_be16(rte_pktmbuf_mtod_offset(m, const uint8_t *, off));
 	if (likely((flags & (L2TP_T | L2TP_VER)) == 2))
 		return data(w, m, off, len);
-	return (flags & L2TP_VER) == 2 ? control(w, m, off, len) : drop(w, m, DP_DROP_L2TP_VERSION);
+	if ((flags & L2TP_VER) != 2)
+		return drop(w, m, DP_DROP_L2TP_VERSION);
+	dp_l2tp_control(w, m, off, len);
+	return NULL;
 }
 
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len)
@@ -279,72 +222,6 @@ static __rte_noinline struct rte_mbuf *local(struct worker *w, struct rte_mbuf *
 	return m == NULL ? NULL : local_whole(w, m, pkt_meta(m)->l2_len);
 }
 
-/*
- * What most packets of a vector share: they come from one port without a tag, have no IPv4 options, and
- * of those to us most are data messages without anything optional to one address. The headers of
- * such a message, up to its session id, are three words of 16 bytes.
- */
-struct usual {
-	xmm_t want[USUAL_LEN / 16];
-	uint64_t rearm; /* of the mbuf; NOT_USUAL: the port has no interface without a tag */
-	uint16_t in_if;
-	bool hidden; /* subscribers' addresses may be ours: dp.n_hidden */
-	uint32_t local; /* an address of ours, host order; 0: none seen yet */
-	/* Bits of other workers' sessions that have a transit packet in the vector that was not usual. */
-	uint64_t behind;
-};
-
-#define NOT_USUAL 0 /* no buffer has no segments */
-
-/* Where a driver puts a frame, the whole of it, that comes in by port: a word of the mbuf (rearm_data). */
-static inline uint64_t rearm_of(uint16_t port)
-{
-	return RTE_PKTMBUF_HEADROOM | 1ull << 16 | 1ull << 32 | (uint64_t)port << 48;
-}
-
-static inline uint64_t rearm(const struct rte_mbuf *m)
-{
-	uint64_t word;
-
-	static_assert(offsetof(struct rte_mbuf, data_off) ==
-	                              offsetof(struct rte_mbuf, rearm_data) &&
-	                      offsetof(struct rte_mbuf, refcnt) ==
-	                              offsetof(struct rte_mbuf, rearm_data) + 2 &&
-	                      offsetof(struct rte_mbuf, nb_segs) ==
-	                              offsetof(struct rte_mbuf, rearm_data) + 4 &&
-	                      offsetof(struct rte_mbuf, port) ==
-	                              offsetof(struct rte_mbuf, rearm_data) + 6,
-	              "all of it is known at once");
-	memcpy(&word, &m->rearm_data, sizeof(word));
-	return word;
-}
-
-/* The frame is where it usually is, has no tag, and is long enough to be looked at. */
-static inline bool at_usual_place(const struct rte_mbuf *m, const struct usual *u)
-{
-	return rearm(m) == u->rearm && (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) == 0 &&
-	       m->data_len >= USUAL_LEN;
-}
-
-static inline uint8_t *usual_place(const struct rte_mbuf *m)
-{
-	return (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM;
-}
-
-/* The bits that must be as in struct usual. */
-static const union {
-	uint8_t b[USUAL_LEN];
-	xmm_t x[3];
-} usual_mask = {.b = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, /* our MAC address */
-                      0,    0,    0,    0,    0,    0,    0xff, 0xff, /* Ethernet's type */
-                      0xff, 0, /* version and header length */
-                      0,    0,    0,    0,    0x3f, 0xff, /* no fragment */
-                      0,    0xff, /* protocol */
-                      0,    0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff, /* our address */
-                      0,    0,    0xff, 0xff, /* to L2TP's port */
-                      0,    0,    0,    0,    0xca, 0x0f, /* T, L, S, O, version */
-                      0,    0,    0,    0}};
-
 void dp_usual_make(struct port *port, const uint8_t *mac)
 {
 	uint8_t *b = port->usual;
@@ -355,34 +232,6 @@ void dp_usual_make(struct port *port, const uint8_t *mac)
 	b[AT_IP + offsetof(struct rte_ipv4_hdr, next_proto_id)] = IPPROTO_UDP;
 	put_be16(b + AT_UDP + 2, L2TP_PORT);
 	put_be16(b + AT_L2TP, 2);
-}
-
-/* Its halves are the end of one word and the beginning of the next. */
-static inline void usual_ours(struct usual *u, uint32_t local)
-{
-	const rte_be32_t be = rte_cpu_to_be_32(local);
-
-	static_assert(AT_DST == 30,
-	              "the last two bytes of the second word are the first two of it");
-	u->local = local;
-	u->want[1] = _mm_insert_epi16(u->want[1], (int)(be & 0xffff), 7);
-	u->want[2] = _mm_insert_epi16(u->want[2], (int)(be >> 16), 0);
-}
-
-/* Made of what is there already: bytes written one by one are slow to be read as words. */
-static inline void usual_init(struct usual *u, const struct worker *w, uint16_t port)
-{
-	const struct dp *dp = w->dp;
-	const xmm_t *made = (const void *)dp->ports[port].usual;
-
-	for (int i = 0; i < USUAL_LEN / 16; i++)
-		u->want[i] = _mm_loadu_si128(made + i);
-	u->behind = 0;
-	u->in_if = dp->ports[port].vlan_if[0];
-	u->rearm = u->in_if == DP_IF_NONE ? NOT_USUAL : rearm_of(port);
-	u->hidden = __atomic_load_n(&dp->n_hidden, __ATOMIC_RELAXED) != 0;
-	/* The last vector's address, when it still is ours. */
-	usual_ours(u, dp->nh[dp_nh_lookup(dp, w->local)].kind == DP_RT_LOCAL ? w->local : 0);
 }
 
 /*
@@ -439,22 +288,6 @@ static inline struct rte_mbuf *ip4(struct worker *w, struct rte_mbuf *m, uint16_
 	           !ip4_is_fragment(ip)))
 		return udp(w, m, (uint16_t)(l2 + sizeof(*ip)), (uint16_t)(total - sizeof(*ip)));
 	return local(w, m);
-}
-
-/* The frame at p has not our MAC address, or no IPv4 header without options behind that. */
-static inline bool not_our_ip4(const uint8_t *p, const struct usual *u)
-{
-	const xmm_t link = _mm_loadu_si128((const xmm_t *)(const void *)p);
-
-	return !_mm_testz_si128(_mm_xor_si128(link, u->want[0]), usual_mask.x[0]);
-}
-
-/* An IPv4 header without options in a frame of len bytes, 48 or more, at p: nothing is wrong but its destination. */
-static inline bool transit_right(const uint8_t *p, uint32_t len)
-{
-	return get_be16(p + AT_LENGTH) - IP4_LEN <= len - AT_IP - IP4_LEN &&
-	       ip4_sum20_right((const void *)(p + AT_IP)) &&
-	       !ip4_martian_src((uint32_t)p[AT_SRC] << 24);
 }
 
 /*

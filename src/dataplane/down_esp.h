@@ -115,10 +115,9 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 static inline void keys_ahead(const struct worker *w, uint16_t sid)
 {
 	const struct sa *sa = w->dp->child_out[w->dp->tx[sid].child];
-	const uint8_t *first = (const uint8_t *)esp_of(sa);
 
 	for (int i = 1; sa != NULL && i <= KEY_LINES; i++)
-		rte_prefetch0(first + i * RTE_CACHE_LINE_SIZE);
+		rte_prefetch0((const uint8_t *)esp_of(sa) + i * RTE_CACHE_LINE_SIZE);
 }
 
 /*

@@ -241,6 +241,8 @@ void dp_usual_make(struct port *port, const uint8_t *mac);
  * header when it is a data message that this worker can handle.
  */
 struct rte_mbuf *dp_l2tp_message(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
+/* The same for a control message, of which 2 bytes are there: it goes to control, or is dropped. */
+void dp_l2tp_control(struct worker *w, struct rte_mbuf *m, uint16_t off, uint16_t len);
 /*
  * Leaves a usual frame, as classify leaves it to up, as it leaves all other messages. False when it was
  * dropped.
