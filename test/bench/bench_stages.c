@@ -33,6 +33,7 @@ enum {
 #undef X
 	        AT_dp_flush,
 	AT_esp_decrypt_set,
+	AT_esp_open,
 	AT_esp_encrypt,
 	AT_esp_seal,
 	AT_esp_seal_end,
@@ -46,6 +47,7 @@ static const char *const place_names[PLACES] = {
 #undef X
                 [AT_dp_flush] = "dp_flush",
         [AT_esp_decrypt_set] = "lib/esp esp_decrypt_set",
+        [AT_esp_open] = "lib/esp esp_open",
         [AT_esp_encrypt] = "lib/esp esp_encrypt",
         [AT_esp_seal] = "lib/esp esp_seal",
         [AT_esp_seal_end] = "lib/esp esp_seal_end",
@@ -156,6 +158,19 @@ enum esp_sealed __wrap_esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data,
 	if (c->on)
 		leave(c);
 	return done;
+}
+
+void __real_esp_open(struct esp *e, struct esp_pkt *p);
+void __wrap_esp_open(struct esp *e, struct esp_pkt *p);
+void __wrap_esp_open(struct esp *e, struct esp_pkt *p)
+{
+	struct clock *c = the_clock();
+
+	if (c->on)
+		enter(c, AT_esp_open);
+	__real_esp_open(e, p);
+	if (c->on)
+		leave(c);
 }
 
 void __real_esp_seal_end(struct esp *e);

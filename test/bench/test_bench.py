@@ -92,11 +92,12 @@ class Path(unittest.TestCase):
             self.assertTrue(r.stderr)
 
     def test_stages(self):
-        r = bench("--stages", "--windows", "3", "--quick", "--size", "64",
-                  "--only", "path.down.gcm128")
-        self.assertEqual(r.returncode, 0, r.stderr)
-        for what in ("dp_classify", "dp_down_usual", "esp_encrypt", "crypto.gcm128"):
-            self.assertIn(what, r.stdout)
+        for path, stages in (("path.down.gcm128", ("dp_down_usual", "esp_seal")),
+                             ("path.up.gcm128", ("dp_esp_usual", "esp_open"))):
+            r = bench("--stages", "--windows", "3", "--quick", "--size", "64", "--only", path)
+            self.assertEqual(r.returncode, 0, r.stderr)
+            for what in ("dp_classify", "crypto.gcm128", *stages):
+                self.assertIn(what, r.stdout)
 
 
 class Report(unittest.TestCase):
