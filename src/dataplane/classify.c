@@ -551,9 +551,13 @@ static inline uint16_t of_sessions(const struct worker *w, struct rte_mbuf **v, 
 		const struct rte_mbuf *m = v[i];
 		const uint8_t *p = usual_place(m);
 		const xmm_t *x = (const void *)p;
-		const uint32_t total = get_be16(p + AT_LENGTH), sid = get_be16(p + AT_SID);
+		uint32_t total, sid;
 
-		if (unlikely(!at_usual_place(m, u) || not_our_ip4(p, u) ||
+		if (unlikely(!at_usual_place(m, u)))
+			break;
+		total = get_be16(p + AT_LENGTH);
+		sid = get_be16(p + AT_SID);
+		if (unlikely(not_our_ip4(p, u) ||
 		             !_mm_testz_si128(_mm_xor_si128(_mm_loadu_si128(x + 1), u->want[1]),
 		                              usual_mask.x[1]) ||
 		             !_mm_testz_si128(_mm_xor_si128(_mm_loadu_si128(x + 2), u->want[2]),

@@ -18,17 +18,6 @@ static void put_down(uint32_t dst, uint16_t payload, uint16_t id)
 	rig_put(1, 0, &frame);
 }
 
-static void up(struct peer *p, struct pair *q)
-{
-	struct dp_session s;
-
-	peer_add(p);
-	pair_up(q, p);
-	s = peer_session(p);
-	rig_add(&s);
-	rig_clear();
-}
-
 static const struct {
 	bool tunnel_mode, encap, esn;
 	const struct esp_suite *suite;
@@ -65,7 +54,7 @@ static void test_forms(void)
 		p.encap = forms[i].encap;
 		p.esn = forms[i].esn;
 		p.suite = *forms[i].suite;
-		up(&p, &q);
+		peer_up(&p, &q);
 		for (uint16_t k = 0; k < 20; k++)
 			put_down(SUB, 40, k);
 		rig_turn();
@@ -100,7 +89,7 @@ static void test_control_frames(void)
 		peer_init(&p);
 		p.tunnel_mode = tunnel_mode != 0;
 		p.encap = true;
-		up(&p, &q);
+		peer_up(&p, &q);
 		for (int i = 0; i < 3; i++) {
 			CU_ASSERT_EQUAL(dp_send_ppp(rig()->dp, SID, GEN, ppp, sizeof(ppp)), 0);
 			CU_ASSERT_EQUAL(
@@ -251,7 +240,7 @@ static void test_outer_fragments(void)
 		peer_init(&p);
 		p.encap = true;
 		p.tunnel_mode = df == 0;
-		up(&p, &q);
+		peer_up(&p, &q);
 		s = peer_session(&p);
 		s.outer_df = df != 0;
 		s.mtu = 1490;
@@ -287,7 +276,7 @@ static void test_mtu(void)
 		p.suite = longest;
 		p.tunnel_mode = tunnel_mode != 0;
 		p.encap = true;
-		up(&p, &q);
+		peer_up(&p, &q);
 		s = peer_session(&p);
 		s.sequencing = true;
 		rig_update(&s);
@@ -312,7 +301,7 @@ static void test_inner_fragments(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	s = peer_session(&p);
 	s.mtu = 600;
 	rig_update(&s);
@@ -341,7 +330,7 @@ static void test_route(void)
 	rig_open(NULL);
 	peer_init(&p);
 	p.encap = true;
-	up(&p, &q);
+	peer_up(&p, &q);
 	CU_ASSERT_EQUAL(dp_sa_update(rig()->dp, q.out_id, &local, &outer, true), 0);
 	put_down(SUB, 40, 1);
 	CU_ASSERT_EQUAL(dp_send_udp(rig()->dp, &us, &they, p.child, bytes, 4), 0);
@@ -376,7 +365,7 @@ static void test_no_room(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	eth_ip4(&frame, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 9});
 	m = dp_alloc(rig()->dp, frame.len);
 	m->data_off = 30; /* enough for L2TP, but not for ESP */
@@ -415,7 +404,7 @@ static void test_largest(void)
 		peer_init(&p);
 		p.suite = suite_cbc;
 		p.tunnel_mode = p.encap = true;
-		up(&p, &q);
+		peer_up(&p, &q);
 		CU_ASSERT_EQUAL(dp_send_udp(rig()->dp, &us, &they, p.child, bytes, rows[i].len), 0);
 		rig_turn();
 		CU_ASSERT_EQUAL(rig()->n_frames, rows[i].frames);
@@ -436,7 +425,7 @@ static void test_mixed(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	plain.session_id = SID2;
 	plain.peer_ip = SUB2;
 	rig_add(&plain);
@@ -473,7 +462,7 @@ static void test_hairpin(void)
 
 	rig_open(NULL);
 	peer_init(&a);
-	up(&a, &qa);
+	peer_up(&a, &qa);
 	peer_init(&b);
 	b.c.conn = CONN + 1;
 	b.c.worker = 0;
@@ -503,7 +492,7 @@ static void test_next_hop_held(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	CU_ASSERT_EQUAL(dp_neigh_set(rig()->dp, IF_LAC, LAC, NULL), 0);
 	rig_turn();
 	put_down(SUB, 40, 9);

@@ -13,17 +13,6 @@
 
 #define HANDED 8
 
-static void up(struct peer *p, struct pair *q)
-{
-	struct dp_session s;
-
-	peer_add(p);
-	pair_up(q, p);
-	s = peer_session(p);
-	rig_add(&s);
-	rig_clear();
-}
-
 static void data_frame(struct bytes *frame, const struct peer *p, struct pair *q, uint32_t dst)
 {
 	struct bytes inner, esp = {0};
@@ -43,7 +32,7 @@ static void test_handoff(void)
 	rig_open(NULL);
 	peer_init(&p);
 	p.encap = true;
-	up(&p, &q); /* worker 1's */
+	peer_up(&p, &q); /* worker 1's */
 	for (int i = 0; i < HANDED; i++) {
 		eth_ip4(&down, IF_CORE, &(struct ipspec){.src = WORLD, .dst = SUB, .payload = 40});
 		data_frame(&frame, &p, &q, WORLD);
@@ -78,7 +67,7 @@ static void test_deleted_in_ring(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	peer_put_data(&p, &q, WORLD);
 	dp_worker_poll(rig()->dp, 0);
 	pair_del(&q);
@@ -161,7 +150,7 @@ static void test_rekey_threads(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &a);
+	peer_up(&p, &a);
 	s = peer_session(&p);
 	threads_start(t, args);
 	for (uint32_t round = 0; round < 60; round++) {
@@ -236,7 +225,7 @@ static void test_latch_threads(void)
 		rig_open(NULL);
 		peer_init(&p);
 		p.c.conn += round;
-		up(&p, &q);
+		peer_up(&p, &q);
 		for (size_t i = 0; i < RTE_DIM(frames); i++)
 			data_frame(&frames[i], &p, &q, LAC_VLAN);
 		threads_start(t, args);
@@ -332,7 +321,7 @@ static void test_latch_in_hand(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q); /* worker 1's */
+	peer_up(&p, &q); /* worker 1's */
 	other.session_id = SID2;
 	other.peer_ip = SUB2;
 	other.worker = 0;
@@ -402,7 +391,7 @@ static void test_message_waits(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	s = peer_session(&p);
 	latch_and_say(&m);
 	s.mtu = 1234;
@@ -433,7 +422,7 @@ static void test_fence_full(void)
 
 	rig_open(NULL);
 	peer_init(&p);
-	up(&p, &q);
+	peer_up(&p, &q);
 	while (dp_neigh_set(rig()->dp, IF_LAC, LAC, mac) == 0)
 		mac[5]++;
 	dp_worker_poll(rig()->dp, 1); /* its own FIFO has room again */
