@@ -109,7 +109,7 @@ bool esp_replay_take(struct esp_sa *sa, uint64_t seq, bool *newest)
 	if (sa->window > 0) {
 		uint32_t bit = (uint32_t)seq & (sa->window - 1u);
 
-		if (seq < top)
+		if (seq <= top)
 			map_of(sa)[bit / 64] |= 1ull << (bit % 64);
 		else if (seq != top + 1)
 			skip_to(sa, seq);

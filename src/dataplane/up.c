@@ -117,6 +117,9 @@ static __rte_always_inline bool frame_up(struct worker *w, struct frames_run *r,
 	int32_t len = get_be16(p + AT_LENGTH) - (AT_PPP + 2 - AT_IP), total;
 	uint32_t hop, dst;
 
+	/* Whatever PPP's header. */
+	if (unlikely(len < (int32_t)IP4_LEAST + 2))
+		return false;
 	if (up_word(p + AT_PPP) == PPP_FF03) {
 		ip += 2;
 		len -= 2;

@@ -76,6 +76,15 @@ static void test_start_and_end(void)
 	CU_ASSERT_EQUAL(receive(&p, 2, NULL), ESP_REPLAY);
 	CU_ASSERT_EQUAL(receive(&p, UINT32_MAX - 1, NULL), ESP_OK);
 	pair_free(&p);
+	/* a number that an SA was made to begin at has not come yet */
+	pair_make(&p, &suite, false, 64);
+	pair_seq(&p, 9);
+	CU_ASSERT_EQUAL(receive(&p, 9, &newest), ESP_OK);
+	CU_ASSERT_FALSE(newest);
+	CU_ASSERT_EQUAL(receive(&p, 9, NULL), ESP_REPLAY);
+	CU_ASSERT_EQUAL(receive(&p, 10, &newest), ESP_OK);
+	CU_ASSERT_TRUE(newest);
+	pair_free(&p);
 }
 
 /* Both checks: what came before, and what comes twice in one vector. */
