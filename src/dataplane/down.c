@@ -47,39 +47,30 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	return true;
 }
 
-/* What the first frames of a vector are done with. */
+/* With these a packet is more than a copy of its session's line, two lengths and an id. */
+#define MORE (SESS_UDP_SUM | SESS_LENGTH | SESS_CLAMP)
+
+/* What frames that go one way, one after the other, have in common. */
 struct run {
-	struct way *way;
 	const struct rte_lpm *lpm;
-	struct outbox out;
-	uint32_t ip_id, id_step; /* as in the worker */
+	uint32_t entry, mtu; /* as in struct way */
+	xmm_t l2; /* its header, and with a tag what that begins with */
+	uint64_t l2_first;
+	uint32_t l2_len, data_off; /* of a frame without headers behind IPv4's */
 };
 
-/* The same as way_route, and the buffer with it. */
-static inline bool run_route(struct worker *w, struct run *r, rte_be32_t peer)
+static inline struct run run_of(const struct worker *w, const struct way *way)
 {
-	const uint32_t ip = rte_be_to_cpu_32(peer);
-	bool found;
-
-	if (likely(way_entry_at(r->lpm, ip) == r->way->entry))
-		return true;
-	outbox_close(w, r->way, &r->out);
-	found = dp_way_route(w->dp, r->way, ip);
-	r->out = outbox_open(w, r->way);
-	return found;
+	return (struct run){
+	        .lpm = w->dp->lpm,
+	        .entry = way->entry,
+	        .mtu = way->mtu,
+	        .l2 = _mm_loadu_si128((const xmm_t *)(const void *)&way->before),
+	        .l2_first = way->first,
+	        .l2_len = way->l2_len,
+	        .data_off = RTE_PKTMBUF_HEADROOM + AT_IP - OUTER_IP4 - way->l2_len,
+	};
 }
-
-/* dp_next_ip_id, in network order. */
-static inline rte_be16_t run_ip_id(const struct worker *w, struct run *r)
-{
-	r->ip_id += r->id_step;
-	if (unlikely(r->ip_id > UINT16_MAX))
-		r->ip_id = w->id;
-	return rte_cpu_to_be_16((uint16_t)r->ip_id);
-}
-
-/* With these a session's headers are more than a copy of its line and two lengths. */
-#define MORE (SESS_UDP_SUM | SESS_LENGTH)
 
 /* Puts L2TP's length where it belongs, if it does, and returns the UDP checksum where it stands behind the length. */
 static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8_t *ip,
@@ -90,27 +81,40 @@ static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8
 	return flags & SESS_UDP_SUM ? (uint32_t)outer_sum(t, ip, len, OUTER_IP4) << 16 : 0;
 }
 
-/* The usual frame m, which stands where it came, for session t. False, and nothing has happened: forward knows more. */
-static __rte_always_inline bool frame_down(struct worker *w, struct run *r, struct rte_mbuf *m,
-                                           struct sess_tx *t)
+/* The length of the packet and of the data, which is all of it, and no tag: three fields of an mbuf. */
+static inline void frame_len(struct rte_mbuf *m, uint64_t len)
 {
-	uint8_t *ip = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM + AT_IP, *outer;
-	const uint32_t flags = t->flags, len = get_be16(ip + AT_LENGTH - AT_IP);
-	const uint32_t headers = outer_udp_len(t, false), total = len + headers + OUTER_IP4;
-	const rte_be16_t total_be = rte_cpu_to_be_16((uint16_t)total);
-	const bool df = (flags & SESS_DF) != 0;
-	uint32_t hop, sum, l2_len;
-	uint64_t front, ends;
-	rte_be16_t id;
+	static_assert(offsetof(struct rte_mbuf, data_len) ==
+	                              offsetof(struct rte_mbuf, pkt_len) + 4 &&
+	                      offsetof(struct rte_mbuf, vlan_tci) ==
+	                              offsetof(struct rte_mbuf, pkt_len) + 6,
+	              "a word");
+	len |= len << 32;
+	memcpy(&m->pkt_len, &len, sizeof(len));
+}
+
+/*
+ * The usual frame m, which stands where it came, for session t, by the way of r and with number id. False, and
+ * nothing has happened: by another way, or forward knows more. Without more, neither MORE nor a tag is usual.
+ */
+static __rte_always_inline bool frame_down(const struct run *r, struct rte_mbuf *m,
+                                           struct sess_tx *t, uint32_t id, bool more)
+{
+	uint8_t *ip = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM + AT_IP, *udp, *outer;
+	const uint64_t flags = t->flags, len = get_be16(ip + AT_LENGTH - AT_IP);
+	const uint64_t headers = t->headers, total = len + headers + OUTER_IP4;
+	uint32_t hop, sum;
+	uint64_t word;
 
 	static_assert(RTE_PKTMBUF_HEADROOM + AT_IP >= SESS_HEADERS_MAX + WAY_L2, "room");
 	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
-	if (unlikely((flags & USUAL_MASK) != USUAL || t->sub_ip != get_be32(ip + AT_DST - AT_IP) ||
-	             (uint8_t)hop <= 1 || hop >= 0xfffe0000 || len > t->mtu ||
-	             (t->mss != 0 && ip4_is_syn((void *)ip, len)) || !run_route(w, r, t->dst_ip) ||
-	             total > r->way->mtu))
+	if (unlikely((flags & (USUAL_MASK | (more ? 0 : MORE))) != USUAL ||
+	             t->sub_ip != get_be32(ip + AT_DST - AT_IP) || (uint8_t)hop <= 1 ||
+	             hop >= 0xfffe0000 || len > t->mtu ||
+	             (more && t->mss != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
+	             way_entry_at(r->lpm, rte_be_to_cpu_32(t->dst_ip)) != r->entry ||
+	             total > r->mtu))
 		return false;
-	l2_len = r->way->l2_len;
 	t->packets++;
 	/* ip4_ttl_down where nothing is carried. */
 	hop += 0x10000 - 1;
@@ -119,44 +123,90 @@ static __rte_always_inline bool frame_down(struct worker *w, struct run *r, stru
 	static_assert(SESS_FRAMING_MAX == 16, "12 bytes without sequence numbers");
 	memcpy(ip - 8, t->framing + 8, 8);
 	memcpy(ip - 12, t->framing + 4, 4);
-	memcpy(ip - headers, &t->src_port, 4);
-	sum = rte_cpu_to_be_16((uint16_t)(headers + len));
-	if ((flags & MORE) != 0)
-		sum |= frame_more(t, flags, ip, headers, len);
-	memcpy(ip - headers + 4, &sum, 4);
-	outer = ip - headers - OUTER_IP4;
-	id = run_ip_id(w, r);
-	sum = (uint32_t)t->ip_sum + total_be + id;
-	front = RTE_IPV4_VHL_DEF | (uint64_t)total_be << 16 | (uint64_t)id << 32 |
-	        (uint64_t)(df ? RTE_BE16(RTE_IPV4_HDR_DF_FLAG) : 0) << 48;
-	memcpy(outer, &front, sizeof(front));
-	hop = OUTER_TTL | IPPROTO_UDP << 8 | (~(sum + (sum << 16 | sum >> 16)) & 0xffff0000);
-	memcpy(outer + 8, &hop, sizeof(hop));
-	memcpy(&ends, &t->src_ip, sizeof(ends));
-	memcpy(outer + 12, &ends, sizeof(ends));
-	way_write(r->way, outer);
-	m->data_off = (uint16_t)(RTE_PKTMBUF_HEADROOM + AT_IP - headers - OUTER_IP4 - l2_len);
-	m->data_len = (uint16_t)(total + l2_len);
-	m->pkt_len = total + l2_len;
-	outbox_put(w, r->way, &r->out, m);
+	udp = ip - headers;
+	memcpy(udp, &t->src_port, 4);
+	sum = rte_bswap32((uint32_t)(headers + len)) >> 16;
+	if (more)
+		sum |= frame_more(t, (uint32_t)flags, ip, (uint32_t)headers, (uint32_t)len);
+	memcpy(udp + 4, &sum, 4);
+	outer = udp - OUTER_IP4;
+	/* IPv4's words in host order, until they are put. */
+	word = (uint64_t)RTE_IPV4_VHL_DEF << 56 | total << 32 | (uint64_t)id << 16 |
+	       (flags & SESS_DF) * (RTE_IPV4_HDR_DF_FLAG / SESS_DF);
+	word = rte_cpu_to_be_64(word);
+	memcpy(outer, &word, sizeof(word));
+	sum = t->ip_sum + (uint32_t)total + id;
+	sum += sum << 16 | sum >> 16;
+	sum = rte_cpu_to_be_32((OUTER_TTL << 8 | IPPROTO_UDP) << 16 | ~sum >> 16);
+	memcpy(outer + 8, &sum, sizeof(sum));
+	memcpy(&word, &t->src_ip, sizeof(word));
+	memcpy(outer + 12, &word, sizeof(word));
+	_mm_storeu_si128((xmm_t *)(void *)(outer - 16), r->l2);
+	if (more && r->l2_len > 16)
+		memcpy(outer - WAY_L2, &r->l2_first, sizeof(r->l2_first));
+	m->data_off = (uint16_t)(r->data_off - headers);
+	frame_len(m, total + r->l2_len);
 	t->bytes += len;
 	return true;
 }
 
-/* n frames as they came, up to the first one that is not usual: how many. */
-static __rte_noinline uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf **v,
-                                           const uint16_t *sid, uint16_t n)
+/* n frames, up to the first one that is not usual or goes another way: how many. */
+static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way *way,
+                                              struct rte_mbuf **v, const uint16_t *sid, uint16_t n,
+                                              bool more)
 {
-	struct run r = {way, w->dp->lpm, outbox_open(w, way), w->ip_id, w->dp->conf.n_workers};
+	const struct run r = run_of(w, way);
+	const uint32_t id_step = w->dp->conf.n_workers, id_first = w->id;
 	struct sess_tx *tx = w->dp->tx;
-	uint16_t i;
+	struct vec *b = way_buffer(w, way, n);
+	struct rte_mbuf **to = b->v + b->n;
+	uint32_t id = w->ip_id;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (unlikely(!frame_down(w, &r, v[i], &tx[sid[i]])))
+		/* dp_next_ip_id */
+		uint32_t next = id + id_step;
+
+		if (unlikely(next > UINT16_MAX))
+			next = id_first;
+		if (unlikely(!frame_down(&r, v[i], &tx[sid[i]], next, more)))
 			break;
+		id = next;
+		to[i] = v[i];
 	}
-	w->ip_id = (uint16_t)r.ip_id;
-	outbox_close(w, way, &r.out);
+	w->ip_id = (uint16_t)id;
+	way_filled(w, way, b, i);
+	return (uint16_t)i;
+}
+
+static __rte_noinline uint16_t frames_plain(struct worker *w, const struct way *way,
+                                            struct rte_mbuf **v, const uint16_t *sid, uint16_t n)
+{
+	return frames_by(w, way, v, sid, n, false);
+}
+
+static __rte_noinline uint16_t frames_more(struct worker *w, const struct way *way,
+                                           struct rte_mbuf **v, const uint16_t *sid, uint16_t n)
+{
+	return frames_by(w, way, v, sid, n, true);
+}
+
+/* n frames as they came, up to the first one that is not usual: how many. */
+static uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf **v,
+                            const uint16_t *sid, uint16_t n)
+{
+	uint16_t i = 0, last;
+
+	do {
+		const struct sess_tx *t = &w->dp->tx[sid[i]];
+
+		if (!way_route(w->dp, way, rte_be_to_cpu_32(t->dst_ip)))
+			break;
+		last = i;
+		i += (t->flags & MORE) == 0 && way->l2_len <= 16
+		             ? frames_plain(w, way, v + i, sid + i, n - i)
+		             : frames_more(w, way, v + i, sid + i, n - i);
+	} while (i < n && i != last);
 	return i;
 }
 

@@ -57,8 +57,8 @@ void dp_outer_frame(struct worker *w, uint16_t sid, uint8_t *p, uint32_t len)
 	                          .dgram_len = rte_cpu_to_be_16((uint16_t)udp_len)};
 
 	memcpy(udp, &hdr, sizeof(hdr));
-	memcpy(udp + OUTER_UDP, t->framing + SESS_FRAMING_MAX - t->ppp_len - t->l2tp_len,
-	       t->l2tp_len);
+	memcpy(udp + OUTER_UDP, t->framing + SESS_FRAMING_MAX - (t->headers - OUTER_UDP),
+	       headers - OUTER_UDP);
 	if (t->flags & SESS_LENGTH)
 		put_be16(udp + OUTER_UDP + 2, (uint16_t)(udp_len - OUTER_UDP));
 	dp_outer_rest(w, sid, udp, udp_len);

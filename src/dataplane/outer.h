@@ -15,7 +15,7 @@
 /* Bytes of UDP, L2TP and PPP headers in front of a packet; of a frame of control without the last. */
 static inline uint32_t outer_udp_len(const struct sess_tx *t, bool frame)
 {
-	return OUTER_UDP + t->l2tp_len + (frame ? 0u : t->ppp_len);
+	return t->headers - (frame ? (uint32_t)t->ppp_len : 0);
 }
 
 /* An IPv4 header at p; sum is what its checksum field holds. All in network order. */
@@ -39,7 +39,7 @@ static inline void outer_ip4(struct worker *w, const struct sess_tx *t, uint8_t 
 	const rte_be16_t total = rte_cpu_to_be_16((uint16_t)len);
 	const rte_be16_t id = rte_cpu_to_be_16(dp_next_ip_id(w));
 	const bool df = (t->flags & SESS_DF) != 0 && !no_df;
-	uint64_t sum = (uint64_t)t->ip_sum + total + id;
+	uint64_t sum = (uint64_t)rte_cpu_to_be_16(t->ip_sum) + total + id;
 
 	if (unlikely(no_df && (t->flags & SESS_DF) != 0))
 		sum += (uint16_t)~RTE_BE16(RTE_IPV4_HDR_DF_FLAG);
@@ -55,8 +55,7 @@ static inline void outer_ip4(struct worker *w, const struct sess_tx *t, uint8_t 
 static inline uint16_t outer_sum(const struct sess_tx *t, const uint8_t *p, uint32_t len,
                                  uint32_t right)
 {
-	const uint32_t framing = (uint32_t)t->l2tp_len + t->ppp_len;
-	const uint32_t udp_len = OUTER_UDP + framing + len;
+	const uint32_t framing = t->headers - OUTER_UDP, udp_len = t->headers + len;
 	uint64_t addrs, halves[2], sum, lens = (uint64_t)rte_cpu_to_be_16((uint16_t)udp_len) * 2;
 	uint32_t ports;
 	uint16_t inner;

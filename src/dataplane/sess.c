@@ -82,6 +82,7 @@ static uint16_t line_flags(const struct dp_session *s)
 	f |= s->length_bit ? SESS_LENGTH : 0;
 	f |= s->udp_checksum ? SESS_UDP_SUM : 0;
 	f |= s->outer_df ? SESS_DF : 0;
+	f |= s->mss_clamp != 0 ? SESS_CLAMP : 0;
 	f |= s->peer_ip != 0 && !ip4_martian_src(ipaddr_to_v4(&s->peer.addr)) ? SESS_ADDRESSES : 0;
 	return f;
 }
@@ -140,7 +141,7 @@ static void build_tx(const struct dp_session *s, struct sess_tx *tx)
 	        .src_port = rte_cpu_to_be_16(s->local.port),
 	        .dst_port = rte_cpu_to_be_16(s->peer.port),
 	        .flags = line_flags(s),
-	        .l2tp_len = (uint8_t)(ppp - framing),
+	        .headers = (uint8_t)(OUTER_UDP + (size_t)(end - framing)),
 	        .ppp_len = (uint8_t)(end - ppp),
 	        .mtu = s->mtu,
 	        .mss = s->mss_clamp,
@@ -149,7 +150,7 @@ static void build_tx(const struct dp_session *s, struct sess_tx *tx)
 	};
 	memcpy(tx->framing + sizeof(framing) - (end - framing), framing, (size_t)(end - framing));
 	outer_ip4_put(ip, tx, 0, 0, s->outer_df, 0);
-	tx->ip_sum = rte_raw_cksum(ip, sizeof(ip));
+	tx->ip_sum = rte_be_to_cpu_16(rte_raw_cksum(ip, sizeof(ip)));
 }
 
 static int session_check(const struct dp *dp, const struct dp_session *s)

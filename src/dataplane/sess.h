@@ -22,6 +22,7 @@
 #define SESS_UDP_SUM   0x0040 /* tx: fill in the UDP checksum */
 #define SESS_DF        0x0080 /* tx: DF in the outer header */
 #define SESS_ADDRESSES 0x0100 /* rx: packets may come from peer_ip and, inside, from sub_ip */
+#define SESS_CLAMP     0x0200 /* tx: mss is not 0 */
 
 /* Upstream: from the peer. What l2tp_in compares stands as it does in the packet's metadata. */
 struct sess_rx {
@@ -48,11 +49,11 @@ struct sess_tx {
 	/* What outer headers are made of. */
 	uint32_t src_ip, dst_ip;
 	uint16_t src_port, dst_port;
-	uint16_t ip_sum; /* folded, not complemented: of the IPv4 header with length 0 and id 0 */
+	uint16_t ip_sum; /* folded, in host order: of the IPv4 header with length 0 and id 0 */
 	uint16_t flags; /* SESS_* */
 	/* Behind the UDP header of IPv4 packets, at the end; zeros in front and for what changes. */
 	uint8_t framing[SESS_FRAMING_MAX];
-	uint8_t l2tp_len, ppp_len; /* bytes of it */
+	uint8_t headers, ppp_len; /* bytes of UDP's, L2TP's and PPP's, and of the last */
 	uint16_t mtu; /* of inner packets */
 	uint16_t mss;
 	uint16_t ns; /* to be sent next */
