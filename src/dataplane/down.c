@@ -12,7 +12,6 @@
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
 #include "dataplane/down_esp.h"
-#include "dataplane/l2tp.h"
 
 #define USUAL_MASK (SESS_VALID | SESS_OPEN | SESS_BOUND | SESS_SEQ)
 #define USUAL      (SESS_VALID | SESS_OPEN)
@@ -34,8 +33,7 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	if (unlikely((flags & USUAL_MASK) != USUAL || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr) ||
 	             ip->time_to_live <= 1 || len > t->mtu || (t->mss != 0 && ip4_is_syn(ip, len))))
 		return false;
-	if (unlikely(!way_to(dp, way, dp_nh_lookup(dp, peer), peer) ||
-	             len + headers + OUTER_IP4 > way->mtu ||
+	if (unlikely(!way_route(dp, way, peer) || len + headers + OUTER_IP4 > way->mtu ||
 	             (uint8_t *)ip - (uint8_t *)m->buf_addr < SESS_HEADERS_MAX + WAY_L2))
 		return false;
 	t->packets++;
@@ -79,18 +77,6 @@ static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8
 	if (flags & SESS_LENGTH)
 		put_be16(ip - headers + OUTER_UDP + 2, (uint16_t)(headers + len - OUTER_UDP));
 	return flags & SESS_UDP_SUM ? (uint32_t)outer_sum(t, ip, len, OUTER_IP4) << 16 : 0;
-}
-
-/* The length of the packet and of the data, which is all of it, and no tag: three fields of an mbuf. */
-static inline void frame_len(struct rte_mbuf *m, uint64_t len)
-{
-	static_assert(offsetof(struct rte_mbuf, data_len) ==
-	                              offsetof(struct rte_mbuf, pkt_len) + 4 &&
-	                      offsetof(struct rte_mbuf, vlan_tci) ==
-	                              offsetof(struct rte_mbuf, pkt_len) + 6,
-	              "a word");
-	len |= len << 32;
-	memcpy(&m->pkt_len, &len, sizeof(len));
 }
 
 /*
@@ -145,7 +131,7 @@ static __rte_always_inline bool frame_down(const struct run *r, struct rte_mbuf 
 	if (more && r->l2_len > 16)
 		memcpy(outer - WAY_L2, &r->l2_first, sizeof(r->l2_first));
 	m->data_off = (uint16_t)(r->data_off - headers);
-	frame_len(m, total + r->l2_len);
+	way_len(m, total + r->l2_len);
 	t->bytes += len;
 	return true;
 }
@@ -243,32 +229,30 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	/* Where one is bound, so are most. */
 	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
 	if (bound)
-		seals_ahead(w, v, w->down_to, n);
+		seals_ahead(w, v, w->down_to, n, &seals);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_ipv4_hdr *ip;
 		struct rte_mbuf *m;
-		uint32_t right;
 		uint16_t sid;
 		bool frame;
 
-		if ((frames >> i & 1) != 0 && behind == 0 &&
-		    (w->dp->tx[w->down_to[i]].flags & SESS_BOUND) == 0)
-			i += frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i));
+		if ((frames >> i & 1) != 0 && behind == 0)
+			i += bound ? frames_seal(w, &way, v, i, n, ones(frames >> i), &seals)
+			           : frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i));
 		if (i == n)
 			break;
 		m = v[i];
 		sid = w->down_to[i];
 		frame = (frames >> i & 1) != 0;
-		/* Of others the port may have said so: it is not to be trusted with our own checksum. */
-		right = frame ? OUTER_IP4 : 0;
 		ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 		assert(m->nb_segs == 1);
 		if (bound && i + KEYS_AHEAD < n)
-			keys_ahead(w, w->down_to[i + KEYS_AHEAD]);
+			keys_ahead(seals.sa[i + KEYS_AHEAD]);
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
-		                    ? forward(w, m, ip, sid, &way, right)
-		                    : seal_add(w, m, ip, sid, &way, right, &seals))))
+		                    ? forward(w, m, ip, sid, &way, frame ? OUTER_IP4 : 0)
+		                    : seal_add(w, m, (uint8_t *)ip, sid, sa_of(w, sid), &way, frame,
+		                               false, &seals))))
 			continue;
 		if (frame)
 			dp_frame_transit(w, m);

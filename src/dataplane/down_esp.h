@@ -8,12 +8,15 @@
 #pragma once
 
 #include "dataplane/esp_outer.h"
+#include "dataplane/l2tp.h"
 #include "dataplane/link.h"
 #include "dataplane/outer.h"
 
 /* Packets with their headers, not encrypted yet. */
 struct seals {
 	uint16_t n, n_burst;
+	struct sa
+	        *sa[VEC_MAX]; /* of the vector's packets, where seals_ahead has been; NULL: none */
 	struct {
 		struct rte_mbuf *m;
 		uint32_t tx_at;
@@ -61,38 +64,82 @@ static inline void seals_wait(struct seals *s, struct rte_mbuf *m, const struct 
 	s->n++;
 }
 
-/*
- * The packet at ip in m, for session sid of this worker, which is bound. False, and nothing has happened, when
- * it is not usual.
- */
-static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv4_hdr *ip,
-                            uint16_t sid, struct way *way, uint32_t right, struct seals *s)
+static inline struct sa *sa_of(const struct worker *w, uint16_t sid)
 {
-	const uint16_t usual = SESS_VALID | SESS_OPEN | SESS_BOUND;
+	return w->dp->child_out[w->dp->tx[sid].child];
+}
+
+/*
+ * As outer_udp_put. The cipher reads the headers at once in pieces of 16 bytes, of which the first one is written as
+ * such: what is put together of several stores is slow to be read.
+ */
+static inline void seal_udp_put(const struct sess_tx *t, uint32_t flags, uint8_t *ip,
+                                uint64_t headers, uint64_t len, uint32_t right)
+{
+	const uint32_t udp_len = (uint32_t)(headers + len);
+	uint64_t front, back;
+	uint32_t ports;
+
+	static_assert(OUTER_UDP + SESS_FRAMING_MAX == 24, "up to 8 bytes behind the piece");
+	if (unlikely(headers < 16)) {
+		outer_udp_put(t, (uint16_t)flags, ip, (uint32_t)headers, (uint32_t)len, right);
+		return;
+	}
+	memcpy(ip - 8, t->framing + SESS_FRAMING_MAX - 8, 8);
+	memcpy(&ports, &t->src_port, sizeof(ports));
+	front = ports | (uint64_t)(rte_bswap32(udp_len) >> 16) << 32;
+	if (flags & SESS_UDP_SUM)
+		front |= (uint64_t)outer_sum(t, ip, (uint32_t)len, right) << 48;
+	memcpy(&back, t->framing + 24 - headers, sizeof(back));
+	if (flags & SESS_LENGTH)
+		back |= (uint64_t)(rte_bswap32(udp_len - OUTER_UDP) >> 16) << 16;
+	_mm_storeu_si128((xmm_t *)(void *)(ip - headers),
+	                 _mm_set_epi64x((int64_t)back, (int64_t)front));
+}
+
+/*
+ * The packet at ip in m, for session sid of this worker, which is bound, with its child's SA. A frame: where and as it
+ * came. False, and nothing has happened, when it is not usual; quick: nor when the checksum carries as the TTL goes
+ * down.
+ */
+static __rte_always_inline bool seal_add(struct worker *w, struct rte_mbuf *m, uint8_t *ip,
+                                         uint16_t sid, struct sa *sa, struct way *way, bool frame,
+                                         bool quick, struct seals *s)
+{
 	const struct dp *dp = w->dp;
 	struct sess_tx *t = &dp->tx[sid];
-	struct sa *sa = dp->child_out[t->child];
-	const uint32_t len = rte_be_to_cpu_16(ip->total_length),
-	               body = outer_udp_len(t, false) + len;
-	uint8_t *const text = (uint8_t *)ip + len - body;
-	uint32_t total, peer;
-	uint8_t *outer;
+	const uint32_t flags = t->flags, usual = SESS_VALID | SESS_OPEN | SESS_BOUND;
+	const uint64_t len = get_be16(ip + AT_LENGTH - AT_IP), headers = t->headers;
+	const uint64_t body = headers + len;
+	uint8_t *const text = ip - headers, *outer;
+	uint32_t total, peer, hop;
 
-	if (unlikely((t->flags & (usual | SESS_SEQ)) != usual || sa == NULL ||
-	             t->sub_ip != rte_be_to_cpu_32(ip->dst_addr) || ip->time_to_live <= 1 ||
-	             len > t->mtu || (t->mss != 0 && ip4_is_syn(ip, len)) ||
+	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
+	if (unlikely((flags & (usual | SESS_SEQ)) != usual || sa == NULL ||
+	             t->sub_ip != get_be32(ip + AT_DST - AT_IP) || (uint8_t)hop <= 1 ||
+	             (quick && hop >= 0xfffe0000) || len > t->mtu ||
+	             ((flags & SESS_CLAMP) != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
 	             dp_child_fired(dp, t->child) || !seal_ready(sa)))
 		return false;
 	peer = get_be32(sa->out.tmpl + offsetof(struct rte_ipv4_hdr, dst_addr));
-	total = sa->out.tmpl_len + (uint32_t)sa_sealed_len(sa, (uint16_t)body);
+	total = sa_sealed_len(sa, (uint32_t)body);
 	outer = text - sa->head - sa->out.tmpl_len;
-	if (unlikely(!way_to(dp, way, dp_nh_lookup(dp, peer), peer) || total > way->mtu ||
-	             outer < (uint8_t *)m->buf_addr + WAY_L2 ||
-	             text + body + sa->tail_max > (uint8_t *)m->buf_addr + m->buf_len))
+	static_assert(RTE_PKTMBUF_HEADROOM + AT_IP >=
+	                      SESS_HEADERS_MAX + ESP_FRONT_MAX + OUTER_MAX + WAY_L2,
+	              "a frame has room in front");
+	if (unlikely(!way_route(dp, way, peer) || total > way->mtu ||
+	             (!frame && outer < (uint8_t *)m->buf_addr + WAY_L2) ||
+	             ip + len + sa->tail_max > (uint8_t *)m->buf_addr + m->buf_len))
 		return false;
 	t->packets++;
-	ip4_ttl_down(ip);
-	outer_udp_put(t, t->flags, (uint8_t *)ip, body - len, len, right);
+	if (quick) {
+		hop += 0x10000 - 1;
+		memcpy(ip + offsetof(struct rte_ipv4_hdr, time_to_live), &hop, sizeof(hop));
+	} else {
+		ip4_ttl_down((struct rte_ipv4_hdr *)ip);
+	}
+	/* Of others the port may have said so: it is not to be trusted with our own checksum. */
+	seal_udp_put(t, flags, ip, headers, len, frame ? OUTER_IP4 : 0);
 	esp_outer_put(w, sa, outer, total);
 	way_frame(way, m, outer, total);
 	sa->credit--;
@@ -112,10 +159,8 @@ static inline bool seal_add(struct worker *w, struct rte_mbuf *m, struct rte_ipv
 #define KEY_LINES  6 /* of most suites */
 
 /* The lines of the SA's keys, which follow its first ones. */
-static inline void keys_ahead(const struct worker *w, uint16_t sid)
+static inline void keys_ahead(const struct sa *sa)
 {
-	const struct sa *sa = w->dp->child_out[w->dp->tx[sid].child];
-
 	for (int i = 1; sa != NULL && i <= KEY_LINES; i++)
 		rte_prefetch0((const uint8_t *)esp_of(sa) + i * RTE_CACHE_LINE_SIZE);
 }
@@ -125,7 +170,7 @@ static inline void keys_ahead(const struct worker *w, uint16_t sid)
  * at once: the walks through page tables that this takes are done side by side.
  */
 static inline void seals_ahead(const struct worker *w, struct rte_mbuf *const *v,
-                               const uint16_t *sid, uint16_t n)
+                               const uint16_t *sid, uint16_t n, struct seals *s)
 {
 	const struct dp *dp = w->dp;
 
@@ -136,13 +181,32 @@ static inline void seals_ahead(const struct worker *w, struct rte_mbuf *const *v
 		rte_prefetch0(rte_pktmbuf_mtod(v[i], uint8_t *) - RTE_CACHE_LINE_SIZE);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		const struct sa *sa = dp->child_out[dp->tx[sid[i]].child];
-
-		if (likely(sa != NULL))
-			sa_prefetch(sa);
+		s->sa[i] = sa_of(w, sid[i]);
+		if (likely(s->sa[i] != NULL))
+			sa_prefetch(s->sa[i]);
 	}
 	for (uint16_t i = 0; i < n && i < KEYS_AHEAD; i++)
-		keys_ahead(w, sid[i]);
+		keys_ahead(s->sa[i]);
+}
+
+/* Frames as they came from v[at] on, n_frames or fewer as there are n in v, up to the first one that is not usual. */
+static __rte_noinline uint16_t frames_seal(struct worker *w, struct way *way, struct rte_mbuf **v,
+                                           uint16_t at, uint16_t n, uint16_t n_frames,
+                                           struct seals *s)
+{
+	const uint32_t end = RTE_MIN((uint32_t)n, (uint32_t)at + n_frames);
+	uint32_t i;
+
+	for (i = at; i < end; i++) {
+		struct rte_mbuf *m = v[i];
+		uint8_t *ip = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM + AT_IP;
+
+		if (i + KEYS_AHEAD < n)
+			keys_ahead(s->sa[i + KEYS_AHEAD]);
+		if (unlikely(!seal_add(w, m, ip, w->down_to[i], s->sa[i], way, true, true, s)))
+			break;
+	}
+	return (uint16_t)(i - at);
 }
 
 /* Those that no number is left for never were: seal_ready has seen that there are. But nothing leaves in the clear. */

@@ -69,7 +69,6 @@ static inline void wrap(struct worker *w, struct rte_mbuf *m, const struct sa *s
 {
 	uint8_t *front = esp - sa->out.tmpl_len;
 
-	len += sa->out.tmpl_len;
 	m->data_off = (uint16_t)(front - (uint8_t *)m->buf_addr);
 	m->data_len = (uint16_t)len;
 	m->pkt_len = len;
@@ -103,7 +102,7 @@ static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct 
 	p->data = data;
 	p->len = (uint16_t)len;
 	p->next_header = sa->tunnel_mode ? NEXT_IPV4 : IPPROTO_UDP;
-	wrap(w, m, sa, data - sa->head, sa_sealed_len(sa, (uint16_t)len));
+	wrap(w, m, sa, data - sa->head, sa_sealed_len(sa, len));
 	return DP_DROP_NONE;
 }
 

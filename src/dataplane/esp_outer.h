@@ -3,25 +3,31 @@
 /* The headers in front of ESP (RFC 4303 3.1, RFC 3948 2.1), made of the SA's line. */
 #pragma once
 
-#include "dataplane/ip4.h"
+#include "dataplane/outer.h"
 
 /* At front, where sa->out.tmpl_len bytes have room, for a packet of len bytes with them. */
 static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t *front,
                                  uint32_t len)
 {
-	const struct rte_ipv4_hdr *tmpl = (const void *)sa->out.tmpl;
-	const rte_be16_t total = rte_cpu_to_be_16((uint16_t)len);
-	const rte_be16_t id = rte_cpu_to_be_16(dp_next_ip_id(w));
-	struct rte_ipv4_hdr *ip = (void *)front;
+	const uint8_t *tmpl = sa->out.tmpl;
+	const uint32_t total = rte_bswap32(len) >> 16, id = rte_bswap32(dp_next_ip_id(w)) >> 16;
+	uint32_t ttl, sum;
+	uint64_t word;
 
-	memcpy(ip, tmpl, sizeof(*ip));
+	/* In words, and never read again: length, number and checksum are none in the template. */
+	memcpy(&word, tmpl, sizeof(word));
+	word |= (uint64_t)total << 16 | (uint64_t)id << 32;
+	memcpy(front, &word, sizeof(word));
+	memcpy(&ttl, tmpl + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(ttl));
+	sum = (ttl >> 16) + total + id;
+	sum += sum << 16 | sum >> 16;
+	ttl = (ttl & 0xffff) | (~sum & 0xffff0000);
+	memcpy(front + offsetof(struct rte_ipv4_hdr, time_to_live), &ttl, sizeof(ttl));
+	memcpy(&word, tmpl + offsetof(struct rte_ipv4_hdr, src_addr), sizeof(word));
+	memcpy(front + offsetof(struct rte_ipv4_hdr, src_addr), &word, sizeof(word));
 	if (unlikely(sa->takes != 0)) {
-		struct rte_udp_hdr *udp = (void *)(ip + 1);
-
-		memcpy(udp, tmpl + 1, sizeof(*udp));
-		udp->dgram_len = rte_cpu_to_be_16((uint16_t)(len - sizeof(*ip)));
+		memcpy(&word, tmpl + OUTER_IP4, sizeof(word));
+		word |= (uint64_t)(rte_bswap32(len - OUTER_IP4) >> 16) << 32;
+		memcpy(front + OUTER_IP4, &word, sizeof(word));
 	}
-	ip->total_length = total;
-	ip->packet_id = id;
-	ip->hdr_checksum = (uint16_t)~sum_fold((uint64_t)tmpl->hdr_checksum + total + id);
 }

@@ -87,6 +87,18 @@ static inline void way_write(const struct way *way, uint8_t *p)
 /* Sends what port's buffer holds; what the port does not take is dropped, counted. */
 void dp_tx_port(struct worker *w, uint16_t port);
 
+/* The length of the packet and of the data, which is all of it, and no tag: three fields of an mbuf. */
+static inline void way_len(struct rte_mbuf *m, uint64_t len)
+{
+	static_assert(offsetof(struct rte_mbuf, data_len) ==
+	                              offsetof(struct rte_mbuf, pkt_len) + 4 &&
+	                      offsetof(struct rte_mbuf, vlan_tci) ==
+	                              offsetof(struct rte_mbuf, pkt_len) + 6,
+	              "a word");
+	len |= len << 32;
+	memcpy(&m->pkt_len, &len, sizeof(len));
+}
+
 /* Makes m the frame of the IPv4 packet of len bytes at ip in it, with WAY_L2 bytes or more of m before it. */
 static inline void way_frame(const struct way *way, struct rte_mbuf *m, void *ip, uint32_t len)
 {
@@ -94,8 +106,7 @@ static inline void way_frame(const struct way *way, struct rte_mbuf *m, void *ip
 
 	way_write(way, ip);
 	m->data_off = (uint16_t)((uint8_t *)ip - (uint8_t *)m->buf_addr - l2_len);
-	m->data_len = (uint16_t)(len + l2_len);
-	m->pkt_len = len + l2_len;
+	way_len(m, len + l2_len);
 }
 
 /* A frame leaves by port, whose buffer is at tx_at: with its others, when it is full or the turn ends. */

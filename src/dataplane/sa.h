@@ -153,6 +153,7 @@ struct sa {
 			uint8_t tmpl[OUTER_MAX]; /* of outer */
 			uint8_t tmpl_len;
 			uint8_t block; /* ro; of lib/esp */
+			uint8_t around; /* tmpl_len, head and the ICV */
 		} out; /* outbound */
 	};
 };
@@ -185,12 +186,12 @@ static inline struct sa *sa_by_esp(const struct esp_sa *esp)
 	return (struct sa *)(uintptr_t)esp - 1;
 }
 
-/* What esp_encrypt makes of len bytes: see esp_sa_block. */
-static inline uint16_t sa_sealed_len(const struct sa *sa, uint16_t len)
+/* What esp_encrypt makes of len bytes (see esp_sa_block), and the outer headers. */
+static inline uint32_t sa_sealed_len(const struct sa *sa, uint32_t len)
 {
-	uint16_t block = sa->out.block, icv = (uint16_t)(sa->tail_max - (block - 1 + 2));
+	const uint32_t block = sa->out.block;
 
-	return (uint16_t)(sa->head + ((len + 2 + block - 1) & ~(block - 1)) + icv);
+	return sa->out.around + ((len + 2 + block - 1) & -block);
 }
 
 /*

@@ -39,6 +39,9 @@ void dp_sa_outer_set(struct sa *sa, const struct sa_outer *outer)
 		return;
 	memcpy(sa->out.tmpl, outer->tmpl, sizeof(outer->tmpl));
 	sa->out.tmpl_len = outer->tmpl_len;
+	/* The tail is at most padding, its length, the next header, and the ICV. */
+	sa->out.around =
+	        (uint8_t)(outer->tmpl_len + sa->head + sa->tail_max - (sa->out.block - 1 + 2));
 }
 
 /* ---- events ---- */
