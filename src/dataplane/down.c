@@ -48,28 +48,6 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 /* With these a packet is more than a copy of its session's line, two lengths and an id. */
 #define MORE (SESS_UDP_SUM | SESS_LENGTH | SESS_CLAMP)
 
-/* What frames that go one way, one after the other, have in common. */
-struct run {
-	const struct rte_lpm *lpm;
-	uint32_t entry, mtu; /* as in struct way */
-	xmm_t l2; /* its header, and with a tag what that begins with */
-	uint64_t l2_first;
-	uint32_t l2_len, data_off; /* of a frame without headers behind IPv4's */
-};
-
-static inline struct run run_of(const struct worker *w, const struct way *way)
-{
-	return (struct run){
-	        .lpm = w->dp->lpm,
-	        .entry = way->entry,
-	        .mtu = way->mtu,
-	        .l2 = _mm_loadu_si128((const xmm_t *)(const void *)&way->before),
-	        .l2_first = way->first,
-	        .l2_len = way->l2_len,
-	        .data_off = RTE_PKTMBUF_HEADROOM + AT_IP - OUTER_IP4 - way->l2_len,
-	};
-}
-
 /* Puts L2TP's length where it belongs, if it does, and returns the UDP checksum where it stands behind the length. */
 static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8_t *ip,
                                   uint32_t headers, uint32_t len)
@@ -81,10 +59,12 @@ static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8
 
 /*
  * The usual frame m, which stands where it came, for session t, by the way of r and with number id. False, and
- * nothing has happened: by another way, or forward knows more. Without more, neither MORE nor a tag is usual.
+ * nothing has happened: by another way, or forward knows more. Without more, none of MORE is usual. Exact: other
+ * peers' ways are others.
  */
-static __rte_always_inline bool frame_down(const struct run *r, struct rte_mbuf *m,
-                                           struct sess_tx *t, uint32_t id, bool more)
+static __rte_always_inline bool frame_down(const struct rte_lpm *lpm, const struct way_run *r,
+                                           struct rte_mbuf *m, struct sess_tx *t, uint32_t id,
+                                           bool more, bool exact)
 {
 	uint8_t *ip = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM + AT_IP, *udp, *outer;
 	const uint64_t flags = t->flags, len = get_be16(ip + AT_LENGTH - AT_IP);
@@ -98,8 +78,7 @@ static __rte_always_inline bool frame_down(const struct run *r, struct rte_mbuf 
 	             t->sub_ip != get_be32(ip + AT_DST - AT_IP) || (uint8_t)hop <= 1 ||
 	             hop >= 0xfffe0000 || len > t->mtu ||
 	             (more && t->mss != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
-	             way_entry_at(r->lpm, rte_be_to_cpu_32(t->dst_ip)) != r->entry ||
-	             total > r->mtu))
+	             way_entry_at(lpm, rte_be_to_cpu_32(t->dst_ip)) != r->entry || total > r->mtu))
 		return false;
 	t->packets++;
 	/* ip4_ttl_down where nothing is carried. */
@@ -127,23 +106,20 @@ static __rte_always_inline bool frame_down(const struct run *r, struct rte_mbuf 
 	memcpy(outer + 8, &sum, sizeof(sum));
 	memcpy(&word, &t->src_ip, sizeof(word));
 	memcpy(outer + 12, &word, sizeof(word));
-	_mm_storeu_si128((xmm_t *)(void *)(outer - 16), r->l2);
-	if (more && r->l2_len > 16)
-		memcpy(outer - WAY_L2, &r->l2_first, sizeof(r->l2_first));
-	m->data_off = (uint16_t)(r->data_off - headers);
-	way_len(m, total + r->l2_len);
+	way_run_frame(r, m, outer, total);
 	t->bytes += len;
 	return true;
 }
 
-/* n frames, up to the first one that is not usual or goes another way: how many. */
+/* n frames, up to the first one that is not usual or goes another way, which the first peer's is: how many. */
 static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way *way,
                                               struct rte_mbuf **v, const uint16_t *sid, uint16_t n,
-                                              bool more)
+                                              bool more, bool exact)
 {
-	const struct run r = run_of(w, way);
-	const uint32_t id_step = w->dp->conf.n_workers, id_first = w->id;
 	struct sess_tx *tx = w->dp->tx;
+	const struct way_run r = way_run_of(way, rte_be_to_cpu_32(tx[sid[0]].dst_ip));
+	const struct rte_lpm *lpm = w->dp->lpm;
+	const uint32_t id_step = w->dp->conf.n_workers, id_first = w->id;
 	struct vec *b = way_buffer(w, way, n);
 	struct rte_mbuf **to = b->v + b->n;
 	uint32_t id = w->ip_id;
@@ -155,7 +131,7 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 
 		if (unlikely(next > UINT16_MAX))
 			next = id_first;
-		if (unlikely(!frame_down(&r, v[i], &tx[sid[i]], next, more)))
+		if (unlikely(!frame_down(lpm, &r, v[i], &tx[sid[i]], next, more, exact)))
 			break;
 		id = next;
 		to[i] = v[i];
@@ -168,13 +144,19 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 static __rte_noinline uint16_t frames_plain(struct worker *w, const struct way *way,
                                             struct rte_mbuf **v, const uint16_t *sid, uint16_t n)
 {
-	return frames_by(w, way, v, sid, n, false);
+	return frames_by(w, way, v, sid, n, false, false);
 }
 
 static __rte_noinline uint16_t frames_more(struct worker *w, const struct way *way,
                                            struct rte_mbuf **v, const uint16_t *sid, uint16_t n)
 {
-	return frames_by(w, way, v, sid, n, true);
+	return frames_by(w, way, v, sid, n, true, false);
+}
+
+static __rte_noinline uint16_t frames_exact(struct worker *w, const struct way *way,
+                                            struct rte_mbuf **v, const uint16_t *sid, uint16_t n)
+{
+	return frames_by(w, way, v, sid, n, true, true);
 }
 
 /* n frames as they came, up to the first one that is not usual: how many. */
@@ -185,13 +167,18 @@ static uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf *
 
 	do {
 		const struct sess_tx *t = &w->dp->tx[sid[i]];
+		const uint32_t peer = rte_be_to_cpu_32(t->dst_ip);
 
-		if (!way_route(w->dp, way, rte_be_to_cpu_32(t->dst_ip)))
+		if (!way_route(w->dp, way, peer))
 			break;
 		last = i;
-		i += (t->flags & MORE) == 0 && way->l2_len <= 16
-		             ? frames_plain(w, way, v + i, sid + i, n - i)
-		             : frames_more(w, way, v + i, sid + i, n - i);
+		/* Of a network that is connected, and of one with exceptions, the routes' entry does not say it all. */
+		if (unlikely(way_entry(w->dp, peer) != way->entry))
+			i += frames_exact(w, way, v + i, sid + i, n - i);
+		else if ((t->flags & MORE) == 0)
+			i += frames_plain(w, way, v + i, sid + i, n - i);
+		else
+			i += frames_more(w, way, v + i, sid + i, n - i);
 	} while (i < n && i != last);
 	return i;
 }

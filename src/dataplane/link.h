@@ -109,6 +109,38 @@ static inline void way_frame(const struct way *way, struct rte_mbuf *m, void *ip
 	way_len(m, len + l2_len);
 }
 
+/* What frames that go one way, one after the other, have in common: small enough for registers. */
+struct way_run {
+	uint32_t entry, mtu; /* as in struct way */
+	rte_be32_t ip; /* it has been found for */
+	xmm_t l2; /* its header, and with a tag what that begins with */
+	uint64_t first;
+	uint32_t l2_len;
+};
+
+static inline struct way_run way_run_of(const struct way *way, uint32_t ip)
+{
+	return (struct way_run){
+	        .entry = way->entry,
+	        .mtu = way->mtu,
+	        .ip = rte_cpu_to_be_32(ip),
+	        .l2 = _mm_loadu_si128((const xmm_t *)(const void *)&way->before),
+	        .first = way->first,
+	        .l2_len = way->l2_len,
+	};
+}
+
+/* As way_frame. */
+static inline void way_run_frame(const struct way_run *r, struct rte_mbuf *m, uint8_t *ip,
+                                 uint64_t len)
+{
+	_mm_storeu_si128((xmm_t *)(void *)(ip - 16), r->l2);
+	if (unlikely(r->l2_len > 16))
+		memcpy(ip - WAY_L2, &r->first, sizeof(r->first));
+	m->data_off = (uint16_t)(ip - (uint8_t *)m->buf_addr - r->l2_len);
+	way_len(m, len + r->l2_len);
+}
+
 /* A frame leaves by port, whose buffer is at tx_at: with its others, when it is full or the turn ends. */
 static inline void way_put(struct worker *w, uint32_t tx_at, uint16_t port, struct rte_mbuf *m)
 {
