@@ -47,7 +47,8 @@ void dp_route(struct worker *w, struct rte_mbuf **v, uint16_t n)
 /* Data messages: what up leaves goes stage by stage. */
 static void input_l2tp(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
-	n = dp_up(w, v, n);
+	if (n > 0)
+		n = dp_up(w, v, n);
 	if (n == 0)
 		return;
 	n = dp_l2tp_in(w, v, n);
