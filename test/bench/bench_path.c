@@ -13,6 +13,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct sum {
+	struct pairs_sum pairs;
+	bool quiet;
+};
+
 static void describe(const struct bench *b, const struct spec *s, struct row *r)
 {
 	row_int(r, "size", s->size);
@@ -25,22 +30,31 @@ static void describe(const struct bench *b, const struct spec *s, struct row *r)
 	row_str(r, "arch", esp_arch_name(b->w->peer));
 }
 
-static void print_ref(const struct bench *b, const struct spec *s, const char *name,
-                      const struct pairs_sum *sum)
+static void row_windows(const struct bench *b, struct row *r, const struct sum *sum,
+                        const char *ref)
 {
-	struct pairs_sum own = {
-	        .n = sum->n, .path_min = sum->ref_min, .path_median = sum->ref_median};
+	row_pairs(r, &sum->pairs, ref);
+	row_bool(r, "quiet", sum->quiet);
+	row_int(r, "calibration", (int64_t)b->quiet.least);
+}
+
+static void print_ref(const struct bench *b, const struct spec *s, const char *name,
+                      const struct sum *sum)
+{
+	const struct pairs_sum *p = &sum->pairs;
+	struct sum own = {{.n = p->n, .path_min = p->ref_min, .path_median = p->ref_median},
+	                  sum->quiet};
 	struct row r;
 
 	row_begin(&r, name);
 	row_str(&r, "direction", s->dir == UP ? "up" : "down");
 	describe(b, s, &r);
-	row_pairs(&r, &own, NULL);
+	row_windows(b, &r, &own, NULL);
 	row_end(&r);
 }
 
 static void print(const struct bench *b, const struct plan *p, const struct spec *s,
-                  const struct pairs_sum *sum)
+                  const struct sum *sum)
 {
 	char name[ROW_NAME], ref[ROW_NAME];
 	struct row r;
@@ -53,29 +67,29 @@ static void print(const struct bench *b, const struct plan *p, const struct spec
 		return;
 	row_begin(&r, name);
 	describe(b, s, &r);
-	row_pairs(&r, sum, ref);
-	row_num(&r, "over_cycles", sum->over);
-	row_num(&r, "over_min", sum->over_min);
+	row_windows(b, &r, sum, ref);
+	row_num(&r, "over_cycles", sum->pairs.over);
+	row_num(&r, "over_min", sum->pairs.over_min);
 	row_end(&r);
 }
 
 static void measure(struct bench *b, const struct plan *p, const struct spec *s)
 {
-	struct pairs pairs;
-	struct pairs_sum sum;
+	struct windows w;
+	struct sum sum;
 
-	pairs_new(&pairs, p->windows);
-	bench_begin(b, s);
-	while (pairs.n < pairs.max) {
+	windows_new(&w, p->windows);
+	bench_begin(b, p, s);
+	do {
 		double path[WINDOWS], ref[WINDOWS];
 
 		bench_batch(b, s, path, ref);
 		for (int i = 0; i < WINDOWS; i++)
-			pairs_add(&pairs, path[i], ref[i]);
-	}
-	pairs_sum(&pairs, &sum);
+			windows_add(&w, &b->quiet, path[i], ref[i]);
+	} while (windows_more(&w, &b->quiet));
+	sum.quiet = windows_sum(&w, &b->quiet, &sum.pairs);
 	print(b, p, s, &sum);
-	pairs_free(&pairs);
+	windows_free(&w);
 }
 
 /* The table by stage is a program of its own: here no stage is slowed down by a clock. */
@@ -96,7 +110,7 @@ int main(int argc, char **argv)
 	plan_read(&p, argc, argv);
 	if (p.stages)
 		stages(argv);
-	bench_new(&b);
+	bench_new(&b, &p);
 	bench_run(&b, &p, measure);
 	bench_free(&b);
 	return 0;

@@ -227,6 +227,8 @@ static void batch(struct bench *b, const struct spec *s, struct table *t)
 
 	memset(c->ticks, 0, sizeof(c->ticks));
 	bench_batch(b, s, path, ref);
+	if (!quiet_was(&b->quiet, b->quiet.worst) && quiet_wait(&b->quiet))
+		return;
 	for (int k = 0; k < WINDOWS && t->n < t->max; k++, t->n++) {
 		for (int i = 0; i < PLACES; i++)
 			t->of[i][t->n] = (double)c->ticks[k][i] / each;
@@ -273,7 +275,7 @@ static void measure(struct bench *b, const struct plan *p, const struct spec *s)
 
 	for (int i = 0; i < PLACES; i++)
 		t.of[i] = column(p->windows);
-	bench_begin(b, s);
+	bench_begin(b, p, s);
 	while (t.n < t.max)
 		batch(b, s, &t);
 	print(b, s, &t);
@@ -288,7 +290,7 @@ int main(int argc, char **argv)
 	static struct plan p;
 
 	plan_read(&p, argc, argv);
-	bench_new(&b);
+	bench_new(&b, &p);
 	b.timed = timed;
 	the_clock()->empty = b.empty;
 	bench_run(&b, &p, measure);

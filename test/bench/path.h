@@ -10,10 +10,9 @@
  */
 #pragma once
 
+#include "bench/quiet.h"
 #include "dataplane/priv.h"
 #include "esp/esp_int.h"
-
-#include <x86intrin.h>
 
 #define SUBS_MAX   64000
 #define BATCH_MAX  2048 /* packets: half of them warm up, the other half is timed .. */
@@ -75,17 +74,6 @@ struct batch {
 };
 
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-
-/* Ticks of the time-stamp counter; all before has been done, nothing after has begun. */
-static inline uint64_t ticks(void)
-{
-	uint64_t t;
-
-	_mm_lfence();
-	t = __rdtsc();
-	_mm_lfence();
-	return t;
-}
 
 /* ---- path_net.c ---- */
 
@@ -186,12 +174,15 @@ struct plan {
 	struct spec v[SPECS_MAX];
 	const char *only; /* pattern of the rows that are printed; NULL: all */
 	uint32_t windows;
+	double patience; /* seconds that rows may wait for quiet windows, together */
 	bool stages;
 };
 
 /* Reads the command line. Ends the program when it is wrong, or asks for help. */
 void plan_read(struct plan *p, int argc, char **argv);
 bool plan_prints(const struct plan *p, const char *name);
+/* Seconds that a row may wait. */
+double plan_row_patience(const struct plan *p);
 /* The largest number of sessions that rows of a suite want; 0: there are none. */
 uint32_t plan_sessions(const struct plan *p, enum suite s);
 void path_name(const struct spec *s, char name[ROW_NAME]);
@@ -202,6 +193,7 @@ void ref_name(const struct spec *s, char name[ROW_NAME]);
 struct bench {
 	const char *pages; /* "4k", "2m" */
 	uint64_t empty; /* ticks of a timed part with nothing in it */
+	struct quiet quiet;
 	struct world *w;
 	struct ref_crypto *crypto;
 	struct batch path, ref;
@@ -213,11 +205,14 @@ struct bench {
 	void (*timed)(int window, bool on);
 };
 
-void bench_new(struct bench *b); /* the EAL too */
+void bench_new(struct bench *b, const struct plan *p); /* the EAL too */
 void bench_free(struct bench *b);
 /* Before the windows of a row. */
-void bench_begin(struct bench *b, const struct spec *s);
-/* A batch: ticks a packet in each window of the path and of its reference. All has been verified. */
+void bench_begin(struct bench *b, const struct plan *p, const struct spec *s);
+/*
+ * A batch: ticks a packet in each window of the path and of its reference, with calibrations before, between
+ * and behind. All has been verified.
+ */
 void bench_batch(struct bench *b, const struct spec *s, double path[WINDOWS], double ref[WINDOWS]);
 
 /* Measures one row, all of its windows. */

@@ -12,6 +12,11 @@
 #define SIZE_LARGEST 1400 /* with the longest headers it is still no more than a link takes */
 #define WINDOWS_EACH 400 /* of a row */
 
+/* How long rows wait for quiet windows: all of them together, and each. */
+#define PATIENCE_S       240
+#define PATIENCE_QUICK_S 8
+#define PATIENCE_WINDOW  0.01 /* seconds for each of its windows */
+
 /* What there is a choice of; 0 ends a list. */
 struct choice {
 	bool quick;
@@ -58,6 +63,11 @@ uint32_t plan_sessions(const struct plan *p, enum suite s)
 			most = RTE_MAX(most, p->v[i].sessions);
 	}
 	return most;
+}
+
+double plan_row_patience(const struct plan *p)
+{
+	return PATIENCE_WINDOW * p->windows;
 }
 
 /* The product of all choices would take an hour and tell no more. */
@@ -205,6 +215,7 @@ void plan_read(struct plan *p, int argc, char **argv)
 	merge(c.sessions, asked.sessions);
 	if (p->windows == 0)
 		p->windows = WINDOWS_EACH;
+	p->patience = asked.quick ? PATIENCE_QUICK_S : PATIENCE_S;
 	c.checksum = asked.checksum;
 	c.ff03 = asked.ff03;
 	plan_make(p, &c);

@@ -154,12 +154,16 @@ static void verify(struct bench *b, const struct spec *s)
 
 void bench_batch(struct bench *b, const struct spec *s, double path[WINDOWS], double ref[WINDOWS])
 {
+	quiet_batch(&b->quiet);
 	make(b, s);
+	quiet_calibrate(&b->quiet);
 	b->w->ports[LAC_PORT].n = b->w->ports[WORLD_PORT].n = 0;
 	batch_run(b, s, path_vector, path);
 	sent_check(b, s->dir == UP ? WORLD_PORT : LAC_PORT, &b->path);
+	quiet_calibrate(&b->quiet);
 	b->w->ports[LAC_PORT].n = 0;
 	batch_run(b, s, ref_vector, ref);
+	quiet_calibrate(&b->quiet);
 	if (s->suite == PLAIN)
 		sent_check(b, LAC_PORT, &b->ref);
 	verify(b, s);
@@ -183,7 +187,7 @@ static void past_first(struct bench *b, const struct spec *s)
 	b->timed = timed;
 }
 
-void bench_begin(struct bench *b, const struct spec *s)
+void bench_begin(struct bench *b, const struct plan *p, const struct spec *s)
 {
 	/* A long packet's window is as long in time as a short one's. */
 	b->path.n = s->size <= 256 ? BATCH_MAX : s->size <= 768 ? BATCH_MAX / 2 : BATCH_MAX / 4;
@@ -198,6 +202,7 @@ void bench_begin(struct bench *b, const struct spec *s)
 	b->at = 0;
 	world_set(b->w, s->checksum, s->ff03);
 	past_first(b, s);
+	quiet_row(&b->quiet, plan_row_patience(p));
 }
 
 static void empty(struct bench *b)
@@ -211,7 +216,7 @@ static void empty(struct bench *b)
 	}
 }
 
-void bench_new(struct bench *b)
+void bench_new(struct bench *b, const struct plan *p)
 {
 	memset(b, 0, sizeof(*b));
 	b->pages = eal_start();
@@ -220,6 +225,7 @@ void bench_new(struct bench *b)
 	if (b->order == NULL)
 		fail("No memory for the order of subscribers.");
 	empty(b);
+	quiet_new(&b->quiet, (double)rte_get_tsc_hz(), p->patience);
 }
 
 /* Buffers in no order of addresses, as from a pool that is in use. */

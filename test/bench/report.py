@@ -15,6 +15,9 @@ import sys
 
 TICKS = "Cycles are ticks of the time-stamp counter, a packet; over: path less reference."
 
+# Calibrations that a quiet machine takes are no longer than that of the least (QUIET_MOST of quiet.h).
+QUIET_MOST = 1.1
+
 # ---- goals ----
 
 
@@ -125,6 +128,33 @@ def all_goals(rows):
     return found
 
 
+# ---- quiet rows ----
+
+
+def judge_quiet(rows):
+    """A row knows the least calibration up to its end. One that was measured while the machine had not
+    been quiet yet, as the later rows show, has taken noise for quiet."""
+    least = min((r["calibration"] for r in rows if "calibration" in r), default=0)
+    for r in rows:
+        if r.get("calibration", 0) > QUIET_MOST * least:
+            r["quiet"] = False
+
+
+def quiet_text(rows):
+    judged = [r for r in rows if "quiet" in r]
+    noisy = sum(not r["quiet"] for r in judged)
+    if not judged:
+        return ""
+    return (" Quiet windows are those around which a fixed loop that keeps the core busy, and has "
+            "nothing to do with what is measured, took at most 10 % longer than on a core of its own. "
+            f"{noisy} of {len(judged)} rows are not of quiet windows alone, for the machine was too "
+            "seldom quiet: marked *, they are of all windows, and judged like the others.")
+
+
+def row_name(r):
+    return r["name"] if r.get("quiet", True) else r["name"] + " *"
+
+
 # ---- tables ----
 
 
@@ -143,7 +173,7 @@ def cell(x):
 
 def path_cells(r, marks):
     flags = [k for k in ("checksum", "ff03") if r.get(k)]
-    return [r["name"], r["size"], r["sessions"], r["vector"], " ".join(flags),
+    return [row_name(r), r["size"], r["sessions"], r["vector"], " ".join(flags),
             f"{r['cycles_min']:.1f}", f"{r['cycles_median']:.1f}", r["ref"],
             f"{r['limit_min']:.1f}", f"{r['limit_cycles']:.1f}", f"{r['ratio']:.2f}",
             f"{r['over_min']:.1f}", f"{r['over_cycles']:.1f}", marks]
@@ -191,11 +221,12 @@ def sections(rows, found):
     if paths:
         tags = sorted({(r["cpu"], r["arch"], r["pages"]) for r in paths})
         how = "; ".join(f"-march={c}, ipsec-mb {a}, pages of {p}" for c, a, p in tags)
-        yield (f"Path ({how}). {TICKS}", [PATH_HEAD] + [path_cells(r, marks[id(r)]) for r in paths])
+        yield (f"Path ({how}). {TICKS}{quiet_text(paths)}",
+               [PATH_HEAD] + [path_cells(r, marks[id(r)]) for r in paths])
     refs = [r for r in rows if r["name"].startswith(("ref.", "crypto."))]
     if refs and not paths:
-        yield ("References", [REF_HEAD] + [
-            [r["name"], r["size"], r["sessions"], r["vector"], f"{r['cycles_min']:.1f}",
+        yield (f"References.{quiet_text(refs)}", [REF_HEAD] + [
+            [row_name(r), r["size"], r["sessions"], r["vector"], f"{r['cycles_min']:.1f}",
              f"{r['cycles_median']:.1f}", r["direction"]] for r in refs])
     seen = {"path", "ref", "crypto"}
     for kind in dict.fromkeys(r["name"].split(".")[0] for r in rows):
@@ -298,8 +329,8 @@ def machine_text(m):
 def results(path, rows, found, m, command):
     with open(path, "w", encoding="utf-8") as f:
         f.write("# Results of the benchmarks\n\n")
-        f.write(f"Written by `{command}`. The least of all windows is that of a quiet machine; the "
-                "ratio is the median\nof those of windows that followed each other.\n\n"
+        f.write(f"Written by `{command}`. Figures of the path are those of quiet windows, unless "
+                "marked; the\nratio is the median of those of windows that followed each other.\n\n"
                 "## Machine\n\n")
         f.writelines(f"- {line}\n" for line in machine_text(m))
         goals_table = [["goal", "what", "bounds met", ""]] + list(summary(found))
@@ -307,7 +338,7 @@ def results(path, rows, found, m, command):
             f.write("\n## Goals\n\n")
             f.writelines(line + "\n" for line in markdown(goals_table))
         for title, table in sections(rows, found):
-            f.write(f"\n## {title.split(' ', 1)[0]}\n\n{title}\n\n")
+            f.write(f"\n## {title.split(' ', 1)[0].rstrip('.')}\n\n{title}\n\n")
             f.writelines(line + "\n" for line in markdown(table))
 
 
@@ -337,6 +368,7 @@ def rows_read(lines):
 def main():
     args = arguments()
     rows = rows_read(sys.stdin)
+    judge_quiet(rows)
     found = all_goals(rows)
     m = machine(args.build, rows)
     for line in machine_text(m):

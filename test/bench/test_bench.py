@@ -17,7 +17,8 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = sys.argv.pop(1)
 PATH_KEYS = {"name", "size", "sessions", "vector", "checksum", "ff03", "pages", "cpu", "arch",
-             "cycles_min", "cycles_median", "limit_cycles", "limit_min", "ratio", "ref", "windows"}
+             "cycles_min", "cycles_median", "limit_cycles", "limit_min", "ratio", "ref", "windows",
+             "quiet", "calibration"}
 
 
 def run(*argv, text=""):
@@ -38,7 +39,8 @@ def path_row(name="path.up.plain", **more):
     return {"name": name, "size": 64, "sessions": 1000, "vector": 32, "checksum": False,
             "ff03": False, "pages": "4k", "cpu": "westmere", "arch": "AVX2", "cycles_min": 90.0,
             "cycles_median": 95.0, "limit_cycles": 50.0, "limit_min": 48.0, "ratio": 1.9,
-            "ref": "ref.ip4", "windows": 9, "over_cycles": 45.0, "over_min": 42.0, **more}
+            "ref": "ref.ip4", "windows": 9, "quiet": True,
+            "calibration": 32000, "over_cycles": 45.0, "over_min": 42.0, **more}
 
 
 class Path(unittest.TestCase):
@@ -50,7 +52,9 @@ class Path(unittest.TestCase):
         for row in rows:
             self.assertGreater(row["cycles_min"], 0, row)
             self.assertLessEqual(row["cycles_min"], row["cycles_median"], row)
-            self.assertEqual(row["windows"], 3, row)
+            # Of quiet ones no more than were asked for; of all at least as many.
+            self.assertIn(row["windows"], range(1, 4) if row["quiet"] else range(3, 1 << 20), row)
+            self.assertGreater(row["calibration"], 1000)
         return rows
 
     def test_quick(self):
@@ -157,6 +161,25 @@ class Report(unittest.TestCase):
                   one("peer.sallyport.cpu_ns", value=99, unit="ns", direction="up")],
                  "C6 cpu_ns against l2tpns 99 <= 100 ns: met")):
             self.assertIn(want, self.marks(rows))
+
+    def test_quiet(self):
+        """Rows that are not quiet, by themselves or by what others have seen, are marked and judged."""
+        rows = [path_row(calibration=35200), path_row("path.down.plain", cycles_min=101.0,
+                                                      quiet=False),
+                path_row("path.up.gcm128", calibration=35201),
+                {"name": "control.setup_rate", "value": 6000, "unit": "1/s"}]
+        with tempfile.TemporaryDirectory() as d:
+            r = report(rows, "--json", d + "/j")
+            with open(d + "/j", encoding="utf-8") as f:
+                said = json.load(f)["rows"]
+        self.assertEqual(r.returncode, 0, r.stderr)
+        self.assertEqual([s.get("quiet") for s in said], [True, False, False, None])
+        self.assertIn(" 2 of 3 rows are not of quiet windows", r.stdout)
+        lines = [line.split() for line in r.stdout.splitlines()]
+        self.assertEqual({line[0]: line[1] for line in lines if line[:1] and "path." in line[0]},
+                         {"path.up.plain": "64", "path.down.plain": "*", "path.up.gcm128": "*"})
+        self.assertIn("C1 cycles_min 101 <= 100: missed", r.stdout)
+        self.assertNotIn("quiet", report([rows[3]]).stdout)
 
     def test_files(self):
         with tempfile.TemporaryDirectory() as d:
