@@ -83,33 +83,61 @@ static inline bool esp_pad_block(const uint8_t *block, uint32_t pad)
 	return _mm_testz_si128(diff, padding);
 }
 
+/* Three fields in one word: length, next header, and that all is well. */
+static inline void esp_opened(struct esp_pkt *p, uint16_t len, uint8_t next_header)
+{
+	const uint32_t word = len | (uint32_t)next_header << 16 | (uint32_t)ESP_OK << 24;
+
+	_Static_assert(offsetof(struct esp_pkt, next_header) == offsetof(struct esp_pkt, len) + 2 &&
+	                       offsetof(struct esp_pkt, status) ==
+	                               offsetof(struct esp_pkt, len) + 3,
+	               "a word");
+	memcpy(&p->len, &word, sizeof(word));
+}
+
+/* More padding than esp_close sees at once. */
+static __attribute__((noinline)) bool esp_pad_long(const uint8_t *text, uint32_t len, uint32_t pad)
+{
+	if (pad <= 14 && len >= 16)
+		return esp_pad_block(text + len - 16, pad);
+	return pad <= len - ESP_TRAILER && esp_pad_good(text + len - ESP_TRAILER, pad);
+}
+
 /*
  * Takes off the trailer behind a text of len bytes that has been deciphered. Every suite's text is of
- * whole words: the last one has what ends a packet with up to two bytes of padding. It is read in the
- * pieces in which ciphers write.
+ * whole words of 4, with 8 bytes or more of the packet before it: the last 8 of it all have what ends
+ * a packet with up to 6 bytes of padding.
  */
 static inline enum esp_status esp_close(struct esp_pkt *p, uint8_t *text, uint32_t len)
 {
-	static const uint32_t masks[3] = {0, 0xff00, 0xffff}, pads[3] = {0, 0x0100, 0x0201};
-	const uint8_t *end = text + len - ESP_TRAILER;
-	uint32_t last, pad, room = len - ESP_TRAILER;
+	static const struct {
+		uint64_t want, mask;
+	} pads[] = {
+	        {0, 0},
+	        {0x010000000000, 0xff0000000000},
+	        {0x020100000000, 0xffff00000000},
+	        {0x030201000000, 0xffffff000000},
+	        {0x040302010000, 0xffffffff0000},
+	        {0x050403020100, 0xffffffffff00},
+	        {0x060504030201, 0xffffffffffff},
+	};
+	uint32_t pad, next_header;
+	uint64_t last;
 	bool good;
 
-	memcpy(&last, end - 2, sizeof(last));
-	pad = last >> 16 & 0xff;
-	if (last >> 24 == ESP_NH_DUMMY) /* the rest need not be well-formed (RFC 4303 2.6) */
+	memcpy(&last, text + len - sizeof(last), sizeof(last));
+	next_header = (uint32_t)(last >> 56);
+	pad = last >> 48 & 0xff;
+	if (next_header == ESP_NH_DUMMY) /* the rest need not be well-formed (RFC 4303 2.6) */
 		return ESP_DUMMY;
-	if (pad <= 2)
-		good = ((last ^ pads[pad]) & masks[pad]) == 0;
-	else if (pad <= 14 && len >= 16)
-		good = esp_pad_block(text + len - 16, pad);
+	if (pad < sizeof(pads) / sizeof(*pads))
+		good = ((last ^ pads[pad].want) & pads[pad].mask) == 0 && pad + ESP_TRAILER <= len;
 	else
-		good = pad <= room && esp_pad_good(end, pad);
+		good = esp_pad_long(text, len, pad);
 	if (!good)
 		return ESP_PAD;
 	p->data = text;
-	p->len = (uint16_t)(room - pad);
-	p->next_header = (uint8_t)(last >> 24);
+	esp_opened(p, (uint16_t)(len - ESP_TRAILER - pad), (uint8_t)next_header);
 	return ESP_OK;
 }
 

@@ -21,7 +21,6 @@
 #define NAT_PORT    4500
 #define NON_ESP_LEN 4
 #define KEEPALIVE   0xff
-#define ESP_HDR_LEN 8
 
 /* The kernel twin knows its interface, not the tag. */
 static void untag(struct rte_mbuf *m)
@@ -589,6 +588,8 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		i = k = of_sessions(w, v, n, &u);
 		frames = i == 64 ? UINT64_MAX : (1ull << i) - 1;
 	}
+	if (i == 0 && u.local != 0)
+		i = of_sas(w, v, n, &u);
 	for (; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		enum verdict verdict;

@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Stages: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
+ * Stage: ESP packets (RFC 4303), from their IP or UDP header (RFC 3948) to L2TP.
  *
- * In, esp_in: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the
- * metadata. esp_usual: the same, and usual frames as they came (w->esp_frames), of which only w->esp_came says
- * anything. Out: L2TP data messages at the L2TP header, as classify gives them, with the inner addresses and the
- * connection in the metadata. Elsewhere: L2TP control messages to control; and from esp_usual to a port what up
- * would forward, of messages with nothing optional in transport mode: it has the peer, the ports and the
- * connection at hand in the SA, and nothing is written to the metadata.
+ * In: at the ESP header, cut to the outer length, of an SPI of this worker; outer addresses in the metadata.
+ * Out: L2TP data messages at the L2TP header, as classify gives them, with the inner addresses and the
+ * connection in the metadata. Elsewhere: L2TP control messages to control.
  *
  * The UDP checksum is not looked at: the ICV covers the message, and NAT makes it wrong (RFC 3948 3.1.2).
  */
-#include "dataplane/up.h"
-
-#include <rte_prefetch.h>
+#include "dataplane/esp_in.h"
+#include "dataplane/l2tp.h"
 
 static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 
-#define L2TP_NOT_USUAL                                                                             \
-	(L2TP_T | L2TP_L | L2TP_S | L2TP_O |                                                       \
-	 L2TP_VER) /* but for version 2 in a data message with nothing optional */
-#define L2TP_TID   4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
-#define UDP_LEN    ((uint32_t)sizeof(struct rte_udp_hdr))
-#define SID_END    (UDP_LEN + L2TP_DATA_LEAST) /* the session id of a usual message ends there */
-#define NEXT_IPV4  4 /* next header of tunnel mode: IPv4 in IP */
-#define KEYS_AHEAD 3 /* packets for which keys are fetched in time */
-#define FINISH_LATE                                                                                \
-	3 /* packets after which what was decrypted is forwarded: its session has come then */
+#define L2TP_TID  4 /* offset of the tunnel id in a control message (RFC 2661 3.1) */
+#define NEXT_IPV4 4 /* next header of tunnel mode: IPv4 in IP */
 
 /* ---- before ---- */
 
-/* What the SA does not take: it is past a limit, or in the other form than IKE has found out. */
-static __rte_noinline void refuse(struct worker *w, struct rte_mbuf *m, struct sa *sa)
+void dp_esp_refuse(struct worker *w, struct rte_mbuf *m, struct sa *sa)
 {
 	if (sa->dead) {
 		dp_drop(w, m, DP_DROP_ESP_EXPIRED);
@@ -51,17 +38,6 @@ static void mapping(struct worker *w, struct sa *sa, uint64_t from)
 		from = 0;
 	if (unlikely(sa->mapping != from))
 		dp_sa_moved(w, sa, from);
-}
-
-/* Where a packet in UDP came from: ip << 16 | port. */
-static inline uint64_t meta_from(const struct pkt_meta *meta)
-{
-	return (uint64_t)meta->src << 16 | meta->sport;
-}
-
-static inline uint64_t frame_from(const uint8_t *frame)
-{
-	return (uint64_t)get_be32(frame + AT_SRC) << 16 | get_be16(frame + AT_UDP);
 }
 
 /* An authenticated packet, when a limit may be near or it is the first one. */
@@ -151,12 +127,6 @@ static bool inner_ip4(struct rte_mbuf *m, const struct sa *sa)
 	return true;
 }
 
-/* True when both ports, as in a UDP header, are the child's. */
-static inline bool ports_match(const struct sa *sa, uint32_t ports)
-{
-	return ((ports ^ sa->in.ports) & sa->in.ports_mask) == 0;
-}
-
 /* Metadata of what has come through sa, with these ports. */
 static inline void meta_fill(struct pkt_meta *meta, const struct sa *sa, uint32_t ports)
 {
@@ -182,7 +152,7 @@ static inline uint16_t inner_udp(struct rte_mbuf *m, const struct sa *sa)
 		return 0;
 	len = rte_be_to_cpu_16(u->dgram_len);
 	memcpy(&ports, u, sizeof(ports));
-	if (unlikely(len < sizeof(*u) || len > m->data_len || !ports_match(sa, ports)))
+	if (unlikely(len < sizeof(*u) || len > m->data_len || !esp_ports_match(sa, ports)))
 		return 0;
 	meta_fill(pkt_meta(m), sa, ports);
 	u->dgram_cksum = 0; /* what comes later does not look at it, as if there were none */
@@ -206,9 +176,8 @@ static bool passes_latch(const struct dp *dp, const struct sa *sa, const uint8_t
 	       __atomic_load_n(&t->conn, __ATOMIC_RELAXED) == sa->in.conn;
 }
 
-/* Decrypted, whatever it is. Returns it when it is a data message for the next stage. */
-static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mbuf *m,
-                                                 struct sa *sa, const struct esp_pkt *p)
+struct rte_mbuf *dp_esp_inner(struct worker *w, struct rte_mbuf *m, struct sa *sa,
+                              const struct esp_pkt *p)
 {
 	uint16_t len = 0;
 
@@ -235,19 +204,14 @@ static __rte_noinline struct rte_mbuf *inner_any(struct worker *w, struct rte_mb
 	return dp_l2tp_message(w, m, sizeof(struct rte_udp_hdr), len);
 }
 
-/* A packet that has been through decryption, whatever came of it. */
-static inline enum dp_drop account_any(struct worker *w, struct sa *sa, const struct esp_pkt *p,
-                                       uint64_t from)
+enum dp_drop dp_esp_account(struct worker *w, struct sa *sa, const struct esp_pkt *p, uint64_t from)
 {
 	return likely(p->status == ESP_OK) ? account(w, sa, p, from) : failed(w, sa, p, from);
 }
 
 /* ---- esp_in ---- */
 
-/*
- * By its SPI alone (RFC 4301 4.1), which is this worker's; with an SA that is not there yet. NULL: dropped.
- */
-static inline const struct spi_slot *slot_of(struct worker *w, struct rte_mbuf *m, uint32_t spi)
+const struct spi_slot *dp_esp_slot(struct worker *w, struct rte_mbuf *m, uint32_t spi)
 {
 	const struct spi_slot *slot = &w->dp->spi[spi_slot(spi)];
 
@@ -267,7 +231,7 @@ static struct sa *find(struct worker *w, struct rte_mbuf *m)
 	if (meta->sa != NULL)
 		return meta->sa;
 	spi = get_be32(rte_pktmbuf_mtod(m, const uint8_t *));
-	slot = slot_of(w, m, spi);
+	slot = dp_esp_slot(w, m, spi);
 	if (slot == NULL)
 		return NULL;
 	if (slot->sa == NULL)
@@ -288,7 +252,7 @@ static uint16_t gather(struct worker *w, struct rte_mbuf **v, uint16_t n, struct
 		if (sa == NULL)
 			continue;
 		if ((pkt_meta(m)->flags & PKT_ENCAP) != sa->takes) {
-			refuse(w, m, sa);
+			dp_esp_refuse(w, m, sa);
 			continue;
 		}
 		p[k].sa = esp_of(sa);
@@ -309,268 +273,11 @@ uint16_t dp_esp_in(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		struct sa *sa = sa_by_esp(p[i].sa);
 		struct rte_mbuf *m = v[i];
-		enum dp_drop bad = account_any(w, sa, &p[i], meta_from(pkt_meta(m)));
+		enum dp_drop bad = dp_esp_account(w, sa, &p[i], esp_meta_from(pkt_meta(m)));
 
 		if (bad != DP_DROP_NONE)
 			dp_drop(w, m, bad);
-		else if ((m = inner_any(w, m, sa, &p[i])) != NULL)
-			v[left++] = m;
-	}
-	return left;
-}
-
-/* ---- esp_usual ---- */
-
-void dp_frame_esp(struct worker *w, struct rte_mbuf *m, const uint8_t *esp)
-{
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	struct pkt_meta *meta = pkt_meta(m);
-	const uint32_t at = (uint32_t)(esp - p);
-
-	pkt_meta_init(meta);
-	meta->in_if = w->dp->ports[m->port].vlan_if[0];
-	meta->l2_len = AT_IP;
-	meta->flags = at == AT_UDP ? 0 : PKT_ENCAP;
-	_mm_storeu_si128((xmm_t *)(void *)&meta->src, l2tp_ends(p));
-	meta->sa = NULL;
-	pkt_cut(m, (int)at, get_be16(p + AT_LENGTH) + (uint32_t)AT_IP - at);
-}
-
-/* A vector, whose packets stand in w->esp_pkt. */
-struct burst {
-	struct up_run run;
-	struct rte_mbuf **v;
-	uint64_t frames; /* bits of usual frames */
-	uint64_t opens; /* bits of packets of SAs that esp_open is for */
-	uint32_t n;
-};
-
-static inline uint64_t first_bits(uint32_t n)
-{
-	return ~0ull >> (64 - n);
-}
-
-/* As classify does it for frames. */
-static __rte_noinline void pkts_make(struct worker *w, const struct burst *b)
-{
-	for (uint64_t set = first_bits(b->n) & ~b->frames; set != 0; set &= set - 1) {
-		const int i = __builtin_ctzll(set);
-		struct esp_pkt *p = &w->esp_pkt[i];
-
-		p->data = rte_pktmbuf_mtod(b->v[i], uint8_t *);
-		p->len = b->v[i]->data_len;
-		p->mark = pkt_meta(b->v[i])->flags & PKT_ENCAP;
-	}
-}
-
-/* Those whose bits are in gone are no more. */
-static __rte_noinline void close_up(struct worker *w, struct burst *b, uint64_t gone)
-{
-	const uint64_t frames = b->frames;
-	uint32_t k = 0;
-
-	b->frames = 0;
-	for (uint64_t set = first_bits(b->n) & ~gone; set != 0; set &= set - 1) {
-		const int i = __builtin_ctzll(set);
-
-		b->frames |= (frames >> i & 1) << k;
-		w->esp_pkt[k] = w->esp_pkt[i];
-		b->v[k++] = b->v[i];
-	}
-	b->n = k;
-}
-
-/* Has no SA: held or dropped. */
-static __rte_noinline void no_sa(struct worker *w, const struct burst *b, uint32_t i)
-{
-	struct rte_mbuf *m = b->v[i];
-	const uint8_t *esp = w->esp_pkt[i].data;
-	const uint32_t spi = get_be32(esp);
-
-	if (slot_of(w, m, spi) == NULL)
-		return;
-	if (b->frames >> i & 1)
-		dp_frame_esp(w, m, esp);
-	dp_esp_hold(w, m, spi);
-}
-
-/* What has an SA. classify has fetched the slots: now memory works on all SAs at once. */
-static inline void find_all(struct worker *w, struct burst *b)
-{
-	const struct spi_slot *slots = w->dp->spi;
-	uint64_t gone = 0;
-
-	if (unlikely(b->frames != first_bits(b->n)))
-		pkts_make(w, b);
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct esp_pkt *p = &w->esp_pkt[i];
-		const uint32_t spi = get_be32(p->data);
-		const struct spi_slot *slot = &slots[spi_slot(spi)];
-		struct sa *sa = slot->sa;
-
-		assert(b->v[i]->nb_segs == 1);
-		if (unlikely(__atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi || sa == NULL)) {
-			no_sa(w, b, i);
-			gone |= 1ull << i;
-			continue;
-		}
-		sa_prefetch(sa);
-		if (p->mark != 0)
-			rte_prefetch0(&sa->outer);
-		p->sa = esp_of(sa);
-	}
-	if (unlikely(gone != 0))
-		close_up(w, b, gone);
-}
-
-/* What may be decrypted. */
-static inline void gather_all(struct worker *w, struct burst *b)
-{
-	uint64_t gone = 0, opens = 0;
-
-	for (uint32_t i = 0; i < b->n; i++) {
-		const struct esp_pkt *p = &w->esp_pkt[i];
-		struct sa *sa = sa_by_esp(p->sa);
-
-		if (unlikely(p->mark != sa->takes)) {
-			refuse(w, b->v[i], sa);
-			gone |= 1ull << i;
-		}
-		opens |= (uint64_t)sa->in.opens << i;
-	}
-	b->opens = opens;
-	if (likely(gone == 0))
-		return;
-	close_up(w, b, gone);
-	b->opens = 0;
-	for (uint32_t i = 0; i < b->n; i++)
-		b->opens |= (uint64_t)sa_by_esp(w->esp_pkt[i].sa)->in.opens << i;
-}
-
-/*
- * A message between the child's own ports, for a session of this worker to which it is bound, with no latch
- * fired, in transport mode: forwards it. False, and nothing has happened, when it is not usual.
- */
-static __rte_always_inline bool inner_usual(struct worker *w, struct burst *b, struct rte_mbuf *m,
-                                            const struct sa *sa, const struct esp_pkt *p)
-{
-	const xmm_t order =
-	        _mm_setr_epi8(1, 0, 3, 2, 11, 10, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1);
-	const xmm_t open = _mm_setr_epi32(0, 0, 0, UP_OPEN << 16);
-	const xmm_t all = _mm_setr_epi32(-1, -1, -1, (int)(0xffffu | UP_OPEN << 16));
-	const uint32_t len = p->len;
-	uint8_t *udp = p->data;
-	struct sess_rx *s;
-	uint64_t front, back;
-	xmm_t ends;
-	uint16_t sid;
-
-	memcpy(&front, udp, 8);
-	memcpy(&back, udp + 8, 8);
-	sid = rte_bswap16((uint16_t)(back >> 32));
-	if (unlikely((((uint32_t)front ^ sa->in.ports) & sa->in.ports_mask) != 0 ||
-	             rte_bswap16((uint16_t)(front >> 32)) != len ||
-	             ((uint16_t)back & RTE_BE16(L2TP_NOT_USUAL)) != RTE_BE16(2) ||
-	             dp_child_fired(w->dp, sa->in.child) || dp_owner(w->dp, sid) != w->id ||
-	             (b->run.behind >> (sid & 63) & 1) != 0))
-		return false;
-	s = &w->dp->rx[sid];
-	ends = _mm_shuffle_epi8(_mm_loadu_si128((const xmm_t *)(const void *)udp), order);
-	ends = _mm_unpacklo_epi64(_mm_loadl_epi64((const xmm_t *)(const void *)&sa->in.peer_ip),
-	                          ends);
-	ends = _mm_xor_si128(_mm_or_si128(ends, open),
-	                     _mm_load_si128((const xmm_t *)(const void *)s));
-	return likely(_mm_testz_si128(ends, all) && s->conn == sa->in.conn) &&
-	       up_forward(w, &b->run, m, udp + UDP_LEN, L2TP_DATA_LEAST, len - UDP_LEN, s);
-}
-
-/* Decrypted packet i. Returns what is left for the next stage, or NULL. */
-static __rte_always_inline struct rte_mbuf *finish(struct worker *w, struct burst *b, uint32_t i)
-{
-	const struct esp_pkt *p = &w->esp_pkt[i];
-	struct sa *sa = sa_by_esp(p->sa);
-	const bool frame = b->frames >> i & 1;
-	struct rte_mbuf *m = b->v[i];
-	uint64_t from = 0;
-	enum dp_drop bad;
-
-	if (p->mark != 0)
-		from = likely(frame) ? frame_from(rte_pktmbuf_mtod(m, const uint8_t *))
-		                     : meta_from(pkt_meta(m));
-	bad = account_any(w, sa, p, from);
-	if (unlikely(bad != DP_DROP_NONE)) {
-		dp_drop(w, m, bad);
-		return NULL;
-	}
-	if (likely(!sa->tunnel_mode && p->next_header == IPPROTO_UDP &&
-	           p->len >= UDP_LEN + UP_LEAST && inner_usual(w, b, m, sa, p)))
-		return NULL;
-	if (frame)
-		dp_frame_esp(w, m,
-		             rte_pktmbuf_mtod_offset(m, const uint8_t *,
-		                                     p->mark != 0 ? AT_L2TP : AT_UDP));
-	m = inner_any(w, m, sa, p);
-	if (m != NULL)
-		b->run.behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
-	return m;
-}
-
-/* The line of its session, if it is usual. */
-static inline void session_ahead(const struct worker *w, const struct esp_pkt *p)
-{
-	if (likely(p->status == ESP_OK && p->len >= SID_END))
-		rte_prefetch0(&w->dp->rx[get_be16(p->data + SID_END - 2)]);
-}
-
-static inline void keys_ahead(const struct worker *w, const struct burst *b, uint32_t i)
-{
-	if (i < b->n && (b->opens >> i & 1) != 0)
-		esp_open_ahead(&w->esp_pkt[i]);
-}
-
-/* Those that gain from a burst. They have pushed their SAs' lines out of the nearest cache. */
-static void decrypt_others(struct worker *w, const struct burst *b)
-{
-	uint64_t set = first_bits(b->n) & ~b->opens;
-
-	if (set == 0)
-		return;
-	esp_decrypt_set(w->esp_engine, w->esp_pkt, set);
-	for (; set != 0; set &= set - 1) {
-		const struct esp_pkt *p = &w->esp_pkt[__builtin_ctzll(set)];
-
-		sa_prefetch(sa_by_esp(p->sa));
-		session_ahead(w, p);
-	}
-}
-
-uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
-{
-	struct burst b = {.run = {.way = WAY_NONE}, .v = v, .frames = w->esp_frames, .n = n};
-	uint16_t left = 0;
-
-	w->esp_frames = 0;
-	if (n == 0)
-		return 0;
-	find_all(w, &b);
-	gather_all(w, &b);
-	if (b.n == 0)
-		return 0;
-	decrypt_others(w, &b);
-	for (uint32_t i = 0; i < KEYS_AHEAD; i++)
-		keys_ahead(w, &b, i);
-	for (uint32_t i = 0; i < b.n + FINISH_LATE; i++) {
-		struct rte_mbuf *m;
-
-		keys_ahead(w, &b, i + KEYS_AHEAD);
-		if (i < b.n && (b.opens >> i & 1) != 0) {
-			esp_open(w->esp_engine, &w->esp_pkt[i]);
-			session_ahead(w, &w->esp_pkt[i]);
-		}
-		if (i < FINISH_LATE)
-			continue;
-		m = finish(w, &b, i - FINISH_LATE);
-		if (m != NULL)
+		else if ((m = dp_esp_inner(w, m, sa, &p[i])) != NULL)
 			v[left++] = m;
 	}
 	return left;

@@ -83,39 +83,13 @@ bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
 	return true;
 }
 
-/* What the first frames of a vector are done with. */
-struct frames_run {
-	struct up_run *up;
-	const struct rte_lpm *lpm;
-	struct sess_rx *rx;
-	struct outbox out;
-};
-
-/* The same as way_route, and the buffer with it. */
-static inline bool frames_route(struct worker *w, struct frames_run *r, uint32_t dst)
-{
-	struct way *way = &r->up->way;
-	bool found;
-
-	if (likely(way_entry_at(r->lpm, dst) == way->entry))
-		return true;
-	outbox_close(w, way, &r->out);
-	found = dp_way_route(w->dp, way, dst);
-	r->out = outbox_open(w, way);
-	return found;
-}
-
-/*
- * What up_frame does, for frame m, which stands where it came, when nothing is carried as the TTL goes down. False,
- * and nothing has happened: up_frame knows more.
- */
-static __rte_always_inline bool frame_up(struct worker *w, struct frames_run *r, struct rte_mbuf *m)
+/* What up_frame does, for frame m, which stands where it came, as far as up_packet does it. */
+static __rte_always_inline bool frame_up(struct worker *w, struct up_run *up, struct up_train *r,
+                                         struct rte_mbuf *m)
 {
 	uint8_t *p = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, *ip = p + AT_PPP + 2;
-	const struct way *way = &r->up->way;
 	struct sess_rx *s = &r->rx[get_be16(p + AT_SID)];
-	int32_t len = get_be16(p + AT_LENGTH) - (AT_PPP + 2 - AT_IP), total;
-	uint32_t hop, dst;
+	int32_t len = get_be16(p + AT_LENGTH) - (AT_PPP + 2 - AT_IP);
 
 	/* Whatever PPP's header. */
 	if (unlikely(len < (int32_t)IP4_LEAST + 2))
@@ -124,39 +98,22 @@ static __rte_always_inline bool frame_up(struct worker *w, struct frames_run *r,
 		ip += 2;
 		len -= 2;
 	}
-	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
-	total = get_be16(ip + AT_LENGTH - AT_IP);
-	dst = get_be32(ip + AT_DST - AT_IP);
-	if (unlikely(!l2tp_matches(s, l2tp_ends(p), get_be16(p + AT_TID), UP_OPEN,
-	                           UP_OPEN | SESS_BOUND) ||
-	             up_word(ip - 2) != PPP_IP4 || ip[0] != RTE_IPV4_VHL_DEF || total > len ||
-	             total < (int32_t)IP4_LEAST || !ip4_sum20_right((const void *)ip) ||
-	             get_be32(ip + AT_SRC - AT_IP) != s->sub_ip || (uint8_t)hop <= 1 ||
-	             hop >= 0xfffe0000 || ip4_martian_dst(dst) ||
-	             (s->mss != 0 && ip4_is_syn((void *)ip, (uint32_t)total)) ||
-	             ((up_word(p + AT_SUM) & r->up->verify) != 0 &&
-	              !frame_sum_right(m, p, get_be16(p + AT_LENGTH) - (AT_L2TP - AT_IP))) ||
-	             !frames_route(w, r, dst) || dp_subs_lookup(w->dp, dst) != 0 ||
-	             total > way->mtu))
-		return false;
-	s->packets++;
-	hop += 0x10000 - 1; /* ip4_ttl_down */
-	memcpy(ip + offsetof(struct rte_ipv4_hdr, time_to_live), &hop, sizeof(hop));
-	/* In front of it were at least the headers that the message came in. */
-	way_frame(way, m, ip, (uint32_t)total);
-	outbox_put(w, way, &r->out, m);
-	s->bytes += (uint32_t)total;
-	return true;
+	return likely(l2tp_matches(s, l2tp_ends(p), get_be16(p + AT_TID), UP_OPEN,
+	                           UP_OPEN | SESS_BOUND) &&
+	              up_word(ip - 2) == PPP_IP4 &&
+	              ((up_word(p + AT_SUM) & up->verify) == 0 ||
+	               frame_sum_right(m, p, get_be16(p + AT_LENGTH) - (AT_L2TP - AT_IP)))) &&
+	       up_packet(w, up, r, m, ip, len, s, true);
 }
 
 /* n frames as they came, up to the first one that is not usual: how many. */
 static __rte_noinline uint16_t frames_up(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                          uint16_t n)
 {
-	struct frames_run r = {up, w->dp->lpm, w->dp->rx, outbox_open(w, &up->way)};
+	struct up_train r = up_train(w, up);
 	uint16_t i;
 
-	for (i = 0; i < n && likely(frame_up(w, &r, v[i])); i++)
+	for (i = 0; i < n && likely(frame_up(w, up, &r, v[i])); i++)
 		assert(v[i]->nb_segs == 1);
 	outbox_close(w, &up->way, &r.out);
 	return i;

@@ -85,6 +85,73 @@ static __rte_always_inline bool up_forward(struct worker *w, struct up_run *r, s
 	return true;
 }
 
+/* What packets that leave one after the other are done with. */
+struct up_train {
+	const struct rte_lpm *lpm;
+	struct sess_rx *rx;
+	struct outbox out; /* of the run's way */
+};
+
+static inline struct up_train up_train(struct worker *w, const struct up_run *up)
+{
+	return (struct up_train){w->dp->lpm, w->dp->rx, outbox_open(w, &up->way)};
+}
+
+/* The same as way_route, and the buffer with it. */
+static inline bool up_route(struct worker *w, struct up_run *up, struct up_train *r, uint32_t dst)
+{
+	struct way *way = &up->way;
+	bool found;
+
+	if (likely(way_entry_at(r->lpm, dst) == way->entry))
+		return true;
+	outbox_close(w, way, &r->out);
+	found = dp_way_route(w->dp, way, dst);
+	r->out = outbox_open(w, way);
+	return found;
+}
+
+/*
+ * What up_forward does with the IPv4 packet at ip, of which len bytes are there; quick: when nothing is carried as
+ * the TTL goes down. False, and nothing has happened: not usual.
+ */
+static __rte_always_inline bool up_packet(struct worker *w, struct up_run *up, struct up_train *r,
+                                          struct rte_mbuf *m, uint8_t *ip, int32_t len,
+                                          struct sess_rx *s, bool quick)
+{
+	const struct way *way = &up->way;
+	int32_t total;
+	uint32_t hop, dst;
+
+	if (unlikely(len < (int32_t)IP4_LEAST))
+		return false;
+	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
+	total = get_be32(ip) & 0xffff;
+	dst = get_be32(ip + AT_DST - AT_IP);
+	if (unlikely(ip[0] != RTE_IPV4_VHL_DEF || total > len || total < (int32_t)IP4_LEAST ||
+	             !ip4_sum20_right((const void *)ip) ||
+	             get_be32(ip + AT_SRC - AT_IP) != s->sub_ip || (uint8_t)hop <= 1 ||
+	             (quick && hop >= 0xfffe0000) || ip4_martian_dst(dst) ||
+	             (s->mss != 0 && ip4_is_syn((void *)ip, (uint32_t)total)) ||
+	             !up_route(w, up, r, dst) || dp_subs_lookup(w->dp, dst) != 0 ||
+	             total > way->mtu))
+		return false;
+	s->packets++;
+	if (quick) {
+		/* ip4_ttl_down, of a word that is read once more: registers are few here. */
+		memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
+		hop += 0x10000 - 1;
+		memcpy(ip + offsetof(struct rte_ipv4_hdr, time_to_live), &hop, sizeof(hop));
+	} else {
+		ip4_ttl_down((struct rte_ipv4_hdr *)ip);
+	}
+	/* In front of it were at least the headers that the message came in. */
+	way_frame(way, m, ip, (uint32_t)total);
+	outbox_put(w, way, &r->out, m);
+	s->bytes += (uint32_t)total; /* apart from packets, as above */
+	return true;
+}
+
 /* The bit of the session of the message at p; classify has seen that its id is there. */
 static inline uint64_t up_session(const uint8_t *p)
 {
