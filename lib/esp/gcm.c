@@ -52,11 +52,21 @@ static inline aes_gcm_enc_dec_t sealer(const IMB_MGR *m, uint8_t group)
 	                               : m->gcm256_enc;
 }
 
+/* The three stand one behind the other: no branch, which SAs of several sizes of key would make hard to foretell. */
 static inline aes_gcm_enc_dec_t opener(const IMB_MGR *m, uint8_t group)
 {
-	return group == ESP_G_GCM128   ? m->gcm128_dec
-	       : group == ESP_G_GCM192 ? m->gcm192_dec
-	                               : m->gcm256_dec;
+	aes_gcm_enc_dec_t fn;
+
+	_Static_assert(offsetof(IMB_MGR, gcm192_dec) ==
+	                               offsetof(IMB_MGR, gcm128_dec) + sizeof(fn) &&
+	                       offsetof(IMB_MGR, gcm256_dec) ==
+	                               offsetof(IMB_MGR, gcm128_dec) + 2 * sizeof(fn),
+	               "by the group");
+	memcpy(&fn,
+	       (const uint8_t *)m + offsetof(IMB_MGR, gcm128_dec) +
+	               (size_t)(group - ESP_G_GCM128) * sizeof(fn),
+	       sizeof(fn));
+	return fn;
 }
 
 /*
@@ -165,7 +175,7 @@ open_packet(struct esp *e, struct esp_pkt *p, uint32_t len, uint64_t seq, const 
 
 	nonce_read(e->nonce, sa, p->data + ESP_HDR);
 	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, len, e->nonce, aad, aad_len, e->icv,
-	                     sa->icv_len);
+	                          sa->icv_len);
 	if (!same_icv(text + len, e->icv, sa->icv_len))
 		return forged(text, len);
 	if (!esp_replay_in(sa, seq, &p->newest))

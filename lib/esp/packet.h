@@ -14,10 +14,11 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 {
 	const uint8_t *p = sa->key, *end = (const uint8_t *)sa + sa->size;
 
-	for (; p < end; p += 2 * ESP_CACHE_LINE) {
+	do {
 		esp_prefetch(p);
 		esp_prefetch(p + ESP_CACHE_LINE);
-	}
+		p += 2 * ESP_CACHE_LINE;
+	} while (p < end);
 }
 
 /* ---- in ---- */

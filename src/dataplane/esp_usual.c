@@ -106,12 +106,13 @@ static __rte_noinline void no_sa(struct worker *w, const struct burst *b, uint32
 static inline void find_all(struct worker *w, struct burst *b)
 {
 	const struct spi_slot *slots = w->dp->spi;
+	const uint32_t n = b->n;
+	struct esp_pkt *p = b->pkt;
 	uint64_t gone = 0;
 
-	if (unlikely(b->frames != first_bits(b->n)))
+	if (unlikely(b->frames != first_bits(n)))
 		pkts_make(b);
-	for (uint32_t i = 0; i < b->n; i++) {
-		struct esp_pkt *p = &b->pkt[i];
+	for (uint32_t i = 0; i < n; i++, p++) {
 		const uint32_t spi = get_be32(p->data);
 		const struct spi_slot *slot = &slots[spi_slot(spi)];
 		struct sa *sa = slot->sa;
@@ -299,6 +300,7 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 {
 	struct up_train r = up_train(w, &b->run);
 	struct esp_pkt *p = b->pkt, *end = p + b->n, *ahead = p;
+	const struct esp_pkt *const late = p + FINISH_LATE;
 	struct rte_mbuf **v = b->v;
 
 	while (ahead < end && ahead < p + KEYS_AHEAD) {
@@ -318,7 +320,7 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 			esp_open(w->esp_engine, p);
 			session_ahead(r.rx, p);
 		}
-		if (p >= b->pkt + FINISH_LATE)
+		if (p >= late)
 			finish(w, b, &r, p - FINISH_LATE, v++);
 	}
 	outbox_close(w, &b->run.way, &r.out);

@@ -125,8 +125,8 @@ static inline bool transit_right(const uint8_t *p, uint32_t len)
  * The first frames of v that are usual ones to the last address of ours, with ESP of this worker's SPIs, are among
  * w->esp then, as they are: how many. As usual_esp has it.
  */
-static inline uint16_t of_sas(struct worker *w, struct rte_mbuf **v, uint16_t n,
-                              const struct usual *u)
+static __rte_noinline uint16_t of_sas(struct worker *w, struct rte_mbuf **v, uint16_t n,
+                                      const struct usual *u)
 {
 	/* As for UDP, but for the protocol; of the third word there is the end of our address alone. */
 	const xmm_t want = _mm_insert_epi8(u->want[1], IPPROTO_ESP, AT_PROTO - 16);
@@ -134,13 +134,13 @@ static inline uint16_t of_sas(struct worker *w, struct rte_mbuf **v, uint16_t n,
 	struct esp_pkt *to = w->esp_pkt + w->esp.n;
 	struct rte_mbuf **to_v = w->esp.v + w->esp.n;
 	const struct spi_slot *slots = w->dp->spi;
-	uint16_t i;
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		uint8_t *p = usual_place(m);
 		const xmm_t *x = (const void *)p;
-		uint32_t total, spi;
+		uint32_t len, spi;
 		uint16_t end;
 
 		if (unlikely(!at_usual_place(m, u) || not_our_ip4(p, u) ||
@@ -148,22 +148,21 @@ static inline uint16_t of_sas(struct worker *w, struct rte_mbuf **v, uint16_t n,
 		                              usual_mask.x[1])))
 			break;
 		memcpy(&end, p + AT_DST + 2, sizeof(end));
-		total = get_be16(p + AT_LENGTH);
+		len = (get_be32(p + AT_IP) & 0xffff) - (AT_UDP - AT_IP);
 		spi = get_be32(p + AT_UDP);
 		rte_prefetch0(&slots[spi_slot(spi)]);
 		if (unlikely(end != dst_end ||
-		             total - (AT_UDP - AT_IP + ESP_HDR_LEN) >
-		                     (uint32_t)m->data_len - (AT_UDP + ESP_HDR_LEN) ||
+		             len - ESP_HDR_LEN > (uint32_t)m->data_len - (AT_UDP + ESP_HDR_LEN) ||
 		             spi < SPI_MIN || spi_worker(spi) != w->id ||
 		             !ip4_sum20_right((const void *)(p + AT_IP)) ||
 		             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
 			break;
 		to[i].data = p + AT_UDP;
-		to[i].len = (uint16_t)(total - (AT_UDP - AT_IP));
+		to[i].len = (uint16_t)len;
 		to[i].mark = 0;
 		to_v[i] = m;
 	}
 	w->esp_frames |= (i == 64 ? UINT64_MAX : (1ull << i) - 1) << w->esp.n;
-	w->esp.n += i;
-	return i;
+	w->esp.n += (uint16_t)i;
+	return (uint16_t)i;
 }
