@@ -21,7 +21,7 @@ static inline void nonce_make(uint8_t *nonce, const struct esp_sa *sa, uint64_t 
 	memcpy(nonce + 8, &back, sizeof(back));
 }
 
-/* The same of an IV at iv. In one piece: some ciphers read it in one. */
+/* The same of an IV at iv, without the counter. In one piece: some ciphers read it in one. */
 static inline void nonce_read(uint8_t *nonce, const struct esp_sa *sa, const uint8_t *iv)
 {
 	__m128i v = _mm_slli_si128(_mm_loadl_epi64((const __m128i *)(const void *)iv), ESP_SALT);

@@ -31,7 +31,8 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	uint8_t *outer = (uint8_t *)ip - headers - OUTER_IP4;
 
 	if (unlikely((flags & USUAL_MASK) != USUAL || t->sub_ip != rte_be_to_cpu_32(ip->dst_addr) ||
-	             ip->time_to_live <= 1 || len > t->mtu || (t->mss != 0 && ip4_is_syn(ip, len))))
+	             ip->time_to_live <= 1 || len > t->mtu ||
+	             ((flags & SESS_CLAMP) != 0 && ip4_is_syn(ip, len))))
 		return false;
 	if (unlikely(!way_route(dp, way, peer) || len + headers + OUTER_IP4 > way->mtu ||
 	             (uint8_t *)ip - (uint8_t *)m->buf_addr < SESS_HEADERS_MAX + WAY_L2))
@@ -77,8 +78,10 @@ static __rte_always_inline bool frame_down(const struct rte_lpm *lpm, const stru
 	if (unlikely((flags & (USUAL_MASK | (more ? 0 : MORE))) != USUAL ||
 	             t->sub_ip != get_be32(ip + AT_DST - AT_IP) || (uint8_t)hop <= 1 ||
 	             hop >= 0xfffe0000 || len > t->mtu ||
-	             (more && t->mss != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
-	             way_entry_at(lpm, rte_be_to_cpu_32(t->dst_ip)) != r->entry || total > r->mtu))
+	             (more && (flags & SESS_CLAMP) != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
+	             (exact ? t->dst_ip != r->ip
+	                    : way_entry_at(lpm, rte_be_to_cpu_32(t->dst_ip)) != r->entry) ||
+	             total > r->mtu))
 		return false;
 	t->packets++;
 	/* ip4_ttl_down where nothing is carried. */
@@ -169,7 +172,7 @@ static uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf *
 		const struct sess_tx *t = &w->dp->tx[sid[i]];
 		const uint32_t peer = rte_be_to_cpu_32(t->dst_ip);
 
-		if (!way_route(w->dp, way, peer))
+		if ((t->flags & USUAL_MASK) != USUAL || !way_route(w->dp, way, peer))
 			break;
 		last = i;
 		/* Of a network that is connected, and of one with exceptions, the routes' entry does not say it all. */

@@ -138,7 +138,7 @@ static __rte_always_inline bool seal_add(struct worker *w, struct rte_mbuf *m, u
 	} else {
 		ip4_ttl_down((struct rte_ipv4_hdr *)ip);
 	}
-	/* Of others the port may have said so: it is not to be trusted with our own checksum. */
+	/* That the header's checksum is right the port may have said of others: ours does not rest on that. */
 	seal_udp_put(t, flags, ip, headers, len, frame ? OUTER_IP4 : 0);
 	esp_outer_put(w, sa, outer, total);
 	way_frame(way, m, outer, total);

@@ -14,7 +14,7 @@ static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t 
 	uint32_t ttl, sum;
 	uint64_t word;
 
-	/* In words, and never read again: length, number and checksum are none in the template. */
+	/* In words, and never read again. The template has no length and no number; its checksum is a sum. */
 	memcpy(&word, tmpl, sizeof(word));
 	word |= (uint64_t)total << 16 | (uint64_t)id << 32;
 	memcpy(front, &word, sizeof(word));

@@ -75,7 +75,8 @@ struct sa_outer {
 	uint16_t peer_port; /* of the encapsulation */
 	bool encap;
 	uint8_t tmpl_len;
-	uint8_t tmpl[OUTER_MAX]; /* as sess_tx.tmpl; the UDP checksum is none (RFC 3948 2.1) */
+	/* No length, no number, and the sum of the rest; the UDP checksum is none (RFC 3948 2.1). */
+	uint8_t tmpl[OUTER_MAX];
 };
 
 /* What has been freed waits here until its worker has let go of it. */

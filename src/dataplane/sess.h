@@ -22,7 +22,7 @@
 #define SESS_UDP_SUM   0x0040 /* tx: fill in the UDP checksum */
 #define SESS_DF        0x0080 /* tx: DF in the outer header */
 #define SESS_ADDRESSES 0x0100 /* rx: packets may come from peer_ip and, inside, from sub_ip */
-#define SESS_CLAMP     0x0200 /* tx: mss is not 0 */
+#define SESS_CLAMP     0x0200 /* mss is not 0 */
 
 /* Upstream: from the peer. What l2tp_in compares stands as it does in the packet's metadata. */
 struct sess_rx {

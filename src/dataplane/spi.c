@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * SPIs: control's side. What a worker does with them is in esp_in.c.
+ * SPIs: control's side. What a worker does with them is in esp_usual.c and esp_in.c.
  *
  * A slot goes to the end of the queue when it is free, and is not used again before every worker has
  * seen that it was: an SPI comes back after 255 uses of its slot.

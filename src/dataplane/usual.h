@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* classify: what makes a frame a usual one. */
+/* classify: what makes a frame a usual one, and the first of a vector that are ESP. */
 #pragma once
 
 #include "dataplane/l2tp.h"
@@ -122,8 +122,8 @@ static inline bool transit_right(const uint8_t *p, uint32_t len)
 }
 
 /*
- * The first frames of v that are usual ones to the last address of ours, with ESP of this worker's SPIs, are among
- * w->esp then, as they are: how many. As usual_esp has it.
+ * The first frames of v that are usual ones to the last address of ours, with bare ESP of this worker's SPIs, are
+ * among w->esp then, as they are: how many. As usual_esp has it.
  */
 static __rte_noinline uint16_t of_sas(struct worker *w, struct rte_mbuf **v, uint16_t n,
                                       const struct usual *u)
