@@ -46,9 +46,6 @@ static inline bool forward(struct worker *w, struct rte_mbuf *m, struct rte_ipv4
 	return true;
 }
 
-/* With these a packet is more than a copy of its session's line, two lengths and an id. */
-#define MORE (SESS_UDP_SUM | SESS_LENGTH | SESS_CLAMP)
-
 /* Puts L2TP's length where it belongs, if it does, and returns the UDP checksum where it stands behind the length. */
 static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8_t *ip,
                                   uint32_t headers, uint32_t len)
@@ -60,7 +57,7 @@ static inline uint32_t frame_more(const struct sess_tx *t, uint32_t flags, uint8
 
 /*
  * The usual frame m, which stands where it came, for session t, by the way of r and with number id. False, and
- * nothing has happened: by another way, or forward knows more. Without more, none of MORE is usual. Exact: other
+ * nothing has happened: by another way, or forward knows more. Without more, none of OUTER_MORE is usual. Exact: other
  * peers' ways are others.
  */
 static __rte_always_inline bool frame_down(const struct rte_lpm *lpm, const struct way_run *r,
@@ -75,7 +72,7 @@ static __rte_always_inline bool frame_down(const struct rte_lpm *lpm, const stru
 
 	static_assert(RTE_PKTMBUF_HEADROOM + AT_IP >= SESS_HEADERS_MAX + WAY_L2, "room");
 	memcpy(&hop, ip + offsetof(struct rte_ipv4_hdr, time_to_live), sizeof(hop));
-	if (unlikely((flags & (USUAL_MASK | (more ? 0 : MORE))) != USUAL ||
+	if (unlikely((flags & (USUAL_MASK | (more ? 0 : OUTER_MORE))) != USUAL ||
 	             t->sub_ip != get_be32(ip + AT_DST - AT_IP) || (uint8_t)hop <= 1 ||
 	             hop >= 0xfffe0000 || len > t->mtu ||
 	             (more && (flags & SESS_CLAMP) != 0 && ip4_is_syn((void *)ip, (uint32_t)len)) ||
@@ -123,24 +120,21 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 	const struct way_run r = way_run_of(way, rte_be_to_cpu_32(tx[sid[0]].dst_ip));
 	const struct rte_lpm *lpm = w->dp->lpm;
 	const uint32_t id_step = w->dp->conf.n_workers, id_first = w->id;
-	struct vec *b = way_buffer(w, way, n);
+	struct vec *b = way_buffer(w, way->tx_at, way->port, n);
 	struct rte_mbuf **to = b->v + b->n;
 	uint32_t id = w->ip_id;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		/* dp_next_ip_id */
-		uint32_t next = id + id_step;
+		const uint32_t next = outer_next_id(id, id_step, id_first);
 
-		if (unlikely(next > UINT16_MAX))
-			next = id_first;
 		if (unlikely(!frame_down(lpm, &r, v[i], &tx[sid[i]], next, more, exact)))
 			break;
 		id = next;
 		to[i] = v[i];
 	}
 	w->ip_id = (uint16_t)id;
-	way_filled(w, way, b, i);
+	way_filled(w, way->port, b, i);
 	return (uint16_t)i;
 }
 
@@ -178,7 +172,7 @@ static uint16_t frames_down(struct worker *w, struct way *way, struct rte_mbuf *
 		/* Of a network that is connected, and of one with exceptions, the routes' entry does not say it all. */
 		if (unlikely(way_entry(w->dp, peer) != way->entry))
 			i += frames_exact(w, way, v + i, sid + i, n - i);
-		else if ((t->flags & MORE) == 0)
+		else if ((t->flags & OUTER_MORE) == 0)
 			i += frames_plain(w, way, v + i, sid + i, n - i);
 		else
 			i += frames_more(w, way, v + i, sid + i, n - i);
@@ -215,7 +209,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	uint16_t k = 0;
 
 	w->frames_down = 0;
-	seals.n = seals.n_burst = 0;
+	seals.n = seals.n_ways = seals.n_burst = 0;
 	/* Where one is bound, so are most. */
 	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
 	if (bound)
@@ -227,7 +221,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		bool frame;
 
 		if ((frames >> i & 1) != 0 && behind == 0)
-			i += bound ? frames_seal(w, &way, v, i, n, ones(frames >> i), &seals)
+			i += bound ? frames_seal(w, &way, v, i, ones(frames >> i), &seals)
 			           : frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i));
 		if (i == n)
 			break;
@@ -242,7 +236,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
 		                    ? forward(w, m, ip, sid, &way, frame ? OUTER_IP4 : 0)
 		                    : seal_add(w, m, (uint8_t *)ip, sid, sa_of(w, sid), &way, frame,
-		                               false, &seals))))
+		                               &seals))))
 			continue;
 		if (frame)
 			dp_frame_transit(w, m);

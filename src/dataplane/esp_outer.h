@@ -5,12 +5,12 @@
 
 #include "dataplane/outer.h"
 
-/* At front, where sa->out.tmpl_len bytes have room, for a packet of len bytes with them. */
-static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t *front,
-                                 uint32_t len)
+/* At front, where sa->out.tmpl_len bytes have room, for a packet of len bytes with them and number next. */
+static inline void esp_outer_numbered(const struct sa *sa, uint8_t *front, uint32_t len,
+                                      uint32_t next)
 {
 	const uint8_t *tmpl = sa->out.tmpl;
-	const uint32_t total = rte_bswap32(len) >> 16, id = rte_bswap32(dp_next_ip_id(w)) >> 16;
+	const uint32_t total = rte_bswap32(len) >> 16, id = rte_bswap32(next) >> 16;
 	uint32_t ttl, sum;
 	uint64_t word;
 
@@ -30,4 +30,10 @@ static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t 
 		word |= (uint64_t)(rte_bswap32(len - OUTER_IP4) >> 16) << 32;
 		memcpy(front + OUTER_IP4, &word, sizeof(word));
 	}
+}
+
+static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t *front,
+                                 uint32_t len)
+{
+	esp_outer_numbered(sa, front, len, dp_next_ip_id(w));
 }

@@ -155,24 +155,24 @@ static inline void way_put(struct worker *w, uint32_t tx_at, uint16_t port, stru
 		dp_tx_port(w, port);
 }
 
-/* The buffer of the way's port, with room for n more frames; n <= VEC_MAX. */
-static inline struct vec *way_buffer(struct worker *w, const struct way *way, uint32_t n)
+/* The buffer of port, which is at tx_at, with room for n more frames; n <= VEC_MAX. */
+static inline struct vec *way_buffer(struct worker *w, uint32_t tx_at, uint16_t port, uint32_t n)
 {
-	struct vec *b = (struct vec *)((uint8_t *)w->tx + way->tx_at);
+	struct vec *b = (struct vec *)((uint8_t *)w->tx + tx_at);
 
 	if (unlikely(b->n + n > VEC_MAX))
-		dp_tx_port(w, way->port);
+		dp_tx_port(w, port);
 	return b;
 }
 
 /* n frames have been put into it, behind the others. */
-static inline void way_filled(struct worker *w, const struct way *way, struct vec *b, size_t n)
+static inline void way_filled(struct worker *w, uint16_t port, struct vec *b, size_t n)
 {
 	b->n += n;
 	if (b->n == VEC_MAX)
-		dp_tx_port(w, way->port);
+		dp_tx_port(w, port);
 	else if (n > 0)
-		w->tx_filled |= 1ull << way->port;
+		w->tx_filled |= 1ull << port;
 }
 
 /* The buffer of the way's port, kept from packet to packet. */
