@@ -45,27 +45,19 @@ static inline const uint8_t *aad_make(uint8_t *aad, const struct esp_sa *sa, con
 	return aad;
 }
 
-static inline aes_gcm_enc_dec_t sealer(const IMB_MGR *m, uint8_t group)
-{
-	return group == ESP_G_GCM128   ? m->gcm128_enc
-	       : group == ESP_G_GCM192 ? m->gcm192_enc
-	                               : m->gcm256_enc;
-}
+#define FN sizeof(aes_gcm_enc_dec_t)
+_Static_assert(offsetof(IMB_MGR, gcm192_enc) == offsetof(IMB_MGR, gcm128_enc) + FN &&
+                       offsetof(IMB_MGR, gcm256_enc) == offsetof(IMB_MGR, gcm128_enc) + 2 * FN &&
+                       offsetof(IMB_MGR, gcm192_dec) == offsetof(IMB_MGR, gcm128_dec) + FN &&
+                       offsetof(IMB_MGR, gcm256_dec) == offsetof(IMB_MGR, gcm128_dec) + 2 * FN,
+               "the three stand one behind the other");
 
-/* The three stand one behind the other: no branch, which SAs of several sizes of key would make hard to foretell. */
-static inline aes_gcm_enc_dec_t opener(const IMB_MGR *m, uint8_t group)
+/* Of three at first: no branch, which SAs of several sizes of key would make hard to foretell. */
+static inline aes_gcm_enc_dec_t by_group(const IMB_MGR *m, size_t first, uint8_t group)
 {
 	aes_gcm_enc_dec_t fn;
 
-	_Static_assert(offsetof(IMB_MGR, gcm192_dec) ==
-	                               offsetof(IMB_MGR, gcm128_dec) + sizeof(fn) &&
-	                       offsetof(IMB_MGR, gcm256_dec) ==
-	                               offsetof(IMB_MGR, gcm128_dec) + 2 * sizeof(fn),
-	               "by the group");
-	memcpy(&fn,
-	       (const uint8_t *)m + offsetof(IMB_MGR, gcm128_dec) +
-	               (size_t)(group - ESP_G_GCM128) * sizeof(fn),
-	       sizeof(fn));
+	memcpy(&fn, (const uint8_t *)m + first - ESP_G_GCM128 * FN + group * FN, FN);
 	return fn;
 }
 
@@ -106,8 +98,8 @@ static inline enum esp_status seal(struct esp *e, struct esp_sa *sa, uint8_t *te
 	memcpy(pkt + ESP_HDR, &iv, sizeof(iv));
 	nonce_make(nonce, sa, iv);
 	a = aad_make(aad, sa, pkt, seq, &aad_len);
-	sealer(e->mgr, sa->group)(sa->key, &e->gcm, text, text, inner, nonce, a, aad_len,
-	                          text + inner, sa->icv_len);
+	by_group(e->mgr, offsetof(IMB_MGR, gcm128_enc), sa->group)(
+	        sa->key, &e->gcm, text, text, inner, nonce, a, aad_len, text + inner, sa->icv_len);
 	return ESP_OK;
 }
 
@@ -174,8 +166,8 @@ open_packet(struct esp *e, struct esp_pkt *p, uint32_t len, uint64_t seq, const 
 	uint8_t *text = p->data + ESP_HDR + IV_LEN;
 
 	nonce_read(e->nonce, sa, p->data + ESP_HDR);
-	opener(e->mgr, sa->group)(sa->key, &e->gcm, text, text, len, e->nonce, aad, aad_len, e->icv,
-	                          sa->icv_len);
+	by_group(e->mgr, offsetof(IMB_MGR, gcm128_dec), sa->group)(
+	        sa->key, &e->gcm, text, text, len, e->nonce, aad, aad_len, e->icv, sa->icv_len);
 	if (!same_icv(text + len, e->icv, sa->icv_len))
 		return forged(text, len);
 	if (!esp_replay_in(sa, seq, &p->newest))
