@@ -71,6 +71,8 @@ int main(void)
 	        {"ESP before its SA, two workers", two_workers, NULL, NULL, NULL, esp_hold_tests()},
 	        {"ESP downstream, one worker", one_worker, NULL, NULL, NULL, esp_down_tests()},
 	        {"ESP downstream, two workers", two_workers, NULL, NULL, NULL, esp_down_tests()},
+	        {"ESP in UDP, one worker", one_worker, NULL, NULL, NULL, esp_natt_tests()},
+	        {"ESP in UDP, two workers", two_workers, NULL, NULL, NULL, esp_natt_tests()},
 	        {"ESP control, one worker", one_worker, NULL, NULL, NULL, esp_control_tests()},
 	        {"ESP control, two workers", two_workers, NULL, NULL, NULL, esp_control_tests()},
 	        {"ESP limits, one worker", one_worker, NULL, NULL, NULL, esp_limits_tests()},
