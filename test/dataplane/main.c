@@ -40,8 +40,8 @@ int main(void)
 	CU_SuiteInfo suites[] = {
 	        {"upstream, one worker", one_worker, NULL, NULL, NULL, up_tests()},
 	        {"upstream, two workers", two_workers, NULL, NULL, NULL, up_tests()},
-	        {"two ways upstream, one worker", one_worker, NULL, NULL, NULL, ways_tests()},
-	        {"two ways upstream, two workers", two_workers, NULL, NULL, NULL, ways_tests()},
+	        {"two ways upstream, one worker", one_worker, NULL, NULL, NULL, ways_up_tests()},
+	        {"two ways upstream, two workers", two_workers, NULL, NULL, NULL, ways_up_tests()},
 	        {"two ways downstream, one worker", one_worker, NULL, NULL, NULL,
 	         ways_down_tests()},
 	        {"two ways downstream, two workers", two_workers, NULL, NULL, NULL,
