@@ -360,12 +360,14 @@ static inline bool all_join(const struct burst *b)
 	const uint8_t opens = sa_by_esp(b->pkt[0].sa)->in.opens;
 	uint8_t diff = 0;
 
+	if (opens < ESP_OPENS_JOINED)
+		return false;
 	for (const struct esp_pkt *p = b->pkt; p < b->pkt + b->n; p++) {
 		const struct sa *sa = sa_by_esp(p->sa);
 
 		diff |= (p->mark ^ sa->takes) | (opens ^ sa->in.opens);
 	}
-	return diff == 0 && opens >= ESP_OPENS_JOINED;
+	return diff == 0;
 }
 
 static __rte_noinline void open_joined(struct worker *w, struct burst *b)

@@ -96,11 +96,13 @@ class Path(unittest.TestCase):
             self.assertTrue(r.stderr)
 
     def test_stages(self):
-        for path, stages in (("path.down.gcm128", ("dp_down_usual", "esp_seal")),
-                             ("path.up.gcm128", ("dp_esp_usual", "esp_open"))):
-            r = bench("--stages", "--windows", "3", "--quick", "--size", "64", "--only", path)
+        for suite, way, stages in (("gcm128", "down", ("dp_down_usual", "esp_seal")),
+                                   ("gcm128", "up", ("dp_esp_usual", "esp_open")),
+                                   ("cbc128_sha1", "up", ("esp_open_join", "esp_open_joined"))):
+            r = bench("--stages", "--windows", "3", "--quick", "--size", "64",
+                      "--only", f"path.{way}.{suite}")
             self.assertEqual(r.returncode, 0, r.stderr)
-            for what in ("dp_classify", "crypto.gcm128", *stages):
+            for what in ("dp_classify", "crypto." + suite, *stages):
                 self.assertIn(what, r.stdout)
 
 
