@@ -11,6 +11,9 @@
  *   memory.page_kb  size of the pages that are behind the guest's large ones
  *
  *   bench_memory [--quick]
+ *
+ * The memory is the EAL's, as what bench_path has in it. Where that is of small pages, tables of the data plane
+ * are not in it, but in transparent large ones (mem.c).
  */
 #include "bench/path.h"
 #include "bench/row.h"

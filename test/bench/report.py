@@ -227,9 +227,13 @@ MEMORY = (
     "that the host has behind the guest's large ones, where it can be told.")
 
 
+MEMORY_4K = (" With pages of 4k they are these rows' alone: sessions and SAs then lie in transparent "
+             "large pages, where the machine has any.")
+
+
 def memory_section(rows):
-    pages = ", ".join(sorted({r["pages"] for r in rows}))
-    return (f"Memory (pages of {pages}). {MEMORY}",
+    pages = sorted({r["pages"] for r in rows})
+    return (f"Memory (pages of {', '.join(pages)}). {MEMORY}{MEMORY_4K if '4k' in pages else ''}",
             [["row", "of", "figures"]] + [other_cells(r, "", WHICH_MEMORY)[:3] for r in rows])
 
 

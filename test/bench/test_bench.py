@@ -288,6 +288,8 @@ class Report(unittest.TestCase):
         at = [r.stdout.index("\n" + s) for s in ("Path (", "Memory (pages of 2m). ", "Control")]
         self.assertEqual(at, sorted(at))
         self.assertNotIn("References", r.stdout)
+        self.assertNotIn("transparent", r.stdout)
+        self.assertIn("transparent", report([{**rows[1], "pages": "4k"}]).stdout)
 
     def test_refusals(self):
         self.assertNotEqual(report([]).returncode, 0)
