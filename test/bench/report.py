@@ -46,12 +46,21 @@ def plain_goals(r):
         yield Goal("C1", "ratio", r["ratio"], 2.0)
 
 
+def at_rest(r):
+    """A core that is shared with another guest takes longer for path and reference alike, and so does their
+    difference: what the ratio says of the least reference has that taken out. It stands beside the
+    verdict, which is by the windows as they were."""
+    if r.get("quiet", True):
+        return ""
+    return f"by the ratio {number((r['ratio'] - 1) * r['limit_min'])}"
+
+
 def esp_goals(r):
     if r["vector"] != 32:
         return
     bound = {1000: 120, 64000: 250}.get(r["sessions"])
     if bound is not None:
-        yield Goal("C2", "over", r["over_cycles"], bound)
+        yield Goal("C2", "over", r["over_cycles"], bound, note=at_rest(r))
     bound = {"gcm128": 1.15, "cbc128_sha1": 1.08}.get(r["name"].split(".")[2])
     if r["size"] == 1400 and r["sessions"] == 1000 and bound is not None:
         yield Goal("C2", "ratio", r["ratio"], bound)

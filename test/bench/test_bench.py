@@ -183,6 +183,9 @@ class Report(unittest.TestCase):
                 (path_row("path.up.gcm128", over_cycles=119.0), ["C2 over 119 <= 120: met"]),
                 (path_row("path.down.cbc256_sha256", sessions=64000, over_cycles=251.0),
                  ["C2 over 251 <= 250: missed"]),
+                # Not quiet: the verdict is the same, with what the ratio says beside it.
+                (path_row("path.up.gcm128", over_cycles=121.0, ratio=1.5, limit_min=140.0,
+                          quiet=False), ["C2 over 121 <= 120: missed (by the ratio 70)"]),
                 (path_row("path.down.gcm128", size=1400, ratio=1.149),
                  ["C2 ratio 1.15 <= 1.15: met"]),
                 (path_row("path.down.cbc128_sha1", size=1400, ratio=1.09),
