@@ -16,12 +16,18 @@ static const uint8_t pad_bytes[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,
 
 void esp_cbc_init(struct esp *e)
 {
+	const IMB_JOB any = {
+	        .iv_len_in_bytes = IV_LEN,
+	        .cipher_mode = IMB_CIPHER_CBC,
+	        .chain_order = IMB_ORDER_CIPHER_HASH,
+	};
+
 	for (int i = 0; i < ESP_BURST_MAX; i++) {
-		e->cbc[i] = (IMB_JOB){
-		        .iv_len_in_bytes = IV_LEN,
-		        .cipher_mode = IMB_CIPHER_CBC,
-		        .chain_order = IMB_ORDER_CIPHER_HASH,
-		};
+		e->sealing[i] = any;
+		e->sealing[i].iv = zero_iv;
+		e->sealing[i].cipher_start_src_offset_in_bytes = ESP_HDR;
+		e->opening[i] = any;
+		e->opening[i].auth_tag_output = e->tag[i];
 	}
 }
 
@@ -44,22 +50,20 @@ static IMB_HASH_ALG hash_alg(uint8_t auth)
 	}
 }
 
-static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt, uint32_t len,
-                               uint8_t *tag)
+static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt, uint32_t len)
 {
 	j->src = pkt;
 	j->msg_len_to_hash_in_bytes = len;
-	j->auth_tag_output = tag;
 	j->auth_tag_output_len_in_bytes = sa->icv_len;
 	j->u.HMAC._hashed_auth_key_xor_ipad = sa->hmac;
 	j->u.HMAC._hashed_auth_key_xor_opad = sa->hmac + esp_hmac_state(sa->auth);
 }
 
-static void hash_burst(struct esp *e, uint32_t n, IMB_HASH_ALG alg)
+static void hash_burst(struct esp *e, IMB_JOB *jobs, uint32_t n, IMB_HASH_ALG alg)
 {
-	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, n, e->cbc[0].msg_len_to_hash_in_bytes);
+	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, n, jobs[0].msg_len_to_hash_in_bytes);
 
-	IMB_SUBMIT_HASH_BURST_NOCHECK(m, e->cbc, n, alg);
+	IMB_SUBMIT_HASH_BURST_NOCHECK(m, jobs, n, alg);
 }
 
 /* ---- out ---- */
@@ -90,10 +94,9 @@ static inline enum esp_status seal(IMB_JOB *j, struct esp_sa *sa, uint8_t *text,
 
 	j->enc_keys = sa->key;
 	j->dst = pkt + ESP_HDR;
-	j->cipher_start_src_offset_in_bytes = ESP_HDR;
 	j->msg_len_to_cipher_in_bytes = ciphered;
-	j->iv = zero_iv;
-	hash_fields(j, sa, pkt, hashed, pkt + hashed);
+	j->auth_tag_output = pkt + hashed;
+	hash_fields(j, sa, pkt, hashed);
 	return ESP_OK;
 }
 
@@ -101,9 +104,9 @@ static void seal_run(struct esp *e, uint32_t n, uint8_t group, uint8_t auth)
 {
 	if (n == 0)
 		return;
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->sealing, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 	                                key_size(group));
-	hash_burst(e, n, hash_alg(auth));
+	hash_burst(e, e->sealing, n, hash_alg(auth));
 }
 
 uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
@@ -121,11 +124,11 @@ uint64_t esp_cbc_seal(struct esp *e, struct esp_pkt *v, uint64_t set)
 			continue;
 		}
 		esp_prefetch_keys(p->sa);
-		p->status = (uint8_t)seal(&e->cbc[n], p->sa, p->data, p->len, p->next_header);
+		p->status = (uint8_t)seal(&e->sealing[n], p->sa, p->data, p->len, p->next_header);
 		if (p->status != ESP_OK)
 			continue;
 		p->data -= IV_LEN + ESP_HDR;
-		p->len = (uint16_t)(e->cbc[n].msg_len_to_hash_in_bytes + p->sa->icv_len);
+		p->len = (uint16_t)(e->sealing[n].msg_len_to_hash_in_bytes + p->sa->icv_len);
 		n++;
 	}
 	seal_run(e, n, group, auth);
@@ -141,7 +144,7 @@ enum esp_sealed esp_cbc_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text
 		e->sealing_auth = sa->auth;
 	}
 	if (sa->group != e->sealing_group || sa->auth != e->sealing_auth ||
-	    seal(&e->cbc[e->n_sealing], sa, text, len, next_header) != ESP_OK)
+	    seal(&e->sealing[e->n_sealing], sa, text, len, next_header) != ESP_OK)
 		return ESP_UNSEALED;
 	e->n_sealing++;
 	return ESP_SEALING;
@@ -155,16 +158,8 @@ void esp_cbc_seal_end(struct esp *e)
 
 /* ---- in ---- */
 
-/* What is known of a packet while its ICV is computed. */
-struct opening {
-	struct esp_pkt *p;
-	uint64_t seq;
-	uint32_t inner;
-};
-
 /* Lengths and the number: nothing is authentic yet. */
-static inline enum esp_status hash_in(IMB_JOB *j, struct opening *o, struct esp_pkt *p,
-                                      uint8_t *tag)
+static inline enum esp_status hash_in(IMB_JOB *j, struct esp_opening *o, struct esp_pkt *p)
 {
 	const struct esp_sa *sa = p->sa;
 	uint32_t around = ESP_HDR + IV_LEN + (uint32_t)sa->icv_len, inner = p->len - around;
@@ -174,68 +169,88 @@ static inline enum esp_status hash_in(IMB_JOB *j, struct opening *o, struct esp_
 	if (!esp_replay_may(sa, esp_get32(p->data + 4), &o->seq))
 		return ESP_REPLAY;
 	o->p = p;
-	o->inner = inner;
-	hash_fields(j, sa, p->data, ESP_HDR + IV_LEN + inner, tag);
+	hash_fields(j, sa, p->data, ESP_HDR + IV_LEN + inner);
 	return ESP_OK;
 }
 
+void esp_open_join(struct esp *e, struct esp_pkt *p)
+{
+	const uint32_t n = e->n_opening;
+	enum esp_status status;
+
+	esp_prefetch_keys(p->sa);
+	p->newest = false;
+	status = hash_in(&e->opening[n], &e->opened[n], p);
+	p->status = (uint8_t)status;
+	e->n_opening = n + (status == ESP_OK);
+}
+
 /* After the ICV of all: in the order of the burst, for one packet may be there twice. */
-static inline enum esp_status admit(IMB_JOB *j, const struct opening *o, const uint8_t *tag)
+static inline enum esp_status admit(IMB_JOB *j, const struct esp_opening *o, uint32_t hashed,
+                                    const uint8_t *tag)
 {
 	struct esp_pkt *p = o->p;
 	uint8_t *text = p->data + ESP_HDR + IV_LEN;
 
-	if (!esp_same(text + o->inner, tag, p->sa->icv_len))
+	if (!esp_same(p->data + hashed, tag, p->sa->icv_len))
 		return ESP_AUTH;
 	if (!esp_replay_in(p->sa, o->seq, &p->newest))
 		return ESP_REPLAY;
 	j->dec_keys = p->sa->key;
 	j->src = text;
 	j->dst = text;
-	j->cipher_start_src_offset_in_bytes = 0;
-	j->msg_len_to_cipher_in_bytes = o->inner;
+	j->msg_len_to_cipher_in_bytes = hashed - ESP_HDR - IV_LEN;
 	j->iv = text - IV_LEN;
 	return ESP_OK;
+}
+
+void esp_open_joined(struct esp *e)
+{
+	const uint32_t n = e->n_opening;
+	struct esp_opening *o = e->opened;
+	IMB_JOB *jobs = e->opening;
+	uint32_t left = 0;
+	uint8_t group;
+
+	if (n == 0)
+		return;
+	e->n_opening = 0;
+	group = o[0].p->sa->group;
+	hash_burst(e, jobs, n, hash_alg(o[0].p->sa->auth));
+	for (uint32_t i = 0; i < n; i++) {
+		const uint32_t hashed = (uint32_t)jobs[i].msg_len_to_hash_in_bytes;
+		enum esp_status status = admit(&jobs[left], &o[i], hashed, e->tag[i]);
+
+		o[i].p->status = (uint8_t)status;
+		if (status != ESP_OK)
+			continue;
+		o[left++].p = o[i].p;
+	}
+	if (left == 0)
+		return;
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, jobs, left, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
+	                                key_size(group));
+	for (uint32_t i = 0; i < left; i++) {
+		struct esp_pkt *p = o[i].p;
+
+		p->status = (uint8_t)esp_close(p, p->data + ESP_HDR + IV_LEN,
+		                               (uint32_t)jobs[i].msg_len_to_cipher_in_bytes);
+	}
 }
 
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
 	const struct esp_sa *first = v[__builtin_ctzll(set)].sa;
-	const uint8_t group = first->group, auth = first->auth;
-	struct opening o[ESP_BURST_MAX];
 	uint64_t others = 0;
-	uint32_t n = 0, left = 0;
 
 	for (; set != 0; set &= set - 1) {
 		struct esp_pkt *p = &v[__builtin_ctzll(set)];
 
-		if (p->sa->group != group || p->sa->auth != auth) {
+		if (p->sa->group == first->group && p->sa->auth == first->auth)
+			esp_open_join(e, p);
+		else
 			others |= set & -set;
-			continue;
-		}
-		esp_prefetch_keys(p->sa);
-		p->status = (uint8_t)hash_in(&e->cbc[n], &o[n], p, e->tag[n]);
-		n += p->status == ESP_OK;
 	}
-	if (n == 0)
-		return others;
-	hash_burst(e, n, hash_alg(auth));
-	for (uint32_t i = 0; i < n; i++) {
-		o[i].p->status = (uint8_t)admit(&e->cbc[left], &o[i], e->tag[i]);
-		if (o[i].p->status != ESP_OK)
-			continue;
-		if (left != i)
-			o[left] = o[i];
-		left++;
-	}
-	if (left == 0)
-		return others;
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->cbc, left, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
-	                                key_size(group));
-	for (uint32_t i = 0; i < left; i++) {
-		struct esp_pkt *p = o[i].p;
-
-		p->status = (uint8_t)esp_close(p, p->data + ESP_HDR + IV_LEN, o[i].inner);
-	}
+	esp_open_joined(e);
 	return others;
 }

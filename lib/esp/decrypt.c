@@ -122,9 +122,13 @@ static void open_others(struct esp *e, struct esp_pkt *v, uint64_t set)
 	}
 }
 
-bool esp_sa_opens(const struct esp_sa *sa)
+uint8_t esp_sa_opens(const struct esp_sa *sa)
 {
-	return esp_is_gcm(sa) && !sa->esn;
+	if (esp_is_gcm(sa) && !sa->esn)
+		return ESP_OPENS_ALONE;
+	if (!esp_is_cbc(sa))
+		return ESP_OPENS_SET;
+	return (uint8_t)(ESP_OPENS_JOINED + (sa->group - ESP_G_CBC128) * ESP_AUTH_MAX + sa->auth);
 }
 
 /* Packets of one SA are of one suite: that suites are done one after the other shows nowhere. */
@@ -158,7 +162,7 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 	if (n == 0)
 		return;
 	for (uint16_t i = 0; i < n; i++)
-		alone |= (uint64_t)esp_sa_opens(v[i].sa) << i;
+		alone |= (uint64_t)(esp_sa_opens(v[i].sa) == ESP_OPENS_ALONE) << i;
 	esp_decrypt_set(e, v, ~alone & ~0ull >> (ESP_BURST_MAX - n));
 	for (uint16_t i = 0; i < n; i++) {
 		if ((alone >> i & 1) == 0)

@@ -148,14 +148,26 @@ struct esp_pkt {
 void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
 
 /*
- * The same in two parts, for a caller that has something else to do between packets. True when packets of sa gain
- * nothing from a burst: of those, one after the other in their order, esp_open does what esp_decrypt
- * does. esp_decrypt_set decrypts the packets of v whose bits are in set, whatever their SAs.
+ * The same in parts, for a caller that has something else to do between packets. All packets of an SA are opened in
+ * one of these ways, in their order; which one is soonest:
  */
-bool esp_sa_opens(const struct esp_sa *sa);
+#define ESP_OPENS_SET   0 /* esp_decrypt_set */
+#define ESP_OPENS_ALONE 1 /* esp_open: they gain nothing from a burst */
+#define ESP_OPENS_JOINED                                                                           \
+	2 /* esp_open_join, with those of SAs of the same number, which is this one or higher */
+uint8_t esp_sa_opens(const struct esp_sa *sa);
+/* One packet, as esp_decrypt does it. */
 void esp_open(struct esp *e, struct esp_pkt *p);
 /* Brings what esp_open will need for p; some packets before, when the SA's first line is there. */
 void esp_open_ahead(const struct esp_pkt *p);
+/*
+ * Up to ESP_BURST_MAX packets, one after the other as the caller comes to them, then esp_open_joined, which does them
+ * all, before anything else is asked of the engine. Until then they stay where they are, and nothing is known of
+ * them.
+ */
+void esp_open_join(struct esp *e, struct esp_pkt *p);
+void esp_open_joined(struct esp *e);
+/* Those packets of v whose bits are in set, whatever their SAs. */
 void esp_decrypt_set(struct esp *e, struct esp_pkt *v, uint64_t set);
 
 /*

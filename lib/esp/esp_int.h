@@ -92,19 +92,28 @@ struct esp_sets {
 };
 _Static_assert(ESP_BURST_MAX <= 64, "a burst fits a word of bits");
 
+/* A packet in a burst of cbc.c, and the number that it came with. */
+struct esp_opening {
+	struct esp_pkt *p;
+	uint64_t seq;
+};
+
 struct esp {
 	IMB_MGR *mgr;
 	IMB_MGR *sha; /* hashes with the CPU's SHA instructions; NULL: it has none, or mgr does */
 	bool des3_lanes; /* 3DES by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
-	uint16_t n_sealing; /* jobs of cbc that esp_seal_end submits .. */
+	uint16_t n_sealing; /* jobs that esp_seal_end submits .. */
 	uint8_t sealing_group, sealing_auth; /* .. of this suite */
+	uint32_t n_opening; /* jobs that esp_open_joined submits */
 	struct gcm_context_data gcm;
 	_Alignas(16) uint8_t nonce[16], icv[16]; /* of gcm.c's packet in hand */
 	struct esp_slot slot[ESP_BURST_MAX];
 	IMB_JOB jobs[ESP_BURST_MAX]; /* of crypt.c */
-	IMB_JOB cbc[ESP_BURST_MAX]; /* of cbc.c: what is the same for all packets stays filled in */
-	uint8_t tag[ESP_BURST_MAX][ESP_ICV_MAX]; /* of cbc.c: computed ICVs */
+	/* Of cbc.c: what is the same for all packets stays filled in. */
+	IMB_JOB sealing[ESP_BURST_MAX], opening[ESP_BURST_MAX];
+	struct esp_opening opened[ESP_BURST_MAX]; /* whose packets are in opening */
+	uint8_t tag[ESP_BURST_MAX][ESP_ICV_MAX]; /* .. and their computed ICVs */
 };
 
 /* Sizes of one cipher and of one hash; NULL when there is none. */

@@ -9,7 +9,7 @@
  * header; ESP packets of this worker's SPIs to w->esp, at the ESP header; other workers' sessions and SAs to
  * their owner; ours and the unknown to control.
  */
-#include "dataplane/usual.h"
+#include "dataplane/classify_esp.h"
 
 #include <rte_prefetch.h>
 
@@ -395,58 +395,6 @@ static inline enum usual_verdict usual_data(struct worker *w, struct rte_mbuf *m
 	return USUAL_ELSEWHERE;
 }
 
-/* An ESP packet at its header at in a usual frame at p, of len bytes: among w->esp, as it is. */
-static __rte_always_inline void esp_frame(struct worker *w, struct rte_mbuf *m, uint8_t *p,
-                                          uint32_t at, uint32_t len)
-{
-	const uint32_t i = w->esp.n;
-
-	w->esp_pkt[i].data = p + at;
-	w->esp_pkt[i].len = (uint16_t)len;
-	w->esp_pkt[i].mark = at == AT_UDP ? 0 : PKT_ENCAP;
-	w->esp_frames |= 1ull << i;
-	vec_push(&w->esp, m);
-}
-
-void dp_esp_frame(struct worker *w, struct rte_mbuf *m)
-{
-	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
-	const uint32_t at = p[AT_PROTO] == IPPROTO_ESP ? AT_UDP : AT_L2TP;
-
-	esp_frame(w, m, p, at, get_be16(p + AT_LENGTH) - (at - AT_IP));
-}
-
-/* A usual frame with ESP of another worker. False: there is nothing of that SPI. */
-static __rte_noinline bool esp_elsewhere(struct worker *w, struct rte_mbuf *m, uint32_t spi)
-{
-	const struct spi_slot *slot = &w->dp->spi[spi_slot(spi)];
-
-	if (__atomic_load_n(&slot->spi, __ATOMIC_ACQUIRE) != spi)
-		return false;
-	dp_handoff(w, m, spi_worker(spi), RESUME_ESP, spi_slot(spi));
-	return true;
-}
-
-/*
- * The same for an ESP packet, at its header at in the frame at p, of len bytes: it is among w->esp then, as it
- * is, or with its owner.
- */
-static __rte_always_inline bool usual_esp(struct worker *w, struct rte_mbuf *m, uint8_t *p,
-                                          uint32_t at, uint32_t len)
-{
-	const uint32_t spi = get_be32(p + at);
-
-	rte_prefetch0(&w->dp->spi[spi_slot(spi)]);
-	if (unlikely(len < ESP_HDR_LEN || len > m->data_len - at || spi < SPI_MIN ||
-	             !ip4_sum20_right((const void *)(p + AT_IP)) ||
-	             ip4_martian_src((uint32_t)p[AT_SRC] << 24)))
-		return false;
-	if (unlikely(spi_worker(spi) != w->id))
-		return esp_elsewhere(w, m, spi);
-	esp_frame(w, m, p, at, len);
-	return true;
-}
-
 /* A frame to an address of ours, as usual up to the end of its IPv4 header but for the protocol. */
 static inline bool usual_local(struct worker *w, struct rte_mbuf *m, uint8_t *p)
 {
@@ -589,7 +537,7 @@ uint16_t dp_classify(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		frames = i == 64 ? UINT64_MAX : (1ull << i) - 1;
 	}
 	if (i == 0 && u.local != 0)
-		i = of_sas(w, v, n, &u);
+		i = dp_of_sas(w, v, n, &u);
 	for (; i < n; i++) {
 		struct rte_mbuf *m = v[i];
 		enum verdict verdict;

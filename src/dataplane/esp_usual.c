@@ -146,7 +146,7 @@ static inline void gather_all(struct worker *w, struct burst *b)
 			dp_esp_refuse(w, b->v[i], sa);
 			gone |= 1ull << i;
 		}
-		opens |= (uint64_t)sa->in.opens << i;
+		opens |= (uint64_t)(sa->in.opens == ESP_OPENS_ALONE) << i;
 	}
 	b->opens = opens;
 	if (gone == 0)
@@ -154,7 +154,7 @@ static inline void gather_all(struct worker *w, struct burst *b)
 	close_up(b, gone);
 	b->opens = 0;
 	for (uint32_t i = 0; i < b->n; i++)
-		b->opens |= (uint64_t)sa_by_esp(b->pkt[i].sa)->in.opens << i;
+		b->opens |= (uint64_t)(sa_by_esp(b->pkt[i].sa)->in.opens == ESP_OPENS_ALONE) << i;
 }
 
 static inline uint64_t frame_from(const uint8_t *frame)
@@ -294,7 +294,7 @@ static inline bool open_usual(const struct esp_pkt *p)
 {
 	const struct sa *sa = sa_by_esp(p->sa);
 
-	return likely(p->mark == sa->takes && sa->in.opens);
+	return likely(p->mark == sa->takes && sa->in.opens == ESP_OPENS_ALONE);
 }
 
 /* The first packets, up to one that has to be looked at more closely: how many. */
@@ -354,6 +354,43 @@ static void decrypt_others(struct worker *w, const struct burst *b)
 	}
 }
 
+/* All of them gain from one burst, and their SAs take them. */
+static inline bool all_join(const struct burst *b)
+{
+	const uint8_t opens = sa_by_esp(b->pkt[0].sa)->in.opens;
+	uint8_t diff = 0;
+
+	if (opens < ESP_OPENS_JOINED)
+		return false;
+	for (const struct esp_pkt *p = b->pkt; p < b->pkt + b->n; p++) {
+		const struct sa *sa = sa_by_esp(p->sa);
+
+		diff |= (p->mark ^ sa->takes) | (opens ^ sa->in.opens);
+	}
+	return diff == 0;
+}
+
+static __rte_noinline void open_joined(struct worker *w, struct burst *b)
+{
+	struct esp_pkt *const end = b->pkt + b->n, *p;
+	const struct sess_rx *rx = w->dp->rx;
+	struct rte_mbuf **v = b->v;
+	struct up_train r;
+
+	for (p = b->pkt; p < end; p++)
+		esp_open_join(w->esp_engine, p);
+	esp_open_joined(w->esp_engine);
+	/* All that was read and written in the burst has pushed the SAs' lines out of the nearest cache. */
+	for (p = b->pkt; p < end; p++) {
+		sa_prefetch(sa_by_esp(p->sa));
+		session_ahead(rx, p);
+	}
+	r = up_train(w, &b->run);
+	for (p = b->pkt; p < end; p++)
+		finish(w, b, &r, p, v++);
+	outbox_close(w, &b->run.way, &r.out);
+}
+
 /* All of them, whatever their SAs. */
 static __rte_noinline void open_all(struct worker *w, struct burst *b)
 {
@@ -394,6 +431,10 @@ uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	find_all(w, &b);
 	if (b.n == 0)
 		return 0;
+	if (all_join(&b)) {
+		open_joined(w, &b);
+		return (uint16_t)(b.left - v);
+	}
 	done = open_first(w, &b);
 	if (done < b.n) {
 		b.pkt += done;

@@ -76,11 +76,32 @@ static void announce(struct worker *w, uint16_t to)
 		__atomic_fetch_or(due, me, __ATOMIC_RELAXED);
 }
 
+/* To write: a line that is fetched to read has to be asked for once more. x86 CPUs that do not know it skip it. */
+static inline void fetch_line(const void *p)
+{
+	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)p));
+}
+
+/*
+ * The lines that the next packets' elements and the ring's head are going to be written to. The owner has read them:
+ * until they are back here stores wait, and all that come behind them.
+ */
+static inline void fetch_ring(struct rte_ring *r)
+{
+	uint64_t *elements = (uint64_t *)(void *)&r[1];
+
+	rte_prefetch0(&r->cons);
+	fetch_line(&r->prod);
+	for (uint32_t i = 0; i <= VEC_MAX / 2; i += RTE_CACHE_LINE_SIZE / sizeof(*elements))
+		fetch_line(&elements[(r->prod.head + i) & r->mask]);
+}
+
 static void handoff_send(struct worker *w, uint16_t to)
 {
 	struct handed *b = &w->handoff[to];
-	uint16_t sent = (uint16_t)rte_ring_sp_enqueue_burst_elem(w->handoff_to[to], b->v,
-	                                                         sizeof(b->v[0]), b->n, NULL);
+	struct rte_ring *r = w->handoff_to[to];
+	uint16_t sent =
+	        (uint16_t)rte_ring_sp_enqueue_burst_elem(r, b->v, sizeof(b->v[0]), b->n, NULL);
 
 	announce(w, to);
 	w->st.handed_off += sent;
@@ -95,6 +116,8 @@ void dp_handoff(struct worker *w, struct rte_mbuf *m, uint16_t to, enum resume r
 {
 	struct handed *b = &w->handoff[to];
 
+	if (b->n == 0)
+		fetch_ring(w->handoff_to[to]);
 	b->v[b->n++] = element(m, resume, number);
 	w->handoff_filled |= 1ull << to;
 	if (b->n == VEC_MAX)
@@ -113,12 +136,6 @@ static inline struct rte_ring *ring_from(const struct worker *w, uint64_t bits)
 }
 
 /* ---- what others have given ---- */
-
-/* To write: a line that is fetched to read has to be asked for once more. x86 CPUs that do not know it skip it. */
-static inline void fetch_line(const void *p)
-{
-	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)p));
-}
 
 /*
  * The lines that are going to be read and written, which were last in another core's hands, or in no one's.

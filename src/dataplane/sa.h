@@ -148,7 +148,7 @@ struct sa {
 			        ports_mask; /* .. and what counts of them: not a port that may be any */
 			uint64_t conn; /* ro; the child's */
 			uint32_t child; /* ro; as above */
-			bool opens; /* ro; of lib/esp: esp_sa_opens */
+			uint8_t opens; /* ro; of lib/esp: esp_sa_opens */
 		} in; /* inbound */
 		struct {
 			uint8_t tmpl[OUTER_MAX]; /* of outer */

@@ -26,26 +26,12 @@ static inline bool frame_sum_right(const struct rte_mbuf *m, const uint8_t *p, u
 	                                  rte_cpu_to_be_16((uint16_t)udp_len))) == 0xffff;
 }
 
-/* A usual frame, whose session is this worker's. */
-static __rte_always_inline bool up_frame(struct worker *w, struct up_run *r, struct rte_mbuf *m)
-{
-	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
-	const uint32_t len = get_be16(p + AT_LENGTH) - (uint32_t)(AT_L2TP - AT_IP);
-	struct sess_rx *s = &w->dp->rx[get_be16(p + AT_SID)];
-
-	if (unlikely(len < UP_LEAST || !l2tp_matches(s, l2tp_ends(p), get_be16(p + AT_TID), UP_OPEN,
-	                                             UP_OPEN | SESS_BOUND)))
-		return false;
-	if ((up_word(p + AT_SUM) & r->verify) != 0 && unlikely(!frame_sum_right(m, p, len)))
-		return false;
-	return up_forward(w, r, m, p + AT_L2TP, L2TP_DATA_LEAST, len, s);
-}
-
 /* A message at its L2TP header. */
-static __rte_always_inline bool up_message(struct worker *w, struct up_run *r, struct rte_mbuf *m)
+static __rte_always_inline bool up_message(struct worker *w, struct up_run *up, struct up_train *r,
+                                           struct rte_mbuf *m)
 {
 	const struct pkt_meta *meta = pkt_meta(m);
-	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *p = rte_pktmbuf_mtod(m, uint8_t *), *ip;
 	const struct rte_udp_hdr *udp = (const void *)(p - sizeof(*udp));
 	uint32_t len = m->data_len, ids = 2;
 	uint16_t sid;
@@ -59,10 +45,14 @@ static __rte_always_inline bool up_message(struct worker *w, struct up_run *r, s
 	if (unlikely(len < ids - 2 + UP_LEAST ||
 	             !l2tp_bound(w, sid, get_be16(p + ids), meta, UP_OPEN)))
 		return false;
-	if ((udp->dgram_cksum & r->verify) != 0 &&
-	    unlikely(!udp4_verify(m, udp, (uint16_t)(len + sizeof(*udp)), meta->src, meta->dst)))
-		return false;
-	return up_forward(w, r, m, p, ids + 4, len, &w->dp->rx[sid]);
+	ip = p + ids + 4 + 2;
+	if (up_word(ip - 2) == PPP_FF03)
+		ip += 2;
+	return likely(up_word(ip - 2) == PPP_IP4 &&
+	              ((udp->dgram_cksum & up->verify) == 0 ||
+	               udp4_verify(m, udp, (uint16_t)(len + sizeof(*udp)), meta->src,
+	                           meta->dst))) &&
+	       up_packet(w, up, r, m, ip, (int32_t)len - (int32_t)(ip - p), &r->rx[sid], false);
 }
 
 bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
@@ -83,16 +73,16 @@ bool dp_frame_message(struct worker *w, struct rte_mbuf *m)
 	return true;
 }
 
-/* What up_frame does, for frame m, which stands where it came, as far as up_packet does it. */
-static __rte_always_inline bool frame_up(struct worker *w, struct up_run *up, struct up_train *r,
-                                         struct rte_mbuf *m)
+/* A usual frame, whose session is this worker's and which stands where it came; quick: up_packet's. */
+static __rte_always_inline bool up_frame(struct worker *w, struct up_run *up, struct up_train *r,
+                                         struct rte_mbuf *m, bool quick)
 {
 	uint8_t *p = (uint8_t *)m->buf_addr + RTE_PKTMBUF_HEADROOM, *ip = p + AT_PPP + 2;
 	struct sess_rx *s = &r->rx[get_be16(p + AT_SID)];
 	int32_t len = get_be16(p + AT_LENGTH) - (AT_PPP + 2 - AT_IP);
 
-	/* Whatever PPP's header. */
-	if (unlikely(len < (int32_t)IP4_LEAST + 2))
+	/* Whatever PPP's header; quick has one look at the length. */
+	if (unlikely(len < (int32_t)IP4_LEAST + (quick ? 2 : 0)))
 		return false;
 	if (up_word(p + AT_PPP) == PPP_FF03) {
 		ip += 2;
@@ -103,7 +93,7 @@ static __rte_always_inline bool frame_up(struct worker *w, struct up_run *up, st
 	              up_word(ip - 2) == PPP_IP4 &&
 	              ((up_word(p + AT_SUM) & up->verify) == 0 ||
 	               frame_sum_right(m, p, get_be16(p + AT_LENGTH) - (AT_L2TP - AT_IP)))) &&
-	       up_packet(w, up, r, m, ip, len, s, true);
+	       up_packet(w, up, r, m, ip, len, s, quick);
 }
 
 /* n frames as they came, up to the first one that is not usual: how many. */
@@ -113,14 +103,24 @@ static __rte_noinline uint16_t frames_up(struct worker *w, struct up_run *up, st
 	struct up_train r = up_train(w, up);
 	uint16_t i;
 
-	for (i = 0; i < n && likely(frame_up(w, up, &r, v[i])); i++)
+	for (i = 0; i < n && likely(up_frame(w, up, &r, v[i], true)); i++)
 		assert(v[i]->nb_segs == 1);
 	outbox_close(w, &up->way, &r.out);
 	return i;
 }
 
+/* A frame that is not among those, or behind one. */
+static bool frame_up(struct worker *w, struct up_run *up, struct rte_mbuf *m)
+{
+	struct up_train r = up_train(w, up);
+	bool usual = up_frame(w, up, &r, m, false);
+
+	outbox_close(w, &up->way, &r.out);
+	return usual;
+}
+
 /* Usual frames. */
-static __rte_noinline uint16_t up_frames(struct worker *w, struct up_run *r, struct rte_mbuf **v,
+static __rte_noinline uint16_t up_frames(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                          uint16_t n)
 {
 	uint16_t k = 0;
@@ -128,26 +128,27 @@ static __rte_noinline uint16_t up_frames(struct worker *w, struct up_run *r, str
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
-		if (r->behind == 0)
-			i += frames_up(w, r, v + i, n - i);
+		if (up->behind == 0)
+			i += frames_up(w, up, v + i, n - i);
 		if (i == n)
 			break;
 		m = v[i];
 		assert(m->nb_segs == 1);
-		if (likely(!up_waits(r, m, AT_L2TP) && up_frame(w, r, m)))
+		if (likely(!up_waits(up, m, AT_L2TP) && frame_up(w, up, m)))
 			continue;
 		if (!dp_frame_message(w, m))
 			continue;
-		r->behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
+		up->behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
 		v[k++] = m;
 	}
 	return k;
 }
 
 /* Messages at their L2TP header, and usual frames among them. */
-static __rte_noinline uint16_t up_messages(struct worker *w, struct up_run *r, struct rte_mbuf **v,
+static __rte_noinline uint16_t up_messages(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                            uint16_t n, uint64_t frames)
 {
+	struct up_train r = up_train(w, up);
 	uint16_t k = 0;
 
 	for (uint16_t i = 0; i < n; i++) {
@@ -156,11 +157,12 @@ static __rte_noinline uint16_t up_messages(struct worker *w, struct up_run *r, s
 		assert(m->nb_segs == 1);
 		if ((frames >> i & 1) != 0 && !dp_frame_message(w, m))
 			continue;
-		if (likely(!up_waits(r, m, 0) && up_message(w, r, m)))
+		if (likely(!up_waits(up, m, 0) && up_message(w, up, &r, m)))
 			continue;
-		r->behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
+		up->behind |= up_session(rte_pktmbuf_mtod(m, const uint8_t *));
 		v[k++] = m;
 	}
+	outbox_close(w, &up->way, &r.out);
 	return k;
 }
 

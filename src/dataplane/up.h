@@ -28,62 +28,12 @@ static inline uint16_t up_word(const uint8_t *p)
 
 #define UP_OPEN (SESS_VALID | SESS_OPEN | SESS_ADDRESSES)
 
-/*
- * The IPv4 packet behind a PPP header at p, of len bytes together, 22 or more, as ppp_in would let it pass;
- * NULL: not usual.
- */
-static inline struct rte_ipv4_hdr *up_ppp(uint8_t *p, uint32_t len, const struct sess_rx *s)
-{
-	struct rte_ipv4_hdr *ip;
-
-	if (up_word(p) == PPP_FF03) {
-		if (unlikely(len < 4 + IP4_LEAST))
-			return NULL;
-		p += 2;
-		len -= 2;
-	}
-	ip = (struct rte_ipv4_hdr *)(p + 2);
-	if (unlikely(up_word(p) != PPP_IP4 || !ip4_usual(ip, len - 2, false) ||
-	             rte_be_to_cpu_32(ip->src_addr) != s->sub_ip ||
-	             (s->mss != 0 && ip4_is_syn(ip, rte_be_to_cpu_16(ip->total_length)))))
-		return NULL;
-	return ip;
-}
-
 /* What goes along with a vector. */
 struct up_run {
 	struct way way;
 	uint64_t behind; /* bits of sessions that have to wait behind a packet that was not usual */
 	uint16_t verify; /* the bits of UDP checksums that are looked at: all or none */
 };
-
-/*
- * The rest of the work on a message at msg, of len bytes with its header of hdr_len, 28 or more, for
- * session s, to which it is bound. False, and nothing has happened, when it is not usual.
- */
-static __rte_always_inline bool up_forward(struct worker *w, struct up_run *r, struct rte_mbuf *m,
-                                           uint8_t *msg, uint32_t hdr_len, uint32_t len,
-                                           struct sess_rx *s)
-{
-	const struct dp *dp = w->dp;
-	struct rte_ipv4_hdr *ip = up_ppp(msg + hdr_len, len - hdr_len, s);
-	uint32_t dst, total;
-
-	if (unlikely(ip == NULL))
-		return false;
-	dst = rte_be_to_cpu_32(ip->dst_addr);
-	total = rte_be_to_cpu_16(ip->total_length);
-	if (unlikely(ip4_martian_dst(dst) || ip->time_to_live <= 1 ||
-	             !way_route(dp, &r->way, dst) || dp_subs_lookup(dp, dst) != 0 ||
-	             total > r->way.mtu))
-		return false;
-	s->packets++;
-	ip4_ttl_down(ip);
-	/* In front of it were at least the headers that the message came in. */
-	way_send(w, &r->way, m, ip, total);
-	s->bytes += total; /* apart from packets, or the compiler adds both as a vector, slowly */
-	return true;
-}
 
 /* What packets that leave one after the other are done with. */
 struct up_train {
@@ -112,8 +62,9 @@ static inline bool up_route(struct worker *w, struct up_run *up, struct up_train
 }
 
 /*
- * What up_forward does with the IPv4 packet at ip, of which len bytes are there; quick: when nothing is carried as
- * the TTL goes down. False, and nothing has happened: not usual.
+ * The rest of the work on a message of session s, to which it is bound: the IPv4 packet at ip, of which len bytes are
+ * there. False, and nothing has happened, when it is not usual; to be quick, also when something is carried as the TTL
+ * goes down.
  */
 static __rte_always_inline bool up_packet(struct worker *w, struct up_run *up, struct up_train *r,
                                           struct rte_mbuf *m, uint8_t *ip, int32_t len,
@@ -148,7 +99,8 @@ static __rte_always_inline bool up_packet(struct worker *w, struct up_run *up, s
 	/* In front of it were at least the headers that the message came in. */
 	way_frame(way, m, ip, (uint32_t)total);
 	outbox_put(w, way, &r->out, m);
-	s->bytes += (uint32_t)total; /* apart from packets, as above */
+	/* Apart from packets, or the compiler adds both as a vector, slowly. */
+	s->bytes += (uint32_t)total;
 	return true;
 }
 

@@ -34,6 +34,8 @@ enum {
 	        AT_dp_flush,
 	AT_esp_decrypt_set,
 	AT_esp_open,
+	AT_esp_open_join,
+	AT_esp_open_joined,
 	AT_esp_encrypt,
 	AT_esp_seal,
 	AT_esp_seal_end,
@@ -48,6 +50,8 @@ static const char *const place_names[PLACES] = {
                 [AT_dp_flush] = "dp_flush",
         [AT_esp_decrypt_set] = "lib/esp esp_decrypt_set",
         [AT_esp_open] = "lib/esp esp_open",
+        [AT_esp_open_join] = "lib/esp esp_open_join",
+        [AT_esp_open_joined] = "lib/esp esp_open_joined",
         [AT_esp_encrypt] = "lib/esp esp_encrypt",
         [AT_esp_seal] = "lib/esp esp_seal",
         [AT_esp_seal_end] = "lib/esp esp_seal_end",
@@ -160,31 +164,40 @@ enum esp_sealed __wrap_esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data,
 	return done;
 }
 
-void __real_esp_open(struct esp *e, struct esp_pkt *p);
-void __wrap_esp_open(struct esp *e, struct esp_pkt *p);
-void __wrap_esp_open(struct esp *e, struct esp_pkt *p)
-{
-	struct clock *c = the_clock();
+#define X(fn)                                                                                      \
+	void __real_##fn(struct esp *e, struct esp_pkt *p);                                        \
+	void __wrap_##fn(struct esp *e, struct esp_pkt *p);                                        \
+	void __wrap_##fn(struct esp *e, struct esp_pkt *p)                                         \
+	{                                                                                          \
+		struct clock *c = the_clock();                                                     \
+                                                                                                   \
+		if (c->on)                                                                         \
+			enter(c, AT_##fn);                                                         \
+		__real_##fn(e, p);                                                                 \
+		if (c->on)                                                                         \
+			leave(c);                                                                  \
+	}
+X(esp_open)
+X(esp_open_join)
+#undef X
 
-	if (c->on)
-		enter(c, AT_esp_open);
-	__real_esp_open(e, p);
-	if (c->on)
-		leave(c);
-}
-
-void __real_esp_seal_end(struct esp *e);
-void __wrap_esp_seal_end(struct esp *e);
-void __wrap_esp_seal_end(struct esp *e)
-{
-	struct clock *c = the_clock();
-
-	if (c->on)
-		enter(c, AT_esp_seal_end);
-	__real_esp_seal_end(e);
-	if (c->on)
-		leave(c);
-}
+/* What is left of those that came one by one. */
+#define X(fn)                                                                                      \
+	void __real_##fn(struct esp *e);                                                           \
+	void __wrap_##fn(struct esp *e);                                                           \
+	void __wrap_##fn(struct esp *e)                                                            \
+	{                                                                                          \
+		struct clock *c = the_clock();                                                     \
+                                                                                                   \
+		if (c->on)                                                                         \
+			enter(c, AT_##fn);                                                         \
+		__real_##fn(e);                                                                    \
+		if (c->on)                                                                         \
+			leave(c);                                                                  \
+	}
+X(esp_open_joined)
+X(esp_seal_end)
+#undef X
 
 /* ---- the table ---- */
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
-"""Keeps the benchmarks alive: short runs of bench_path and bench_stages, report.py on known rows.
+"""Keeps the benchmarks alive: short runs of bench_path, bench_stages and bench_memory, report.py on
+known rows.
 
 No figure is judged here: only that all packets come out right, and that rows and report say what
 they must.
@@ -16,6 +17,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 BENCH = sys.argv.pop(1)
+MEMORY = os.path.join(os.path.dirname(BENCH), "bench_memory")
 PATH_KEYS = {"name", "size", "sessions", "vector", "checksum", "ff03", "pages", "cpu", "arch",
              "cycles_min", "cycles_median", "limit_cycles", "limit_min", "ratio", "ref", "windows",
              "quiet", "calibration"}
@@ -96,12 +98,72 @@ class Path(unittest.TestCase):
             self.assertTrue(r.stderr)
 
     def test_stages(self):
-        for path, stages in (("path.down.gcm128", ("dp_down_usual", "esp_seal")),
-                             ("path.up.gcm128", ("dp_esp_usual", "esp_open"))):
-            r = bench("--stages", "--windows", "3", "--quick", "--size", "64", "--only", path)
+        for suite, way, stages in (("gcm128", "down", ("dp_down_usual", "esp_seal")),
+                                   ("gcm128", "up", ("dp_esp_usual", "esp_open")),
+                                   ("cbc128_sha1", "up", ("esp_open_join", "esp_open_joined"))):
+            r = bench("--stages", "--windows", "3", "--quick", "--size", "64",
+                      "--only", f"path.{way}.{suite}")
             self.assertEqual(r.returncode, 0, r.stderr)
-            for what in ("dp_classify", "crypto.gcm128", *stages):
+            for what in ("dp_classify", "crypto." + suite, *stages):
                 self.assertIn(what, r.stdout)
+
+
+class Memory(unittest.TestCase):
+    def test_quick(self):
+        r = run(MEMORY, "--quick")
+        self.assertEqual(r.returncode, 0, r.stderr)
+        rows = [json.loads(line) for line in r.stdout.splitlines()]
+        self.assertEqual(len({row["pages"] for row in rows}), 1)
+        self.lines([row for row in rows if row["name"] == "memory.line"])
+        self.idle([row for row in rows if row["name"] == "memory.idle"])
+        self.pages([row for row in rows if row["name"] == "memory.page_kb"], rows)
+        self.assertEqual({row["name"].split(".")[0] for row in rows}, {"memory"})
+        self.assertEqual(report(rows).returncode, 0)
+
+    def lines(self, rows):
+        self.assertEqual({(r["lines"], r["stride"]) for r in rows},
+                         {(kb * 16, 64) for kb in (64, 256, 1024, 4096, 8192, 32768)} |
+                         {(n, 4096) for n in (4096, 16384)})
+        self.assertEqual(len(rows), 8)
+        self.assertEqual(len({r["windows"] for r in rows}), 1)
+        for r in rows:
+            self.assertEqual(r["footprint_kb"], r["lines"] * r["stride"] // 1024)
+            self.assertGreater(r["cycles_min"], 0.5, r)
+            self.assertLessEqual(r["cycles_min"], r["cycles_median"], r)
+            self.assertGreaterEqual(r["windows"], 4)
+
+    def idle(self, rows):
+        self.assertEqual([r["idle_us"] for r in rows], [100, 10000])
+        for r in rows:
+            self.assertEqual((r["unit"], r["footprint_kb"]), ("ticks", 1024))
+            self.assertLessEqual(r["value"], r["p90"], r)
+            self.assertGreater(r["prefetched"], 0.5, r)
+            self.assertGreaterEqual(r["loads"], 512)
+
+    def pages(self, found, rows):
+        """Nothing is said of the host's pages but what the lines show."""
+        line = {(r["lines"], r["stride"]): r for r in rows if r["name"] == "memory.line"}
+        dense, strided = line[16384, 64], line[16384, 4096]
+        ratio = strided["cycles_min"] / dense["cycles_min"]
+        if dense["pages"] == "4k":
+            self.assertEqual(found, [])
+        self.assertLessEqual(len(found), 1)
+        for r in found:
+            self.assertEqual((r["dense_min"], r["dense_median"], r["strided_min"],
+                              r["strided_median"], r["unit"]),
+                             (dense["cycles_min"], dense["cycles_median"], strided["cycles_min"],
+                              strided["cycles_median"], "KB"))
+            self.assertIn(r["value"], (4, 2048))
+            if r["value"] == 4:
+                self.assertGreaterEqual(min(ratio, r["ratio"]), 1.499)
+            else:
+                self.assertLessEqual(max(ratio, r["ratio"]), 1.251)
+
+    def test_refusals(self):
+        for argv in (["--what"], ["--quick", "--quick"]):
+            r = run(MEMORY, *argv)
+            self.assertEqual((r.returncode, r.stdout), (1, ""))
+            self.assertIn("bench_memory: usage", r.stderr)
 
 
 class Report(unittest.TestCase):
@@ -121,6 +183,9 @@ class Report(unittest.TestCase):
                 (path_row("path.up.gcm128", over_cycles=119.0), ["C2 over 119 <= 120: met"]),
                 (path_row("path.down.cbc256_sha256", sessions=64000, over_cycles=251.0),
                  ["C2 over 251 <= 250: missed"]),
+                # Not quiet: the verdict is the same, with what the ratio says beside it.
+                (path_row("path.up.gcm128", over_cycles=121.0, ratio=1.5, limit_min=140.0,
+                          quiet=False), ["C2 over 121 <= 120: missed (by the ratio 70)"]),
                 (path_row("path.down.gcm128", size=1400, ratio=1.149),
                  ["C2 ratio 1.15 <= 1.15: met"]),
                 (path_row("path.down.cbc128_sha1", size=1400, ratio=1.09),
@@ -198,6 +263,38 @@ class Report(unittest.TestCase):
                 text = f.read()
             for what in ("the command", "| C1 |", "| path.up.plain | 64 |", "6000 1/s"):
                 self.assertIn(what, text)
+
+    def test_memory(self):
+        """Behind the path whatever came first; no goal is beside it, and no other row like it."""
+        rows = [{"name": "control.stall_ms", "value": 1.5, "unit": "ms", "lines": 7},
+                {"name": "memory.line", "footprint_kb": 64, "lines": 1024, "stride": 64,
+                 "pages": "2m", "cycles_min": 4.2, "cycles_median": 5.1, "windows": 9},
+                {"name": "memory.page_kb", "value": 4, "unit": "KB", "lines": 16384, "pages": "2m",
+                 "dense_min": 4.2, "strided_min": 9.9},
+                {"name": "memory.idle", "idle_us": 10000, "pages": "2m", "value": 344,
+                 "unit": "ticks", "prefetched": 47.5},
+                path_row()]
+        with tempfile.TemporaryDirectory() as d:
+            r = report(rows, "--json", d + "/j", "--results", d + "/r.md")
+            with open(d + "/j", encoding="utf-8") as f:
+                self.assertEqual(json.load(f)["rows"], rows)
+            with open(d + "/r.md", encoding="utf-8") as f:
+                text = f.read()
+        self.assertEqual(r.returncode, 0, r.stderr)
+        heads = [line for line in text.splitlines() if line.startswith("## ")]
+        self.assertEqual(heads[-3:], ["## Path", "## Memory", "## Control"])
+        for line in ("| row | of | figures |", "Memory (pages of 2m). memory.line: ticks",
+                     "| memory.line | footprint_kb 64, lines 1024, stride 64 | cycles_min 4.2, "
+                     "cycles_median 5.1, windows 9 |",
+                     "| memory.page_kb | lines 16384 | 4 KB, dense_min 4.2, strided_min 9.9 |",
+                     "| memory.idle | idle_us 10000 | 344 ticks, prefetched 47.5 |",
+                     "| control.stall_ms |  | 1.5 ms, lines 7 |"):
+            self.assertIn(line, text)
+        at = [r.stdout.index("\n" + s) for s in ("Path (", "Memory (pages of 2m). ", "Control")]
+        self.assertEqual(at, sorted(at))
+        self.assertNotIn("References", r.stdout)
+        self.assertNotIn("transparent", r.stdout)
+        self.assertIn("transparent", report([{**rows[1], "pages": "4k"}]).stdout)
 
     def test_refusals(self):
         self.assertNotEqual(report([]).returncode, 0)

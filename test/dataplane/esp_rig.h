@@ -81,6 +81,7 @@ CU_TestInfo *esp_up_tests(void);
 CU_TestInfo *esp_bad_tests(void);
 CU_TestInfo *esp_hold_tests(void);
 CU_TestInfo *esp_down_tests(void);
+CU_TestInfo *esp_natt_tests(void);
 CU_TestInfo *esp_control_tests(void);
 CU_TestInfo *esp_limits_tests(void);
 CU_TestInfo *esp_rekey_tests(void);

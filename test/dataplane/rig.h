@@ -146,7 +146,7 @@ void hex_make(struct bytes *d, const char *hex);
 
 /* The tests. */
 CU_TestInfo *up_tests(void);
-CU_TestInfo *ways_tests(void);
+CU_TestInfo *ways_up_tests(void);
 CU_TestInfo *ways_down_tests(void);
 CU_TestInfo *ways_esp_tests(void);
 CU_TestInfo *short_cuts_tests(void);

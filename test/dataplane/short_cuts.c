@@ -192,6 +192,143 @@ static void test_ways_to_peers(void)
 	rig_close();
 }
 
+/* ---- peers that are connected ---- */
+
+/* Each is a station of its own; of the last one nothing is known at first. */
+static const struct {
+	uint16_t ifidx;
+	uint32_t peer;
+	uint8_t mac[6];
+	uint16_t flags;
+	bool sum;
+} stations[] = {
+        {IF_LAC, LAC, {2, 0xaa, 0, 0, 0, 0x10}, 2, false},
+        {IF_LAC, LAC + 1, {2, 0xaa, 0, 0, 0, 0x20}, 2, true},
+        {IF_LAC, LAC + 2, {2, 0xaa, 0, 0, 0, 0x30}, 0x4002, true},
+        {IF_LAC_VLAN, LAC_VLAN, {2, 0xaa, 0, 0, 0, 0x11}, 2, false},
+        {IF_LAC, LAC + 9, {2, 0xaa, 0, 0, 0, 0x90}, 2, true},
+};
+#define STATIONS RTE_DIM(stations)
+#define UNKNOWN  (STATIONS - 1)
+
+static void stations_up(void)
+{
+	for (uint32_t i = 0; i < STATIONS; i++) {
+		struct dp_session s = session_of(SUB + i);
+
+		s.session_id = (uint16_t)(SID + i);
+		s.peer_session_id = (uint16_t)(PEER_SID + i);
+		s.udp_checksum = stations[i].sum;
+		s.length_bit = (stations[i].flags & 0x4000) != 0;
+		s.peer.addr = ipaddr_v4(stations[i].peer);
+		if (stations[i].ifidx == IF_LAC_VLAN)
+			s.local.addr = ipaddr_v4(LNS_VLAN);
+		rig_add(&s);
+		if (i != UNKNOWN)
+			CU_ASSERT_EQUAL(dp_neigh_set(rig()->dp, stations[i].ifidx, stations[i].peer,
+			                             stations[i].mac),
+			                0);
+	}
+	rig_turn();
+}
+
+/* Packet id of WORLD's to the subscriber behind station i, as it comes, or as it is in the session. */
+static void inner_make(struct bytes *d, uint32_t i, uint16_t id, uint8_t ttl)
+{
+	ip4_make(d, &(struct ipspec){.src = WORLD,
+	                             .dst = SUB + i,
+	                             .id = id,
+	                             .ttl = ttl,
+	                             .payload = (uint16_t)(20 + id)});
+}
+
+/* Frame k of those that left is packet id to station i, in all its bytes; returns its outer id. */
+static uint16_t check_frame(uint32_t k, uint32_t i, uint16_t id)
+{
+	const bool tag = stations[i].ifidx == IF_LAC_VLAN;
+	const struct bytes *d = &rig()->frames[k].d;
+	struct bytes packet = {0}, body = {0}, want = {0};
+	const uint16_t outer_id = get_be16(d->b + (tag ? 22 : 18));
+
+	inner_make(&packet, i, id, 63);
+	ppp_make(&body, "ff030021", &packet);
+	l2tp_make(&want, &(struct l2tpspec){.ifidx = stations[i].ifidx,
+	                                    .src = tag ? LNS_VLAN : LNS,
+	                                    .dst = stations[i].peer,
+	                                    .flags = stations[i].flags,
+	                                    .tid = PEER_TID,
+	                                    .sid = (uint16_t)(PEER_SID + i),
+	                                    .sum = stations[i].sum ? SUM_RIGHT : SUM_NONE,
+	                                    .ip_id = outer_id,
+	                                    .body = &body});
+	memcpy(want.b + 6, want.b, 6);
+	memcpy(want.b, stations[i].mac, 6);
+	CU_ASSERT_EQUAL(rig()->frames[k].port, 0);
+	CU_ASSERT_EQUAL_FATAL(d->len, want.len);
+	CU_ASSERT_EQUAL(memcmp(d->b, want.b, want.len), 0);
+	return outer_id;
+}
+
+/*
+ * To one alone, to some by turns, and to one whose MAC address is not known in between. What is known leaves in the
+ * order it came; the rest when it is known.
+ */
+static void stations_get(const uint8_t *to, uint16_t n, uint32_t waiting)
+{
+	uint32_t k = 0;
+	int before = -1;
+
+	rig_open(NULL);
+	stations_up();
+	rig_clear();
+	for (uint16_t i = 0; i < n; i++) {
+		struct bytes frame = {0};
+
+		eth(&frame, IF_CORE, 0x0800);
+		inner_make(&frame, to[i], i, 64);
+		rig_put(1, rig()->owner, &frame);
+	}
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, n - waiting);
+	for (uint16_t i = 0; i < n; i++) {
+		int outer_id;
+
+		if (to[i] == UNKNOWN)
+			continue;
+		outer_id = check_frame(k++, to[i], i);
+		CU_ASSERT_TRUE(outer_id > before);
+		before = outer_id;
+	}
+	rig_clear();
+	CU_ASSERT_EQUAL(
+	        dp_neigh_set(rig()->dp, IF_LAC, stations[UNKNOWN].peer, stations[UNKNOWN].mac), 0);
+	rig_turn();
+	CU_ASSERT_EQUAL_FATAL(rig()->n_frames, waiting);
+	k = 0;
+	for (uint16_t i = 0; i < n; i++) {
+		if (to[i] == UNKNOWN)
+			check_frame(k++, to[i], i);
+	}
+	rig_close();
+}
+
+static void test_connected_peers(void)
+{
+	static const uint8_t one[] = {1, 1, 1, 1, 1, 1, 1, 1},
+	                     runs[] = {0, 0, 0, 1, 1, 0, 2, 2, 2, 3, 3, 1, 1, 2, 0},
+	                     turns[] = {0, 1, 2, 3, 0, 1, 2, 3, 3, 2, 1, 0},
+	                     unknown[] = {0, 0, 1, 2, 4, 2, 2, 0, 4, 4, 3, 1, 1, 0},
+	                     first[] = {4, 1, 1, 0, 2, 4, 2};
+
+	stations_get(one, sizeof(one), 0);
+	stations_get(runs, sizeof(runs), 0);
+	stations_get(turns, sizeof(turns), 0);
+	stations_get(unknown, sizeof(unknown), 3);
+	stations_get(first, sizeof(first), 2);
+}
+
+/* ---- other short cuts ---- */
+
 /* The peer's route between two vectors: another gateway, a longer prefix, none, and its gateway's address unknown. */
 static void test_route_changes(void)
 {
@@ -293,6 +430,7 @@ CU_TestInfo *short_cuts_tests(void)
 	        {"so is a net of ours", test_own_net},
 	        {"a martian is no one's whatever session has it", test_martian},
 	        {"peers with different ways in one vector", test_ways_to_peers},
+	        {"peers that are stations of one link", test_connected_peers},
 	        {"a peer's route changes", test_route_changes},
 	        {"a frame is not where frames are", test_other_place},
 	        {"a header's checksum", test_header_sum},

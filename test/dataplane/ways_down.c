@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * Two ways downstream, as ways.c has them for upstream: what down does in one pass is what the stages do. Outer
+ * Two ways downstream, as ways_up.c has them for upstream: what down does in one pass is what the stages do. Outer
  * packets are numbered in the order in which they are made, which is not the same both ways: their ids
  * are left out.
  */

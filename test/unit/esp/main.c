@@ -15,6 +15,7 @@ int main(void)
 	        {"esp: SAs", NULL, NULL, NULL, NULL, tests_sa},
 	        {"esp: ill-formed packets", NULL, NULL, NULL, NULL, tests_packet},
 	        {"esp: packet by packet", NULL, NULL, NULL, NULL, tests_seal},
+	        {"esp: decryption in parts", NULL, NULL, NULL, NULL, tests_open},
 	        CU_SUITE_INFO_NULL,
 	};
 	unsigned int failed;

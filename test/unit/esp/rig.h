@@ -56,4 +56,4 @@ struct tally {
 	} while (0)
 
 extern CU_TestInfo tests_vectors[], tests_cross[], tests_tamper[], tests_replay[], tests_iv[],
-        tests_sa[], tests_packet[], tests_seal[];
+        tests_sa[], tests_packet[], tests_seal[], tests_open[];
