@@ -7,11 +7,13 @@
  * their Ethernet header. Out: what is not usual, for ip4_lookup and the stages behind it, which know all
  * cases and count what they drop. What is usual is done in one pass, with nothing of it written to the
  * metadata in between: a packet for an open session of this worker that fits the way to the peer, whose
- * next hop is known. Of a session in a child, in transport mode and far from its SA's limits: down_esp.h.
+ * next hop is known. Of a session in a child, in transport mode and far from its SA's limits: down_esp.c.
  *
  * Packets of a session keep their order: behind one that is not usual, none of its session is.
  */
 #include "dataplane/down_esp.h"
+#include "dataplane/l2tp.h"
+#include "dataplane/outer.h"
 
 #define USUAL_MASK (SESS_VALID | SESS_OPEN | SESS_BOUND | SESS_SEQ)
 #define USUAL      (SESS_VALID | SESS_OPEN)
@@ -213,7 +215,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	/* Where one is bound, so are most. */
 	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
 	if (bound)
-		seals_ahead(w, v, w->down_to, n, &seals);
+		dp_seals_ahead(w, v, n, &seals);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_ipv4_hdr *ip;
 		struct rte_mbuf *m;
@@ -221,7 +223,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		bool frame;
 
 		if ((frames >> i & 1) != 0 && behind == 0)
-			i += bound ? frames_seal(w, &way, v, i, ones(frames >> i), &seals)
+			i += bound ? dp_frames_seal(w, &way, v, i, ones(frames >> i), &seals)
 			           : frames_down(w, &way, v + i, w->down_to + i, ones(frames >> i));
 		if (i == n)
 			break;
@@ -235,8 +237,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
 		                    ? forward(w, m, ip, sid, &way, frame ? OUTER_IP4 : 0)
-		                    : seal_add(w, m, (uint8_t *)ip, sid, sa_of(w, sid), &way, frame,
-		                               &seals))))
+		                    : dp_seal_add(w, m, (uint8_t *)ip, sid, &way, frame, &seals))))
 			continue;
 		if (frame)
 			dp_frame_transit(w, m);
@@ -245,6 +246,6 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		v[k++] = m;
 	}
 	if (seals.n > 0)
-		seals_send(w, &seals);
+		dp_seals_send(w, &seals);
 	return k;
 }
