@@ -8,6 +8,8 @@
  */
 #include "esp/packet.h"
 
+#include <assert.h>
+
 #define IV_LEN 16
 
 static const uint8_t zero_iv[IV_LEN];
@@ -178,6 +180,7 @@ void esp_open_join(struct esp *e, struct esp_pkt *p)
 	const uint32_t n = e->n_opening;
 	enum esp_status status;
 
+	assert(n < ESP_BURST_MAX);
 	esp_prefetch_keys(p->sa);
 	p->newest = false;
 	status = hash_in(&e->opening[n], &e->opened[n], p);

@@ -122,13 +122,13 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 	const struct way_run r = way_run_of(way, rte_be_to_cpu_32(tx[sid[0]].dst_ip));
 	const struct rte_lpm *lpm = w->dp->lpm;
 	const uint32_t id_step = w->dp->conf.n_workers, id_first = w->id;
-	struct vec *b = way_buffer(w, way->tx_at, way->port, n);
+	struct vec *b = way_buffer(w, way->port, n);
 	struct rte_mbuf **to = b->v + b->n;
 	uint32_t id = w->ip_id;
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		const uint32_t next = outer_next_id(id, id_step, id_first);
+		const uint32_t next = dp_ip_id_behind(id, id_step, id_first);
 
 		if (unlikely(!frame_down(lpm, &r, v[i], &tx[sid[i]], next, more, exact)))
 			break;

@@ -5,6 +5,11 @@
 #include "dataplane/l2tp.h"
 #include "dataplane/outer.h"
 
+static inline struct sa *sa_of(const struct worker *w, uint16_t sid)
+{
+	return w->dp->child_out[w->dp->tx[sid].child];
+}
+
 /* The SA takes a packet in transport mode, and one more vector brings it to no limit. */
 static inline bool seal_ready(const struct sa *sa)
 {
@@ -25,11 +30,8 @@ static inline void seals_added(struct seals *s, const struct way *way, size_t n)
 {
 	if (n == 0)
 		return;
-	if (s->n_ways == 0 || s->way[s->n_ways - 1].port != way->port) {
-		s->way[s->n_ways].tx_at = way->tx_at;
-		s->way[s->n_ways].port = way->port;
-		s->n_ways++;
-	}
+	if (s->n_ways == 0 || s->way[s->n_ways - 1].port != way->port)
+		s->way[s->n_ways++].port = way->port;
 	s->n += n;
 	s->way[s->n_ways - 1].end = s->n;
 }
@@ -208,7 +210,7 @@ static __rte_always_inline uint16_t frames_seal_by(struct worker *w, const struc
 
 	v += at;
 	for (i = 0; i < n; i++) {
-		const uint32_t next = outer_next_id(id, id_step, id_first);
+		const uint32_t next = dp_ip_id_behind(id, id_step, id_first);
 		struct rte_mbuf *m = v[i];
 		uint16_t session = sid[i];
 		uint8_t *text;
@@ -308,7 +310,7 @@ void dp_seals_send(struct worker *w, struct seals *s)
 	for (uint16_t i = 0; i < s->n_ways; at = s->way[i++].end) {
 		const uint16_t port = s->way[i].port;
 		uint16_t n = s->way[i].end - at;
-		struct vec *b = way_buffer(w, s->way[i].tx_at, port, n);
+		struct vec *b = way_buffer(w, port, n);
 
 		if (s->n_burst > 0)
 			n = seals_left(s->m + at, n);

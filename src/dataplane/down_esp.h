@@ -20,7 +20,6 @@ struct seals {
 	struct rte_mbuf *m[VEC_MAX];
 	/* Where they leave: one after the other as long as it is the same port, up to m[end]. */
 	struct {
-		uint32_t tx_at;
 		uint16_t port, end;
 	} way[VEC_MAX];
 	/* For esp_encrypt, those of suites that esp_seal does not take: which of m they are, and their session. */
@@ -29,11 +28,6 @@ struct seals {
 		uint16_t at, sid;
 	} of[VEC_MAX];
 };
-
-static inline struct sa *sa_of(const struct worker *w, uint16_t sid)
-{
-	return w->dp->child_out[w->dp->tx[sid].child];
-}
 
 #define KEYS_AHEAD 3 /* packets for which the keys are fetched in time */
 #define KEY_LINES  6 /* of most suites */

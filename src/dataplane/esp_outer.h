@@ -32,6 +32,7 @@ static inline void esp_outer_numbered(const struct sa *sa, uint8_t *front, uint3
 	}
 }
 
+/* The same with the next number. */
 static inline void esp_outer_put(struct worker *w, const struct sa *sa, uint8_t *front,
                                  uint32_t len)
 {

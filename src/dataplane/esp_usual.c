@@ -9,7 +9,8 @@
  * written to the metadata.
  *
  * A packet is deciphered while the keys of a later one come, and forwarded when its session has come: so three packets
- * are at work in one turn of the loop, and what they wait for overlaps.
+ * are at work in one turn of the loop, and what they wait for overlaps. Packets whose suite gains from a burst are
+ * deciphered a vector at a time, and then forwarded.
  */
 #include "dataplane/esp_in.h"
 #include "dataplane/up.h"
@@ -289,6 +290,13 @@ static inline void session_ahead(const struct sess_rx *rx, const struct esp_pkt 
 		rte_prefetch0(&rx[get_be16(p->data + PPP_AT - 2)]);
 }
 
+/* Behind a burst, which has pushed the lines of p's SA out of the nearest cache. */
+static inline void burst_ahead(const struct sess_rx *rx, const struct esp_pkt *p)
+{
+	sa_prefetch(sa_by_esp(p->sa));
+	session_ahead(rx, p);
+}
+
 /* With what keys_ahead looks at, packet p is one to be opened right away, and its SA takes it. */
 static inline bool open_usual(const struct esp_pkt *p)
 {
@@ -338,7 +346,7 @@ static inline void keys_ahead(const struct burst *b, uint32_t i)
 		esp_open_ahead(&b->pkt[i]);
 }
 
-/* Those that gain from a burst. They have pushed their SAs' lines out of the nearest cache. */
+/* Those that gain from a burst. */
 static void decrypt_others(struct worker *w, const struct burst *b)
 {
 	uint64_t set = first_bits(b->n) & ~b->opens;
@@ -346,12 +354,8 @@ static void decrypt_others(struct worker *w, const struct burst *b)
 	if (set == 0)
 		return;
 	esp_decrypt_set(w->esp_engine, b->pkt, set);
-	for (; set != 0; set &= set - 1) {
-		const struct esp_pkt *p = &b->pkt[__builtin_ctzll(set)];
-
-		sa_prefetch(sa_by_esp(p->sa));
-		session_ahead(w->dp->rx, p);
-	}
+	for (; set != 0; set &= set - 1)
+		burst_ahead(w->dp->rx, &b->pkt[__builtin_ctzll(set)]);
 }
 
 /* All of them gain from one burst, and their SAs take them. */
@@ -380,11 +384,8 @@ static __rte_noinline void open_joined(struct worker *w, struct burst *b)
 	for (p = b->pkt; p < end; p++)
 		esp_open_join(w->esp_engine, p);
 	esp_open_joined(w->esp_engine);
-	/* All that was read and written in the burst has pushed the SAs' lines out of the nearest cache. */
-	for (p = b->pkt; p < end; p++) {
-		sa_prefetch(sa_by_esp(p->sa));
-		session_ahead(rx, p);
-	}
+	for (p = b->pkt; p < end; p++)
+		burst_ahead(rx, p);
 	r = up_train(w, &b->run);
 	for (p = b->pkt; p < end; p++)
 		finish(w, b, &r, p, v++);

@@ -155,10 +155,10 @@ static inline void way_put(struct worker *w, uint32_t tx_at, uint16_t port, stru
 		dp_tx_port(w, port);
 }
 
-/* The buffer of port, which is at tx_at, with room for n more frames; n <= VEC_MAX. */
-static inline struct vec *way_buffer(struct worker *w, uint32_t tx_at, uint16_t port, uint32_t n)
+/* The port's buffer, with room for n more frames; n <= VEC_MAX. */
+static inline struct vec *way_buffer(struct worker *w, uint16_t port, uint32_t n)
 {
-	struct vec *b = (struct vec *)((uint8_t *)w->tx + tx_at);
+	struct vec *b = &w->tx[port];
 
 	if (unlikely(b->n + n > VEC_MAX))
 		dp_tx_port(w, port);

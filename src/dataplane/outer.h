@@ -15,12 +15,6 @@
 /* With these a packet is more than a copy of its session's line, two lengths and an id. */
 #define OUTER_MORE (SESS_UDP_SUM | SESS_LENGTH | SESS_CLAMP)
 
-/* dp_next_ip_id for a loop that has all in registers: id is the last one, step and first are the worker's. */
-static inline uint32_t outer_next_id(uint32_t id, uint32_t step, uint32_t first)
-{
-	return unlikely(id + step > UINT16_MAX) ? first : id + step;
-}
-
 /* Bytes of UDP, L2TP and PPP headers in front of a packet; of a frame of control without the last. */
 static inline uint32_t outer_udp_len(const struct sess_tx *t, bool frame)
 {

@@ -498,12 +498,18 @@ static inline bool dp_subs_many(const struct dp *dp)
 }
 void dp_subs_ahead(const struct dp *dp, struct rte_mbuf *const *v, uint16_t n);
 
-/* Ids of outer packets: workers take turns, so that fragments of two workers never mix. */
+/*
+ * Ids of outer packets: workers take turns, so that fragments of two workers never mix. The one behind id of the worker
+ * who begins with first, of step workers, for a loop that has them all at hand.
+ */
+static inline uint32_t dp_ip_id_behind(uint32_t id, uint32_t step, uint32_t first)
+{
+	return unlikely(id + step > UINT16_MAX) ? first : id + step;
+}
+
 static inline uint16_t dp_next_ip_id(struct worker *w)
 {
-	uint32_t id = w->ip_id + (uint32_t)w->dp->conf.n_workers;
-
-	w->ip_id = (uint16_t)(id > UINT16_MAX ? w->id : id);
+	w->ip_id = (uint16_t)dp_ip_id_behind(w->ip_id, w->dp->conf.n_workers, w->id);
 	return w->ip_id;
 }
 
