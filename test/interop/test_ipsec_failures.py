@@ -178,6 +178,7 @@ def appliance_restarted(t):
     assert t.daemon.stop() == 0
     assert g.wait_down(timeout=5), g.l2tp_logs()
     t.new_daemon().start()
+    assert wait_until(lambda: t.metric("ipsec_link_up") == 1, 5)
     assert g.ipsec_wait_gone(8), g.ipsec_log()
     g.ipsec_up()
     g.up()
