@@ -145,6 +145,7 @@ enum esp_sealed esp_cbc_seal_one(struct esp *e, struct esp_sa *sa, uint8_t *text
 		e->sealing_group = sa->group;
 		e->sealing_auth = sa->auth;
 	}
+	assert(e->n_sealing < ESP_BURST_MAX);
 	if (sa->group != e->sealing_group || sa->auth != e->sealing_auth ||
 	    seal(&e->sealing[e->n_sealing], sa, text, len, next_header) != ESP_OK)
 		return ESP_UNSEALED;

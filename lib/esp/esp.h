@@ -151,10 +151,9 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
  * The same in parts, for a caller that has something else to do between packets. All packets of an SA are opened in
  * one of these ways, in their order; which one is soonest:
  */
-#define ESP_OPENS_SET   0 /* esp_decrypt_set */
-#define ESP_OPENS_ALONE 1 /* esp_open: they gain nothing from a burst */
-#define ESP_OPENS_JOINED                                                                           \
-	2 /* esp_open_join, with those of SAs of the same number, which is this one or higher */
+#define ESP_OPENS_SET    0 /* esp_decrypt_set */
+#define ESP_OPENS_ALONE  1 /* esp_open: they gain nothing from a burst */
+#define ESP_OPENS_JOINED 2 /* or higher: esp_open_join, with those of the same number */
 uint8_t esp_sa_opens(const struct esp_sa *sa);
 /* One packet, as esp_decrypt does it. */
 void esp_open(struct esp *e, struct esp_pkt *p);
