@@ -63,7 +63,7 @@ static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt
 
 static void hash_burst(struct esp *e, IMB_JOB *jobs, uint32_t n, IMB_HASH_ALG alg)
 {
-	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, n, jobs[0].msg_len_to_hash_in_bytes);
+	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, jobs, n);
 
 	IMB_SUBMIT_HASH_BURST_NOCHECK(m, jobs, n, alg);
 }
@@ -176,13 +176,30 @@ static inline enum esp_status hash_in(IMB_JOB *j, struct esp_opening *o, struct 
 	return ESP_OK;
 }
 
+/*
+ * Of what hashes: deciphering takes one packet after the other. Four of unequal lengths keep the SHA instructions busy,
+ * which do two at a time; other code does as many as it has lanes, of the long hashes half as many.
+ */
+uint32_t esp_open_together(const struct esp *e, const struct esp_pkt *p)
+{
+	const uint8_t auth = p->sa->auth;
+	uint32_t lanes = e->mgr->used_arch == IMB_ARCH_AVX512 ? 16
+	                 : e->mgr->used_arch == IMB_ARCH_AVX2 ? 8
+	                                                      : 4;
+
+	if (auth > ESP_HMAC_SHA256_128)
+		return lanes / 2;
+	if (e->sha != NULL && (auth != ESP_HMAC_SHA1_96 || p->len <= ESP_LONG))
+		return 4;
+	return lanes;
+}
+
 void esp_open_join(struct esp *e, struct esp_pkt *p)
 {
 	const uint32_t n = e->n_opening;
 	enum esp_status status;
 
 	assert(n < ESP_BURST_MAX);
-	esp_prefetch_keys(p->sa);
 	p->newest = false;
 	status = hash_in(&e->opening[n], &e->opened[n], p);
 	p->status = (uint8_t)status;
@@ -242,19 +259,36 @@ void esp_open_joined(struct esp *e)
 	}
 }
 
+/* Fetches for the first packet of set: what is left of it. */
+static inline uint64_t next_ahead(const struct esp_pkt *v, uint64_t set)
+{
+	if (set != 0)
+		esp_open_ahead(&v[__builtin_ctzll(set)]);
+	return set & (set - 1);
+}
+
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
 	const struct esp_sa *first = v[__builtin_ctzll(set)].sa;
-	uint64_t others = 0;
+	const uint32_t together = esp_open_together(e, &v[__builtin_ctzll(set)]);
+	uint64_t mine = 0, ahead;
 
-	for (; set != 0; set &= set - 1) {
-		struct esp_pkt *p = &v[__builtin_ctzll(set)];
+	for (uint64_t left = set; left != 0; left &= left - 1) {
+		const struct esp_sa *sa = v[__builtin_ctzll(left)].sa;
 
-		if (p->sa->group == first->group && p->sa->auth == first->auth)
-			esp_open_join(e, p);
-		else
-			others |= set & -set;
+		if (sa->group == first->group && sa->auth == first->auth)
+			mine |= left & -left;
+	}
+	set &= ~mine;
+	ahead = mine;
+	for (uint32_t i = 0; i < together; i++)
+		ahead = next_ahead(v, ahead);
+	for (; mine != 0; mine &= mine - 1) {
+		ahead = next_ahead(v, ahead);
+		esp_open_join(e, &v[__builtin_ctzll(mine)]);
+		if (e->n_opening == together)
+			esp_open_joined(e);
 	}
 	esp_open_joined(e);
-	return others;
+	return set;
 }

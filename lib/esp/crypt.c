@@ -114,7 +114,7 @@ void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a)
 		j->cipher_mode = IMB_CIPHER_NULL;
 		j->hash_alg = algs[a];
 	}
-	m = esp_hasher(e->mgr, e->sha, algs[a], n, e->jobs[0].msg_len_to_hash_in_bytes);
+	m = esp_hasher(e->mgr, e->sha, algs[a], e->jobs, n);
 	IMB_SUBMIT_HASH_BURST_NOCHECK(m, e->jobs, n, algs[a]);
 }
 

@@ -151,3 +151,8 @@ void esp_seal_end(struct esp *e)
 	if (e->n_sealing > 0)
 		esp_cbc_seal_end(e);
 }
+
+void esp_seal_ahead(const struct esp_sa *sa)
+{
+	esp_prefetch_keys(sa);
+}

@@ -157,7 +157,7 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
 uint8_t esp_sa_opens(const struct esp_sa *sa);
 /* One packet, as esp_decrypt does it. */
 void esp_open(struct esp *e, struct esp_pkt *p);
-/* Brings what esp_open will need for p; some packets before, when the SA's first line is there. */
+/* Brings what esp_open or esp_open_joined will need for p; some packets before, when the SA's first line is there. */
 void esp_open_ahead(const struct esp_pkt *p);
 /*
  * Up to ESP_BURST_MAX packets, one after the other as the caller comes to them, then esp_open_joined, which does them
@@ -166,6 +166,12 @@ void esp_open_ahead(const struct esp_pkt *p);
  */
 void esp_open_join(struct esp *e, struct esp_pkt *p);
 void esp_open_joined(struct esp *e);
+/*
+ * How many packets like p, of its suite and length, esp_open_joined needs to be as fast as it gets, 1 to ESP_BURST_MAX.
+ * More at a time gain nothing, and while their keys come the CPU waits: esp_open_ahead is for as many, some packets
+ * before.
+ */
+uint32_t esp_open_together(const struct esp *e, const struct esp_pkt *p);
 /* Those packets of v whose bits are in set, whatever their SAs. */
 void esp_decrypt_set(struct esp *e, struct esp_pkt *v, uint64_t set);
 
@@ -194,3 +200,5 @@ enum esp_sealed {
 enum esp_sealed esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
                          uint8_t next_header);
 void esp_seal_end(struct esp *e);
+/* Brings what esp_seal will need of sa; some packets before, when the SA's first line is there. */
+void esp_seal_ahead(const struct esp_sa *sa);

@@ -155,18 +155,31 @@ static inline uint32_t esp_hmac_state(uint8_t auth)
 }
 
 /*
- * The manager that hashes n packets of about len bytes sooner. Only the library's SSE code knows the SHA
- * instructions: these do two packets at a time, the wider code as many as it has lanes, full or not. For
- * SHA-256 they are twice as fast as 8 full lanes of AVX2; for SHA-1 these are ahead with long packets.
+ * SHA instructions, which only the library's SSE code knows, do two packets at a time; the wider code has lanes, which
+ * take the time of the longest packet in them, full or not. For SHA-256 the former are twice as fast as 8 full lanes of
+ * AVX2; for SHA-1 these are ahead with long packets of one length.
  */
-static inline IMB_MGR *esp_hasher(IMB_MGR *mgr, IMB_MGR *sha, IMB_HASH_ALG alg, uint32_t n,
-                                  uint64_t len)
+#define ESP_LANES 8
+#define ESP_LONG  512 /* bytes to be hashed, and more */
+
+/* The manager that hashes n packets sooner. */
+static inline IMB_MGR *esp_hasher(IMB_MGR *mgr, IMB_MGR *sha, IMB_HASH_ALG alg, const IMB_JOB *j,
+                                  uint32_t n)
 {
+	uint64_t least = UINT64_MAX, most = 0;
+
 	if (sha == NULL || (alg != IMB_AUTH_HMAC_SHA_1 && alg != IMB_AUTH_HMAC_SHA_256))
 		return mgr;
-	if (alg == IMB_AUTH_HMAC_SHA_256 || len <= 512)
+	if (alg == IMB_AUTH_HMAC_SHA_256 ||
+	    n <= (ESP_LANES - 1) * ((n + ESP_LANES - 1) / ESP_LANES))
 		return sha;
-	return n <= 7 * ((n + 7) / 8) ? sha : mgr;
+	for (uint32_t i = 0; i < n; i++) {
+		const uint64_t len = j[i].msg_len_to_hash_in_bytes;
+
+		least = len < least ? len : least;
+		most = len > most ? len : most;
+	}
+	return least > ESP_LONG && least * 8 >= most * 7 ? mgr : sha;
 }
 
 /* What hashes with SHA instructions beside mgr, of 4 or 8 lanes; NULL: nothing, or mgr itself. To be freed. */

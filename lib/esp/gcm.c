@@ -171,6 +171,7 @@ open_packet(struct esp *e, struct esp_pkt *p, uint32_t len, uint64_t seq, const 
 void esp_open_ahead(const struct esp_pkt *p)
 {
 	esp_prefetch_keys(p->sa);
+	esp_prefetch(p->data + ESP_CACHE_LINE);
 	esp_prefetch(p->data + p->len - 1);
 	/* What a long text begins with; the CPU itself brings the rest. */
 	if (p->len > LONG) {

@@ -30,13 +30,11 @@ struct seals {
 };
 
 #define KEYS_AHEAD 3 /* packets for which the keys are fetched in time */
-#define KEY_LINES  6 /* of most suites */
 
-/* The lines of the SA's keys, which follow its first ones. */
 static inline void keys_ahead(const struct sa *sa)
 {
-	for (int i = 1; sa != NULL && i <= KEY_LINES; i++)
-		rte_prefetch0((const uint8_t *)esp_of(sa) + i * RTE_CACHE_LINE_SIZE);
+	if (likely(sa != NULL))
+		esp_seal_ahead(esp_of(sa));
 }
 
 /* What packets of bound sessions are going to read, those of w->down_to, whose lines are here or on their way. */

@@ -9,8 +9,8 @@
  * written to the metadata.
  *
  * A packet is deciphered while the keys of a later one come, and forwarded when its session has come: so three packets
- * are at work in one turn of the loop, and what they wait for overlaps. Packets whose suite gains from a burst are
- * deciphered a vector at a time, and then forwarded.
+ * are at work in one turn of the loop, and what they wait for overlaps. Of a suite that gains from a burst it is as many
+ * packets as lib/esp wants together, in place of one.
  */
 #include "dataplane/esp_in.h"
 #include "dataplane/up.h"
@@ -340,6 +340,60 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 	return (uint32_t)(end - b->pkt);
 }
 
+/* As open_usual, for packets that are opened together. */
+static inline bool join_usual(const struct esp_pkt *p, uint8_t opens)
+{
+	const struct sa *sa = sa_by_esp(p->sa);
+
+	return likely(p->mark == sa->takes && sa->in.opens == opens);
+}
+
+/*
+ * As open_first, with those that gain from a burst: a few at a time. Between what memory is asked for, the keys of
+ * the next few, packets are forwarded: asked for more at once than it works on it keeps the CPU waiting.
+ */
+static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
+{
+	const uint8_t opens = sa_by_esp(b->pkt->sa)->in.opens;
+	const uint32_t n = esp_open_together(w->esp_engine, b->pkt);
+	struct esp_pkt *end = b->pkt + b->n, *p = b->pkt, *ahead = p, *done = p;
+	const struct esp_pkt *late = p;
+	struct up_train r = up_train(w, &b->run);
+	struct rte_mbuf **v = b->v;
+
+	while (ahead < end && ahead < p + n) {
+		if (join_usual(ahead, opens))
+			esp_open_ahead(ahead++);
+		else
+			end = ahead;
+	}
+	while (p < end) {
+		struct esp_pkt *const group = p;
+
+		p = ahead;
+		for (uint32_t i = 0; i < n; i++) {
+			if (ahead < end) {
+				if (join_usual(ahead, opens))
+					esp_open_ahead(ahead++);
+				else
+					end = ahead;
+			}
+			if (done < late)
+				finish(w, b, &r, done++, v++);
+		}
+		for (struct esp_pkt *q = group; q < p; q++)
+			esp_open_join(w->esp_engine, q);
+		esp_open_joined(w->esp_engine);
+		for (const struct esp_pkt *q = group; q < p; q++)
+			burst_ahead(r.rx, q);
+		late = group;
+	}
+	while (done < end)
+		finish(w, b, &r, done++, v++);
+	outbox_close(w, &b->run.way, &r.out);
+	return (uint32_t)(end - b->pkt);
+}
+
 static inline void keys_ahead(const struct burst *b, uint32_t i)
 {
 	if (i < b->n && (b->opens >> i & 1) != 0)
@@ -356,40 +410,6 @@ static void decrypt_others(struct worker *w, const struct burst *b)
 	esp_decrypt_set(w->esp_engine, b->pkt, set);
 	for (; set != 0; set &= set - 1)
 		burst_ahead(w->dp->rx, &b->pkt[__builtin_ctzll(set)]);
-}
-
-/* All of them gain from one burst, and their SAs take them. */
-static inline bool all_join(const struct burst *b)
-{
-	const uint8_t opens = sa_by_esp(b->pkt[0].sa)->in.opens;
-	uint8_t diff = 0;
-
-	if (opens < ESP_OPENS_JOINED)
-		return false;
-	for (const struct esp_pkt *p = b->pkt; p < b->pkt + b->n; p++) {
-		const struct sa *sa = sa_by_esp(p->sa);
-
-		diff |= (p->mark ^ sa->takes) | (opens ^ sa->in.opens);
-	}
-	return diff == 0;
-}
-
-static __rte_noinline void open_joined(struct worker *w, struct burst *b)
-{
-	struct esp_pkt *const end = b->pkt + b->n, *p;
-	const struct sess_rx *rx = w->dp->rx;
-	struct rte_mbuf **v = b->v;
-	struct up_train r;
-
-	for (p = b->pkt; p < end; p++)
-		esp_open_join(w->esp_engine, p);
-	esp_open_joined(w->esp_engine);
-	for (p = b->pkt; p < end; p++)
-		burst_ahead(rx, p);
-	r = up_train(w, &b->run);
-	for (p = b->pkt; p < end; p++)
-		finish(w, b, &r, p, v++);
-	outbox_close(w, &b->run.way, &r.out);
 }
 
 /* All of them, whatever their SAs. */
@@ -432,11 +452,8 @@ uint16_t dp_esp_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 	find_all(w, &b);
 	if (b.n == 0)
 		return 0;
-	if (all_join(&b)) {
-		open_joined(w, &b);
-		return (uint16_t)(b.left - v);
-	}
-	done = open_first(w, &b);
+	done = sa_by_esp(b.pkt->sa)->in.opens < ESP_OPENS_JOINED ? open_first(w, &b)
+	                                                         : open_joined(w, &b);
 	if (done < b.n) {
 		b.pkt += done;
 		b.v += done;

@@ -89,6 +89,7 @@ struct ref_crypto {
 	uint16_t n;
 	bool encrypt;
 	enum suite suite;
+	uint32_t together; /* CBC up: packets in one call */
 	uint32_t key_bytes; /* of each SA, from its cipher's schedule on: the hash's pads follow */
 	aes_gcm_enc_dec_t gcm;
 	struct gcm_context_data ctx;
@@ -198,6 +199,8 @@ void ref_crypto_prepare(struct ref_crypto *r, struct world *w, const struct spec
 	r->suite = s->suite;
 	r->encrypt = s->dir == DOWN;
 	r->gcm = gcm_of(r);
+	r->together =
+	        esp_open_together(w->peer, &(struct esp_pkt){.sa = w->subs[0].ref_in, .len = len});
 	for (uint32_t i = 0; i < b->n; i++) {
 		struct esp_sa *sa = r->encrypt ? w->subs[who[i]].ref_out : w->subs[who[i]].ref_in;
 		uint8_t *esp =
@@ -251,12 +254,12 @@ static inline void gcm_prefetch(const struct ref_crypto *r, uint32_t i)
 }
 
 /*
- * Of a burst all. It is for bursts that hash first, two packets at a time; those that cipher first have 8 lanes
+ * n from at on. It is for bursts that hash first, two packets at a time; those that cipher first have 8 lanes
  * whose lines come side by side anyway, and lose by it.
  */
-static inline void cbc_prefetch(const struct ref_crypto *r)
+static inline void cbc_prefetch(const struct ref_crypto *r, uint32_t at, uint32_t n)
 {
-	for (uint16_t i = 0; i < r->n; i++) {
+	for (uint32_t i = at; i < at + n && i < r->n; i++) {
 		const IMB_JOB *j = &r->jobs[i];
 
 		lines_prefetch(j->dec_keys, r->key_bytes);
@@ -277,24 +280,45 @@ static void gcm_run(struct ref_crypto *r)
 	}
 }
 
+static void cbc_encrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_ALG hash)
+{
+	IMB_MGR *sha = esp_hasher(r->mgr, r->sha, hash, r->jobs, r->n);
+
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, r->jobs, r->n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	                                size);
+	IMB_SUBMIT_HASH_BURST_NOCHECK(sha, r->jobs, r->n, hash);
+}
+
+/* As many at a time as the path does: all of a vector in one call take longer. */
+static void cbc_decrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_ALG hash)
+{
+	uint32_t n;
+
+	cbc_prefetch(r, 0, r->together);
+	for (uint32_t i = 0; i < r->n; i += n) {
+		IMB_JOB *j = &r->jobs[i];
+		IMB_MGR *sha;
+
+		n = RTE_MIN(r->together, r->n - i);
+		sha = esp_hasher(r->mgr, r->sha, hash, j, n);
+		cbc_prefetch(r, i + n, r->together);
+		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, j, n, hash);
+		IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, j, n, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
+		                                size);
+	}
+}
+
 void ref_crypto_run(struct ref_crypto *r)
 {
-	IMB_CIPHER_DIRECTION dir = r->encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT;
 	IMB_KEY_SIZE_BYTES size = r->suite == CBC128_SHA1 ? IMB_KEY_128_BYTES : IMB_KEY_256_BYTES;
 	IMB_HASH_ALG hash = r->suite == CBC128_SHA1 ? IMB_AUTH_HMAC_SHA_1 : IMB_AUTH_HMAC_SHA_256;
-	IMB_MGR *sha = esp_hasher(r->mgr, r->sha, hash, r->n, r->jobs[0].msg_len_to_hash_in_bytes);
 
-	if (r->suite == GCM128 || r->suite == GCM256) {
+	if (r->suite == GCM128 || r->suite == GCM256)
 		gcm_run(r);
-		return;
-	}
-	if (!r->encrypt) {
-		cbc_prefetch(r);
-		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, r->jobs, r->n, hash);
-	}
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, r->jobs, r->n, IMB_CIPHER_CBC, dir, size);
-	if (r->encrypt)
-		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, r->jobs, r->n, hash);
+	else if (r->encrypt)
+		cbc_encrypt(r, size, hash);
+	else
+		cbc_decrypt(r, size, hash);
 }
 
 void ref_crypto_verify(struct world *w, const struct spec *s, const struct rte_mbuf *ref,

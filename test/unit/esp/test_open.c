@@ -78,7 +78,7 @@ static void vector_fill(struct vector *x, struct twins *t, uint16_t n)
 	}
 }
 
-/* As a caller does it: bursts of each number, and those that are alone. */
+/* As a caller does it: bursts of each number, of some packets or of all, and those that are alone. */
 static void open_all(struct vector *x)
 {
 	uint64_t left = ~0ull >> (64 - x->n), set = 0;
@@ -99,6 +99,8 @@ static void open_all(struct vector *x)
 				esp_open(rig_esp, p);
 			} else {
 				esp_open_join(rig_esp, p);
+				if (rig_random() % 8 == 0)
+					esp_open_joined(rig_esp);
 			}
 		}
 		esp_open_joined(rig_esp);
@@ -162,10 +164,14 @@ static void test_numbers(void)
 	CU_ASSERT_TRUE_FATAL(esp_n_kats <= sizeof(of));
 	for (size_t i = 0; i < esp_n_kats; i++) {
 		struct pair p, extended;
+		uint32_t together;
 
 		pair_make(&p, &esp_kats[i].suite, false, WINDOW);
 		pair_make(&extended, &esp_kats[i].suite, true, WINDOW);
 		of[i] = esp_sa_opens(p.in);
+		together = esp_open_together(
+		        rig_esp, &(struct esp_pkt){.sa = p.in, .len = i % 2 == 0 ? 100 : 1400});
+		TALLY(&tally, together >= 1 && together <= ESP_BURST_MAX, "%zu: %u", i, together);
 		joined += of[i] >= ESP_OPENS_JOINED;
 		TALLY(&tally, (of[i] == ESP_OPENS_ALONE) == esp_is_gcm(p.in), "%zu", i);
 		TALLY(&tally, (of[i] >= ESP_OPENS_JOINED) == esp_is_cbc(p.in), "%zu", i);
