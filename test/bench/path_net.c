@@ -12,6 +12,7 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_malloc.h>
 
 #define LAC_GW   0xc00002feu
 #define WORLD_US 0xcb007101u
@@ -239,10 +240,13 @@ void sub_keys(const struct world *w, uint32_t who, bool inbound, uint8_t keys[KE
 	}
 }
 
-static struct esp_sa *esp_end(struct world *w, uint32_t spi, bool inbound, const uint8_t *keys)
+/* The caller's keys, which the result points to. */
+static struct esp_sa_conf end_conf(const struct world *w, uint32_t spi, bool inbound,
+                                   const uint8_t *keys)
 {
 	const struct esp_suite *s = suite_esp(w->suite);
-	struct esp_sa_conf c = {
+
+	return (struct esp_sa_conf){
 	        .spi = spi,
 	        .inbound = inbound,
 	        .suite = *s,
@@ -252,10 +256,27 @@ static struct esp_sa *esp_end(struct world *w, uint32_t spi, bool inbound, const
 	        .auth_key_len = esp_suite_auth_key_len(s),
 	        .replay_window = inbound ? REPLAY : 0,
 	};
-	struct esp_sa *sa = esp_sa_new(w->peer, &c);
+}
 
+/* In pages as those of the data plane's SAs are: the reference gains or loses nothing by its pages. */
+static struct esp_sa *ref_end(struct world *w, uint32_t spi, bool inbound, const uint8_t *keys)
+{
+	const struct esp_sa_conf c = end_conf(w, spi, inbound, keys);
+	const size_t size = RTE_ALIGN(esp_sa_size(w->peer, &c), RTE_CACHE_LINE_SIZE);
+	struct esp_sa *sa;
+
+	if (w->ref_left < size) {
+		w->ref_left = REF_CHUNK;
+		w->ref_at = rte_malloc("bench_ref", REF_CHUNK, RTE_CACHE_LINE_SIZE);
+		if (w->ref_at == NULL)
+			fail("No memory for the reference's keys.");
+		w->ref_mem[w->n_ref_mem++] = w->ref_at;
+	}
+	sa = esp_sa_place(w->peer, &c, w->ref_at);
 	if (sa == NULL)
-		fail("No memory for a security association.");
+		fail("No random numbers for the reference.");
+	w->ref_at += size;
+	w->ref_left -= size;
 	return sa;
 }
 
@@ -291,7 +312,7 @@ static const struct esp_sa *our_sa(struct world *w, uint32_t who, uint32_t child
 
 static uint32_t sub_esp(struct world *w, uint32_t who)
 {
-	const struct dp_child c = {
+	const struct dp_child child_conf = {
 	        .conn = who + 1,
 	        .local = end(LNS_IP, L2TP_PORT),
 	        .peer = end(peer_ip(who), L2TP_PORT),
@@ -299,18 +320,22 @@ static uint32_t sub_esp(struct world *w, uint32_t who)
 	struct sub *u = &w->subs[who];
 	dp_sa_id pair = 0;
 	uint8_t keys[KEY_BYTES];
+	struct esp_sa_conf c;
 	uint32_t child;
 
-	must(dp_child_add(w->dp, &c, &child), "A child");
+	must(dp_child_add(w->dp, &child_conf, &child), "A child");
 	must(dp_spi_get(w->dp, 0, &u->spi_in), "An SPI");
 	u->spi_out = 0xc0000000u + who;
 	u->in = our_sa(w, who, child, u->spi_in, true, &pair);
 	u->out = our_sa(w, who, child, u->spi_out, false, &pair);
 	sub_keys(w, who, true, keys);
-	u->tx = esp_end(w, u->spi_in, false, keys);
-	u->ref_in = esp_end(w, u->spi_in, true, keys);
+	c = end_conf(w, u->spi_in, false, keys);
+	u->tx = esp_sa_new(w->peer, &c);
+	if (u->tx == NULL)
+		fail("No memory for a security association.");
+	u->ref_in = ref_end(w, u->spi_in, true, keys);
 	sub_keys(w, who, false, keys);
-	u->ref_out = esp_end(w, u->spi_out, false, keys);
+	u->ref_out = ref_end(w, u->spi_out, false, keys);
 	u->ref_out->iv_seed = u->out->iv_seed;
 	return child;
 }
@@ -391,11 +416,10 @@ struct world *world_new(enum suite s, uint32_t n_subs)
 
 void world_free(struct world *w)
 {
-	for (uint32_t i = 0; i < w->n_subs; i++) {
+	for (uint32_t i = 0; i < w->n_subs; i++)
 		esp_sa_free(w->subs[i].tx);
-		esp_sa_free(w->subs[i].ref_in);
-		esp_sa_free(w->subs[i].ref_out);
-	}
+	for (uint32_t i = 0; i < w->n_ref_mem; i++)
+		rte_free(w->ref_mem[i]);
 	dp_free(w->dp);
 	esp_free(w->peer);
 	rte_lpm_free(w->lpm);
