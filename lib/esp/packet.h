@@ -16,8 +16,7 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 
 	do {
 		esp_prefetch(p);
-		esp_prefetch(p + ESP_CACHE_LINE);
-		p += 2 * ESP_CACHE_LINE;
+		p += ESP_CACHE_LINE;
 	} while (p < end);
 }
 
