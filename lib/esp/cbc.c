@@ -225,7 +225,7 @@ static inline enum esp_status admit(IMB_JOB *j, const struct esp_opening *o, uin
 	return ESP_OK;
 }
 
-void esp_open_joined(struct esp *e)
+void esp_open_joined(struct esp *e, const struct esp_pkt *later, uint32_t n_later)
 {
 	const uint32_t n = e->n_opening;
 	struct esp_opening *o = e->opened;
@@ -247,6 +247,8 @@ void esp_open_joined(struct esp *e)
 			continue;
 		o[left++].p = o[i].p;
 	}
+	for (uint32_t i = 0; i < n_later; i++)
+		esp_open_ahead(&later[i]);
 	if (left == 0)
 		return;
 	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, jobs, left, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
@@ -287,8 +289,8 @@ uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 		ahead = next_ahead(v, ahead);
 		esp_open_join(e, &v[__builtin_ctzll(mine)]);
 		if (e->n_opening == together)
-			esp_open_joined(e);
+			esp_open_joined(e, NULL, 0);
 	}
-	esp_open_joined(e);
+	esp_open_joined(e, NULL, 0);
 	return set;
 }

@@ -162,10 +162,10 @@ void esp_open_ahead(const struct esp_pkt *p);
 /*
  * Up to ESP_BURST_MAX packets, one after the other as the caller comes to them, then esp_open_joined, which does them
  * all, before anything else is asked of the engine. Until then they stay where they are, and nothing is known of
- * them.
+ * them. Halfway it does esp_open_ahead for n_later others, where memory has some time for them.
  */
 void esp_open_join(struct esp *e, struct esp_pkt *p);
-void esp_open_joined(struct esp *e);
+void esp_open_joined(struct esp *e, const struct esp_pkt *later, uint32_t n_later);
 /*
  * How many packets like p, of its suite and length, esp_open_joined needs to be as fast as it gets, 1 to ESP_BURST_MAX.
  * More at a time gain nothing, and while their keys come the CPU waits: esp_open_ahead is for as many, some packets

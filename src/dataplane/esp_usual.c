@@ -349,49 +349,44 @@ static inline bool join_usual(const struct esp_pkt *p, uint8_t opens)
 }
 
 /*
- * As open_first, with those that gain from a burst: a few at a time. Between what memory is asked for, the keys of
- * the next few, packets are forwarded: asked for more at once than it works on it keeps the CPU waiting.
+ * As open_first, with those that gain from a burst: a few at a time, while the keys of the next few come. They are
+ * asked for one by one: asked for more at once than it works on, memory keeps the CPU waiting.
  */
 static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 {
 	const uint8_t opens = sa_by_esp(b->pkt->sa)->in.opens;
-	const uint32_t n = esp_open_together(w->esp_engine, b->pkt);
-	struct esp_pkt *end = b->pkt + b->n, *p = b->pkt, *ahead = p, *done = p;
+	const uint32_t n = esp_open_together(w->esp_engine, b->pkt), half = n / 2;
+	struct esp_pkt *p = b->pkt, *const end = p + b->n, *ahead = p, *done = p;
 	const struct esp_pkt *late = p;
 	struct up_train r = up_train(w, &b->run);
 	struct rte_mbuf **v = b->v;
 
-	while (ahead < end && ahead < p + n) {
-		if (join_usual(ahead, opens))
-			esp_open_ahead(ahead++);
-		else
-			end = ahead;
-	}
-	while (p < end) {
-		struct esp_pkt *const group = p;
+	for (; ahead < end && ahead < p + n && join_usual(ahead, opens); ahead++)
+		esp_open_ahead(ahead);
+	while (p < ahead) {
+		struct esp_pkt *const group = p, *later;
 
-		p = ahead;
+		p = later = ahead;
 		for (uint32_t i = 0; i < n; i++) {
-			if (ahead < end) {
-				if (join_usual(ahead, opens))
-					esp_open_ahead(ahead++);
-				else
-					end = ahead;
+			if (ahead < end && join_usual(ahead, opens)) {
+				if (i < half)
+					esp_open_ahead(later++);
+				ahead++;
 			}
 			if (done < late)
 				finish(w, b, &r, done++, v++);
 		}
 		for (struct esp_pkt *q = group; q < p; q++)
 			esp_open_join(w->esp_engine, q);
-		esp_open_joined(w->esp_engine);
+		esp_open_joined(w->esp_engine, later, (uint32_t)(ahead - later));
 		for (const struct esp_pkt *q = group; q < p; q++)
 			burst_ahead(r.rx, q);
 		late = group;
 	}
-	while (done < end)
+	while (done < p)
 		finish(w, b, &r, done++, v++);
 	outbox_close(w, &b->run.way, &r.out);
-	return (uint32_t)(end - b->pkt);
+	return (uint32_t)(p - b->pkt);
 }
 
 static inline void keys_ahead(const struct burst *b, uint32_t i)

@@ -128,10 +128,10 @@ void __wrap_dp_flush(struct worker *w)
 		leave(c);
 }
 
-#define X(fn, packets)                                                                             \
-	void __real_##fn(struct esp *e, struct esp_pkt *v, packets n);                             \
-	void __wrap_##fn(struct esp *e, struct esp_pkt *v, packets n);                             \
-	void __wrap_##fn(struct esp *e, struct esp_pkt *v, packets n)                              \
+#define X(fn, pkt, packets)                                                                        \
+	void __real_##fn(struct esp *e, pkt *v, packets n);                                        \
+	void __wrap_##fn(struct esp *e, pkt *v, packets n);                                        \
+	void __wrap_##fn(struct esp *e, pkt *v, packets n)                                         \
 	{                                                                                          \
 		struct clock *c = the_clock();                                                     \
                                                                                                    \
@@ -141,8 +141,9 @@ void __wrap_dp_flush(struct worker *w)
 		if (c->on)                                                                         \
 			leave(c);                                                                  \
 	}
-X(esp_decrypt_set, uint64_t)
-X(esp_encrypt, uint16_t)
+X(esp_decrypt_set, struct esp_pkt, uint64_t)
+X(esp_open_joined, const struct esp_pkt, uint32_t)
+X(esp_encrypt, struct esp_pkt, uint16_t)
 #undef X
 
 /* A packet at a time: what overlaps with its neighbours otherwise is in the table twice. */
@@ -182,22 +183,18 @@ X(esp_open_join)
 #undef X
 
 /* What is left of those that came one by one. */
-#define X(fn)                                                                                      \
-	void __real_##fn(struct esp *e);                                                           \
-	void __wrap_##fn(struct esp *e);                                                           \
-	void __wrap_##fn(struct esp *e)                                                            \
-	{                                                                                          \
-		struct clock *c = the_clock();                                                     \
-                                                                                                   \
-		if (c->on)                                                                         \
-			enter(c, AT_##fn);                                                         \
-		__real_##fn(e);                                                                    \
-		if (c->on)                                                                         \
-			leave(c);                                                                  \
-	}
-X(esp_open_joined)
-X(esp_seal_end)
-#undef X
+void __real_esp_seal_end(struct esp *e);
+void __wrap_esp_seal_end(struct esp *e);
+void __wrap_esp_seal_end(struct esp *e)
+{
+	struct clock *c = the_clock();
+
+	if (c->on)
+		enter(c, AT_esp_seal_end);
+	__real_esp_seal_end(e);
+	if (c->on)
+		leave(c);
+}
 
 /* ---- the table ---- */
 

@@ -301,8 +301,9 @@ static void cbc_decrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_
 
 		n = RTE_MIN(r->together, r->n - i);
 		sha = esp_hasher(r->mgr, r->sha, hash, j, n);
-		cbc_prefetch(r, i + n, r->together);
+		cbc_prefetch(r, i + n, r->together / 2);
 		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, j, n, hash);
+		cbc_prefetch(r, i + n + r->together / 2, (r->together + 1) / 2);
 		IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, j, n, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
 		                                size);
 	}

@@ -100,10 +100,10 @@ static void open_all(struct vector *x)
 			} else {
 				esp_open_join(rig_esp, p);
 				if (rig_random() % 8 == 0)
-					esp_open_joined(rig_esp);
+					esp_open_joined(rig_esp, x->v, x->n);
 			}
 		}
-		esp_open_joined(rig_esp);
+		esp_open_joined(rig_esp, NULL, 0);
 	}
 	esp_decrypt_set(rig_esp, x->v, set);
 }
