@@ -127,6 +127,9 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 	uint32_t id = w->ip_id;
 	size_t i;
 
+	/* Once more, as frames_up does it. */
+	for (i = 0; i < n; i++)
+		rte_prefetch0(&tx[sid[i]]);
 	for (i = 0; i < n; i++) {
 		const uint32_t next = dp_ip_id_behind(id, id_step, id_first);
 
