@@ -5,6 +5,9 @@
 #include "dataplane/l2tp.h"
 #include "dataplane/outer.h"
 
+/* Packets for which the SA is fetched once more: of the many lines of dp_seals_ahead a CPU forgets some. */
+#define SA_AGAIN 8
+
 static inline struct sa *sa_of(const struct worker *w, uint16_t sid)
 {
 	return w->dp->child_out[w->dp->tx[sid].child];
@@ -216,6 +219,8 @@ static __rte_always_inline uint16_t frames_seal_by(struct worker *w, const struc
 		uint8_t *text;
 		uint32_t len;
 
+		if (i + SA_AGAIN < n && likely(sa[i + SA_AGAIN] != NULL))
+			sa_prefetch(sa[i + SA_AGAIN]);
 		if (i + KEYS_AHEAD < n)
 			keys_ahead(sa[i + KEYS_AHEAD]);
 		if (unlikely(!frame_seal(dp, &r, m, &tx[session], sa[i], next, now, more, &text,

@@ -23,8 +23,7 @@
 #define UDP_LEN    ((uint32_t)sizeof(struct rte_udp_hdr))
 #define PPP_AT     (UDP_LEN + L2TP_DATA_LEAST) /* in a usual message, behind the session id */
 #define KEYS_AHEAD 3 /* packets for which keys are fetched in time */
-#define SA_AHEAD   (2 * KEYS_AHEAD) /* .. and their SAs once more .. */
-#define LONG_TEXT  512 /* .. while a packet of more bytes than these is deciphered */
+#define SA_AHEAD   (2 * KEYS_AHEAD) /* .. and their SAs once more */
 #define FINISH_LATE                                                                                \
 	3 /* packets after which what was decrypted is forwarded: its session has come then */
 
@@ -327,8 +326,8 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 				end = p + KEYS_AHEAD;
 		}
 		if (p < end) {
-			/* A long text pushes out what find_all has fetched. */
-			if (p->len > LONG_TEXT && p + SA_AHEAD < end)
+			/* Of find_all's many lines a CPU forgets some. */
+			if (p + SA_AHEAD < end)
 				sa_prefetch(sa_by_esp(p[SA_AHEAD].sa));
 			esp_open(w->esp_engine, p);
 			session_ahead(r.rx, p);
