@@ -379,7 +379,7 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 			esp_open_join(w->esp_engine, q);
 		esp_open_joined(w->esp_engine, later, (uint32_t)(ahead - later));
 		for (const struct esp_pkt *q = group; q < p; q++)
-			burst_ahead(r.rx, q);
+			session_ahead(r.rx, q);
 		late = group;
 	}
 	while (done < p)
