@@ -8,6 +8,8 @@
  *                   are: read and written, and prefetched while the vector before is at work
  *   memory.idle     ticks that a line which no one has touched for a while takes longer to load than
  *                   one that has just been loaded
+ *   memory.kept     how many of a vector's lines, asked for one by one, memory brings: a CPU drops prefetches that it
+ *                   has no room for, and stages ask again for what is dropped (frames_up, open_joined)
  *   memory.page_kb  size of the pages that are behind the guest's large ones
  *
  *   bench_memory [--quick]
@@ -357,6 +359,82 @@ static void rows_idle(const struct memory *m)
 	set_free(&s);
 }
 
+/* ---- memory.kept ---- */
+
+#define KEPT_LINES 524288 /* 32 MB: as many pages as SAs have */
+#define KEPT_WAIT  20000 /* ticks, in which all that is on its way comes */
+
+/* Flushes a vector of lines from all caches. */
+static void flush(const struct memory *m, const uint32_t at[AHEAD])
+{
+	for (uint32_t i = 0; i < AHEAD; i++)
+		_mm_clflush(line_at(m, at[i]));
+	_mm_mfence();
+}
+
+/* Ticks of a line that is in no cache. */
+static double far_ticks(const struct memory *m, struct set *s, uint32_t rounds)
+{
+	double *v = calloc(rounds, sizeof(*v)), far;
+
+	if (v == NULL)
+		fail("No memory for %u loads.", rounds);
+	for (uint32_t i = 0; i < rounds; i++) {
+		const uint32_t *at = s->order + i * AHEAD % s->lines;
+
+		flush(m, at);
+		v[i] = (double)load(line_at(m, *at));
+	}
+	far = median(v, rounds);
+	free(v);
+	return far;
+}
+
+/* What has come loads in less than half the time of a line that is far. */
+static void row_kept(const struct memory *m, struct set *s, uint32_t gap, uint32_t rounds)
+{
+	const double far = far_ticks(m, s, rounds);
+	uint64_t n = 0;
+	struct row r;
+
+	for (uint32_t k = 0; k < rounds; k++) {
+		const uint32_t *at = s->order + k * AHEAD % s->lines;
+		uint64_t begin;
+
+		flush(m, at);
+		begin = ticks();
+		for (uint32_t i = 0; i < AHEAD; i++) {
+			while (gap > 0 && rte_rdtsc() - begin < (uint64_t)gap * i)
+				;
+			rte_prefetch0(line_at(m, at[i]));
+		}
+		while (rte_rdtsc() - begin < KEPT_WAIT)
+			;
+		for (uint32_t i = 0; i < AHEAD; i++)
+			n += (double)load(line_at(m, at[i])) < far / 2;
+	}
+	row_begin(&r, "memory.kept");
+	row_int(&r, "footprint_kb", (int64_t)s->lines * s->stride / 1024);
+	row_int(&r, "lines", AHEAD);
+	row_int(&r, "gap", gap);
+	row_str(&r, "pages", m->pages);
+	row_num(&r, "value", 100.0 * (double)n / ((double)rounds * AHEAD));
+	row_str(&r, "unit", "%");
+	row_num(&r, "far", far);
+	row_end(&r);
+}
+
+static void rows_kept(const struct memory *m)
+{
+	static const uint32_t gaps[] = {0, 10, 20, 40};
+	struct set s;
+
+	set_new(&s, KEPT_LINES, LINE);
+	for (size_t i = 0; i < RTE_DIM(gaps); i++)
+		row_kept(m, &s, gaps[i], m->quick ? 500 : 5000);
+	set_free(&s);
+}
+
 int main(int argc, char **argv)
 {
 	struct memory m = {.quick = argc == 2 && strcmp(argv[1], "--quick") == 0};
@@ -370,6 +448,7 @@ int main(int argc, char **argv)
 	memset(m.at, 0, MEMORY); /* so that each page is there */
 	rows_line(&m);
 	rows_idle(&m);
+	rows_kept(&m);
 	rte_free(m.at);
 	rte_eal_cleanup();
 	return 0;

@@ -195,7 +195,7 @@ REF_HEAD = ["reference", "bytes", "sessions", "vector", "min", "median", "direct
 # What tells rows of one name apart; all other keys are figures.
 WHICH = ("direction", "path", "kind", "case", "idle", "sleep_us", "load", "size", "tunnels",
          "sessions", "workers", "queues", "vector", "checksum", "ff03", "bound", "ref")
-WHICH_MEMORY = ("footprint_kb", "lines", "stride", "idle_us")
+WHICH_MEMORY = ("footprint_kb", "lines", "stride", "idle_us", "gap")
 HIDDEN = ("name", "pages", "cpu", "arch", "value", "unit")
 
 
@@ -230,7 +230,9 @@ MEMORY = (
     "the code does: 64,000 sessions are 4 MB a direction and their SAs tens of MB, 1,000 are 64 KB and "
     "under 1 MB. They also come to each again after some 10 ms only. memory.idle: ticks that the load of "
     "a line that was last touched so long ago takes longer than that of one just loaded; "
-    "prefetched: ticks a line when a vector of such lines is fetched together. Lines a stride of 4 KB "
+    "prefetched: ticks a line when a vector of such lines is fetched together. memory.kept: of so many "
+    "lines in no cache, each prefetched gap ticks behind the one before, those that came; far: ticks of "
+    "such a line. Lines a stride of 4 KB "
     "apart fit the caches as well as those side by side, but have a page of 4 KB each: they are dearer "
     "where the TLB does not hold as many pages. By that memory.page_kb is the size of the pages "
     "that the host has behind the guest's large ones, where it can be told.")
