@@ -6,8 +6,8 @@
  */
 #include "esp/packet.h"
 
-#define IV_LEN 8
-#define LONG   512 /* bytes, and more: a packet of which more lines are fetched */
+#define IV_LEN    8
+#define TEXT_MOST 512 /* bytes of a packet that are fetched; the CPU itself brings the rest */
 
 /*
  * Salt and IV as it stands in the packet, in the low half of iv; the counter behind them the cipher sets itself. In one
@@ -170,14 +170,12 @@ open_packet(struct esp *e, struct esp_pkt *p, uint32_t len, uint64_t seq, const 
 
 void esp_open_ahead(const struct esp_pkt *p)
 {
+	const uint32_t len = p->len < TEXT_MOST ? p->len : TEXT_MOST;
+
 	esp_prefetch_keys(p->sa);
-	esp_prefetch(p->data + ESP_CACHE_LINE);
+	for (uint32_t at = ESP_CACHE_LINE; at < len; at += ESP_CACHE_LINE)
+		esp_prefetch(p->data + at);
 	esp_prefetch(p->data + p->len - 1);
-	/* What a long text begins with; the CPU itself brings the rest. */
-	if (p->len > LONG) {
-		for (uint32_t at = 2; at < 8; at++)
-			esp_prefetch(p->data + at * ESP_CACHE_LINE);
-	}
 }
 
 /* The rest of the window: only a number beyond the newest one is new for sure. */

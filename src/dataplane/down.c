@@ -236,7 +236,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 		assert(m->nb_segs == 1);
 		if (bound && i + KEYS_AHEAD < n)
-			keys_ahead(seals.sa[i + KEYS_AHEAD]);
+			seal_ahead(seals.sa[i + KEYS_AHEAD], v[i + KEYS_AHEAD]);
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
 		                    ? forward(w, m, ip, sid, &way, frame ? OUTER_IP4 : 0)

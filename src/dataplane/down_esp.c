@@ -145,7 +145,7 @@ void dp_seals_ahead(const struct worker *w, struct rte_mbuf *const *v, uint16_t 
 			sa_prefetch(s->sa[i]);
 	}
 	for (uint16_t i = 0; i < n && i < KEYS_AHEAD; i++)
-		keys_ahead(s->sa[i]);
+		seal_ahead(s->sa[i], v[i]);
 }
 
 /*
@@ -222,7 +222,7 @@ static __rte_always_inline uint16_t frames_seal_by(struct worker *w, const struc
 		if (i + SA_AGAIN < n && likely(sa[i + SA_AGAIN] != NULL))
 			sa_prefetch(sa[i + SA_AGAIN]);
 		if (i + KEYS_AHEAD < n)
-			keys_ahead(sa[i + KEYS_AHEAD]);
+			seal_ahead(sa[i + KEYS_AHEAD], v[i + KEYS_AHEAD]);
 		if (unlikely(!frame_seal(dp, &r, m, &tx[session], sa[i], next, now, more, &text,
 		                         &len)))
 			break;
