@@ -127,9 +127,6 @@ static __rte_always_inline uint16_t frames_by(struct worker *w, const struct way
 	uint32_t id = w->ip_id;
 	size_t i;
 
-	/* Once more, as frames_up does it. */
-	for (i = 0; i < n; i++)
-		rte_prefetch0(&tx[sid[i]]);
 	for (i = 0; i < n; i++) {
 		const uint32_t next = dp_ip_id_behind(id, id_step, id_first);
 
@@ -215,6 +212,9 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 	w->frames_down = 0;
 	seals.n = seals.n_ways = seals.n_burst = 0;
+	/* Once more, as up does it. */
+	for (uint16_t i = 0; i < n; i++)
+		rte_prefetch0(&w->dp->tx[w->down_to[i]]);
 	/* Where one is bound, so are most. */
 	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
 	if (bound)

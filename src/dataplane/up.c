@@ -98,22 +98,13 @@ static __rte_always_inline bool up_frame(struct worker *w, struct up_run *up, st
 	       up_packet(w, up, r, m, ip, len, s, quick);
 }
 
-/*
- * n frames as they came, up to the first one that is not usual: how many. classify has asked for their lines faster than
- * memory gives them: what a CPU cannot keep in mind it forgets, so that the last of a vector are asked for once more.
- */
+/* n frames as they came, up to the first one that is not usual: how many. */
 static __rte_noinline uint16_t frames_up(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                          uint16_t n)
 {
 	struct up_train r = up_train(w, up);
 	uint16_t i;
 
-	for (i = 0; i < n; i++) {
-		const uint8_t *p = (uint8_t *)v[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
-
-		rte_prefetch0(&r.rx[get_be16(p + AT_SID)]);
-		rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
-	}
 	for (i = 0; i < n && likely(up_frame(w, up, &r, v[i], true)); i++)
 		assert(v[i]->nb_segs == 1);
 	outbox_close(w, &up->way, &r.out);
@@ -130,12 +121,29 @@ static bool frame_up(struct worker *w, struct up_run *up, struct rte_mbuf *m)
 	return usual;
 }
 
+/*
+ * What classify has asked for, once more: it asks faster than memory gives, and what a CPU has no room for it forgets.
+ * That it is there already costs nothing.
+ */
+static inline void frames_again(const struct worker *w, struct rte_mbuf *const *v, uint16_t n)
+{
+	const struct sess_rx *rx = w->dp->rx;
+
+	for (uint16_t i = 0; i < n; i++) {
+		const uint8_t *p = (uint8_t *)v[i]->buf_addr + RTE_PKTMBUF_HEADROOM;
+
+		rte_prefetch0(&rx[get_be16(p + AT_SID)]);
+		rte_prefetch0(p + RTE_CACHE_LINE_SIZE);
+	}
+}
+
 /* Usual frames. */
 static __rte_noinline uint16_t up_frames(struct worker *w, struct up_run *up, struct rte_mbuf **v,
                                          uint16_t n)
 {
 	uint16_t k = 0;
 
+	frames_again(w, v, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
