@@ -189,7 +189,7 @@ uint32_t esp_open_together(const struct esp *e, const struct esp_pkt *p)
 
 	if (auth > ESP_HMAC_SHA256_128)
 		return lanes / 2;
-	if (e->sha != NULL && (auth != ESP_HMAC_SHA1_96 || p->len <= ESP_LONG))
+	if (e->sha != NULL && (auth != ESP_HMAC_SHA1_96 || p->len <= ESP_LONG + p->sa->icv_len))
 		return 4;
 	return lanes;
 }
@@ -225,18 +225,17 @@ static inline enum esp_status admit(IMB_JOB *j, const struct esp_opening *o, uin
 	return ESP_OK;
 }
 
-void esp_open_joined(struct esp *e, const struct esp_pkt *later, uint32_t n_later)
+/* How many packets have come through it. */
+static uint32_t hashed_all(struct esp *e)
 {
 	const uint32_t n = e->n_opening;
 	struct esp_opening *o = e->opened;
 	IMB_JOB *jobs = e->opening;
 	uint32_t left = 0;
-	uint8_t group;
 
 	if (n == 0)
-		return;
+		return 0;
 	e->n_opening = 0;
-	group = o[0].p->sa->group;
 	hash_burst(e, jobs, n, hash_alg(o[0].p->sa->auth));
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t hashed = (uint32_t)jobs[i].msg_len_to_hash_in_bytes;
@@ -247,17 +246,24 @@ void esp_open_joined(struct esp *e, const struct esp_pkt *later, uint32_t n_late
 			continue;
 		o[left++].p = o[i].p;
 	}
+	return left;
+}
+
+void esp_open_joined(struct esp *e, const struct esp_pkt *later, uint32_t n_later)
+{
+	const uint32_t n = hashed_all(e);
+
 	for (uint32_t i = 0; i < n_later; i++)
 		esp_open_ahead(&later[i]);
-	if (left == 0)
+	if (n == 0)
 		return;
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, jobs, left, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
-	                                key_size(group));
-	for (uint32_t i = 0; i < left; i++) {
-		struct esp_pkt *p = o[i].p;
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->opening, n, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
+	                                key_size(e->opened[0].p->sa->group));
+	for (uint32_t i = 0; i < n; i++) {
+		struct esp_pkt *p = e->opened[i].p;
 
 		p->status = (uint8_t)esp_close(p, p->data + ESP_HDR + IV_LEN,
-		                               (uint32_t)jobs[i].msg_len_to_cipher_in_bytes);
+		                               (uint32_t)e->opening[i].msg_len_to_cipher_in_bytes);
 	}
 }
 
@@ -271,14 +277,14 @@ static inline uint64_t next_ahead(const struct esp_pkt *v, uint64_t set)
 
 uint64_t esp_cbc_open(struct esp *e, struct esp_pkt *v, uint64_t set)
 {
-	const struct esp_sa *first = v[__builtin_ctzll(set)].sa;
-	const uint32_t together = esp_open_together(e, &v[__builtin_ctzll(set)]);
+	const struct esp_pkt *first = &v[__builtin_ctzll(set)];
+	const uint32_t together = esp_open_together(e, first);
 	uint64_t mine = 0, ahead;
 
 	for (uint64_t left = set; left != 0; left &= left - 1) {
 		const struct esp_sa *sa = v[__builtin_ctzll(left)].sa;
 
-		if (sa->group == first->group && sa->auth == first->auth)
+		if (sa->group == first->sa->group && sa->auth == first->sa->auth)
 			mine |= left & -left;
 	}
 	set &= ~mine;

@@ -152,7 +152,8 @@ void esp_seal_end(struct esp *e)
 		esp_cbc_seal_end(e);
 }
 
-void esp_seal_ahead(const struct esp_sa *sa)
+void esp_seal_ahead(const struct esp_sa *sa, const uint8_t *data, uint16_t len)
 {
 	esp_prefetch_keys(sa);
+	esp_prefetch_text(data, len); /* the trailer too */
 }

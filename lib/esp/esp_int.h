@@ -160,7 +160,7 @@ static inline uint32_t esp_hmac_state(uint8_t auth)
  * AVX2; for SHA-1 these are ahead with long packets of one length.
  */
 #define ESP_LANES 8
-#define ESP_LONG  512 /* bytes to be hashed, and more */
+#define ESP_LONG  512 /* bytes to be hashed: more are many */
 
 /* The manager that hashes n packets sooner. */
 static inline IMB_MGR *esp_hasher(IMB_MGR *mgr, IMB_MGR *sha, IMB_HASH_ALG alg, const IMB_JOB *j,

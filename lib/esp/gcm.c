@@ -6,8 +6,7 @@
  */
 #include "esp/packet.h"
 
-#define IV_LEN    8
-#define TEXT_MOST 512 /* bytes of a packet that are fetched; the CPU itself brings the rest */
+#define IV_LEN 8
 
 /*
  * Salt and IV as it stands in the packet, in the low half of iv; the counter behind them the cipher sets itself. In one
@@ -170,12 +169,8 @@ open_packet(struct esp *e, struct esp_pkt *p, uint32_t len, uint64_t seq, const 
 
 void esp_open_ahead(const struct esp_pkt *p)
 {
-	const uint32_t len = p->len < TEXT_MOST ? p->len : TEXT_MOST;
-
 	esp_prefetch_keys(p->sa);
-	for (uint32_t at = ESP_CACHE_LINE; at < len; at += ESP_CACHE_LINE)
-		esp_prefetch(p->data + at);
-	esp_prefetch(p->data + p->len - 1);
+	esp_prefetch_text(p->data, (uint16_t)(p->len - (p->len > 0)));
 }
 
 /* The rest of the window: only a number beyond the newest one is new for sure. */

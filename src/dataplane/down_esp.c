@@ -135,8 +135,7 @@ void dp_seals_ahead(const struct worker *w, struct rte_mbuf *const *v, uint16_t 
 
 	for (uint16_t i = 0; i < n; i++) {
 		rte_prefetch0(&dp->child_out[dp->tx[sid[i]].child]);
-		/* For the trailer, and where the headers go. */
-		rte_prefetch0(rte_pktmbuf_mtod_offset(v[i], uint8_t *, v[i]->data_len));
+		/* Where the headers go. */
 		rte_prefetch0(rte_pktmbuf_mtod(v[i], uint8_t *) - RTE_CACHE_LINE_SIZE);
 	}
 	for (uint16_t i = 0; i < n; i++) {

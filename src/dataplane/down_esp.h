@@ -29,21 +29,12 @@ struct seals {
 	} of[VEC_MAX];
 };
 
-#define KEYS_AHEAD 3 /* packets for which the keys are fetched in time .. */
-#define TEXT_LINES 8 /* and of a long text; the CPU itself brings what is behind them */
+#define KEYS_AHEAD 3 /* packets for which keys and text are fetched in time */
 
-/* Brings the keys for packet m, and its text: of a short one dp_seals_ahead has done it. */
 static inline void seal_ahead(const struct sa *sa, const struct rte_mbuf *m)
 {
-	const uint8_t *p = rte_pktmbuf_mtod(m, const uint8_t *);
-	const uint32_t len = RTE_MIN(m->data_len, (TEXT_LINES + 1) * RTE_CACHE_LINE_SIZE);
-
-	if (unlikely(sa == NULL))
-		return;
-	esp_seal_ahead(esp_of(sa));
-	for (uint32_t at = RTE_CACHE_LINE_SIZE; len > 2 * RTE_CACHE_LINE_SIZE && at < len;
-	     at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(p + at);
+	if (likely(sa != NULL))
+		esp_seal_ahead(esp_of(sa), rte_pktmbuf_mtod(m, const uint8_t *), m->data_len);
 }
 
 /* What packets of bound sessions are going to read, those of w->down_to, whose lines are here or on their way. */

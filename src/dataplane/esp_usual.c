@@ -296,12 +296,12 @@ static inline void burst_ahead(const struct sess_rx *rx, const struct esp_pkt *p
 	session_ahead(rx, p);
 }
 
-/* With what keys_ahead looks at, packet p is one to be opened right away, and its SA takes it. */
-static inline bool open_usual(const struct esp_pkt *p)
+/* Packet p is one to be opened in that way, and its SA takes it. */
+static inline bool opens_so(const struct esp_pkt *p, uint8_t opens)
 {
 	const struct sa *sa = sa_by_esp(p->sa);
 
-	return likely(p->mark == sa->takes && sa->in.opens == ESP_OPENS_ALONE);
+	return likely(p->mark == sa->takes && sa->in.opens == opens);
 }
 
 /* The first packets, up to one that has to be looked at more closely: how many. */
@@ -313,14 +313,14 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 	struct rte_mbuf **v = b->v;
 
 	while (ahead < end && ahead < p + KEYS_AHEAD) {
-		if (open_usual(ahead))
+		if (opens_so(ahead, ESP_OPENS_ALONE))
 			esp_open_ahead(ahead++);
 		else
 			end = ahead;
 	}
 	for (; p < end + FINISH_LATE; p++) {
 		if (p + KEYS_AHEAD < end) {
-			if (open_usual(p + KEYS_AHEAD))
+			if (opens_so(p + KEYS_AHEAD, ESP_OPENS_ALONE))
 				esp_open_ahead(p + KEYS_AHEAD);
 			else
 				end = p + KEYS_AHEAD;
@@ -339,17 +339,10 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 	return (uint32_t)(end - b->pkt);
 }
 
-/* As open_usual, for packets that are opened together. */
-static inline bool join_usual(const struct esp_pkt *p, uint8_t opens)
-{
-	const struct sa *sa = sa_by_esp(p->sa);
-
-	return likely(p->mark == sa->takes && sa->in.opens == opens);
-}
-
 /*
- * As open_first, with those that gain from a burst: a few at a time, while the keys of the next few come. They are
- * asked for one by one: asked for more at once than it works on, memory keeps the CPU waiting.
+ * As open_first, with those that gain from a burst: a few at a time, while the keys of the next few come, which are
+ * asked for by halves, in between what is forwarded and halfway through the burst. What memory is asked for beyond
+ * what a CPU has room for is forgotten.
  */
 static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 {
@@ -360,21 +353,23 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 	struct up_train r = up_train(w, &b->run);
 	struct rte_mbuf **v = b->v;
 
-	for (; ahead < end && ahead < p + n && join_usual(ahead, opens); ahead++)
+	for (; ahead < end && ahead < p + n && opens_so(ahead, opens); ahead++)
 		esp_open_ahead(ahead);
 	while (p < ahead) {
-		struct esp_pkt *const group = p, *later;
+		struct esp_pkt *const group = p;
+		const struct esp_pkt *later;
 
-		p = later = ahead;
+		p = ahead;
 		for (uint32_t i = 0; i < n; i++) {
-			if (ahead < end && join_usual(ahead, opens)) {
+			if (ahead < end && opens_so(ahead, opens)) {
 				if (i < half)
-					esp_open_ahead(later++);
+					esp_open_ahead(ahead);
 				ahead++;
 			}
 			if (done < late)
 				finish(w, b, &r, done++, v++);
 		}
+		later = RTE_MIN(ahead, p + half);
 		for (struct esp_pkt *q = group; q < p; q++)
 			esp_open_join(w->esp_engine, q);
 		esp_open_joined(w->esp_engine, later, (uint32_t)(ahead - later));

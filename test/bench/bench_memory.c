@@ -9,7 +9,7 @@
  *   memory.idle     ticks that a line which no one has touched for a while takes longer to load than
  *                   one that has just been loaded
  *   memory.kept     how many of a vector's lines, asked for one by one, memory brings: a CPU drops prefetches that it
- *                   has no room for, and stages ask again for what is dropped (frames_up, open_joined)
+ *                   has no room for, and stages ask again for what may be (frames_again in up.c, SA_AGAIN)
  *   memory.page_kb  size of the pages that are behind the guest's large ones
  *
  *   bench_memory [--quick]
@@ -373,7 +373,7 @@ static void flush(const struct memory *m, const uint32_t at[AHEAD])
 }
 
 /* Ticks of a line that is in no cache. */
-static double far_ticks(const struct memory *m, struct set *s, uint32_t rounds)
+static double far_ticks(const struct memory *m, const struct set *s, uint32_t rounds)
 {
 	double *v = calloc(rounds, sizeof(*v)), far;
 
@@ -391,7 +391,7 @@ static double far_ticks(const struct memory *m, struct set *s, uint32_t rounds)
 }
 
 /* What has come loads in less than half the time of a line that is far. */
-static void row_kept(const struct memory *m, struct set *s, uint32_t gap, uint32_t rounds)
+static void row_kept(const struct memory *m, const struct set *s, uint32_t gap, uint32_t rounds)
 {
 	const double far = far_ticks(m, s, rounds);
 	uint64_t n = 0;

@@ -20,8 +20,6 @@
 #define FRAME_MAX  1600
 #define KEY_BYTES  80 /* of one direction: the cipher's with its salt, then at AUTH_KEY the hash's */
 #define AUTH_KEY   40
-#define REF_CHUNK  (2u << 20) /* bytes, of the reference's SAs; enough for .. */
-#define REF_CHUNKS (SUBS_MAX * 2 / 1024) /* .. SAs of 2 KiB */
 #define LAC_PORT   0
 #define WORLD_PORT 1
 
@@ -66,10 +64,8 @@ struct world {
 	struct sub *subs;
 	struct bench_port *ports; /* 2 */
 	struct rte_lpm *lpm; /* of ref.ip4 */
-	uint8_t *ref_at; /* ref_in and ref_out of all subs: free, of the last piece .. */
-	size_t ref_left;
-	uint32_t n_ref_mem;
-	void *ref_mem[REF_CHUNKS]; /* .. of these */
+	uint8_t *refs; /* ref_in and ref_out of all subs .. */
+	size_t refs_size, refs_used; /* .. bytes */
 };
 
 /* The packets of one window: those of the path, or those of its reference. */

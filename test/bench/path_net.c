@@ -12,14 +12,14 @@
 
 #include <rte_eal.h>
 #include <rte_errno.h>
-#include <rte_malloc.h>
 
 #define LAC_GW   0xc00002feu
 #define WORLD_US 0xcb007101u
 #define WORLD_GW 0xcb0071feu
 #define MBUFS    (2 * BATCH_MAX + 1024)
 #define REPLAY   1024 /* packets */
-#define HUGE_MIN 400 /* free pages of 2 MiB that the tables of a data plane fit into */
+#define HUGE_MIN                                                                                   \
+	400 /* free pages of 2 MiB that the tables of a data plane and its reference fit into */
 
 const char *const suite_names[SUITES] = {"plain", "gcm128", "gcm256", "cbc128_sha1",
                                          "cbc256_sha256"};
@@ -258,25 +258,32 @@ static struct esp_sa_conf end_conf(const struct world *w, uint32_t spi, bool inb
 	};
 }
 
+/* Bytes of one of the reference's. */
+static size_t ref_size(const struct world *w, bool inbound)
+{
+	const uint8_t keys[KEY_BYTES] = {0};
+	const struct esp_sa_conf c = end_conf(w, ESP_SPI_MIN, inbound, keys);
+
+	return RTE_ALIGN(esp_sa_size(w->peer, &c), RTE_CACHE_LINE_SIZE);
+}
+
 /* In pages as those of the data plane's SAs are: the reference gains or loses nothing by its pages. */
+static void refs_new(struct world *w)
+{
+	w->refs_size = w->n_subs * (ref_size(w, true) + ref_size(w, false));
+	w->refs = dp_table_new("bench_refs", w->refs_size, SOCKET_ID_ANY);
+	if (w->refs == NULL)
+		fail("No memory for the reference's keys.");
+}
+
 static struct esp_sa *ref_end(struct world *w, uint32_t spi, bool inbound, const uint8_t *keys)
 {
 	const struct esp_sa_conf c = end_conf(w, spi, inbound, keys);
-	const size_t size = RTE_ALIGN(esp_sa_size(w->peer, &c), RTE_CACHE_LINE_SIZE);
-	struct esp_sa *sa;
+	struct esp_sa *sa = esp_sa_place(w->peer, &c, w->refs + w->refs_used);
 
-	if (w->ref_left < size) {
-		w->ref_left = REF_CHUNK;
-		w->ref_at = rte_malloc("bench_ref", REF_CHUNK, RTE_CACHE_LINE_SIZE);
-		if (w->ref_at == NULL)
-			fail("No memory for the reference's keys.");
-		w->ref_mem[w->n_ref_mem++] = w->ref_at;
-	}
-	sa = esp_sa_place(w->peer, &c, w->ref_at);
 	if (sa == NULL)
 		fail("No random numbers for the reference.");
-	w->ref_at += size;
-	w->ref_left -= size;
+	w->refs_used += ref_size(w, inbound);
 	return sa;
 }
 
@@ -408,6 +415,8 @@ struct world *world_new(enum suite s, uint32_t n_subs)
 	w->lpm = lpm_new();
 	net_up(w->dp);
 	world_settle(w);
+	if (s != PLAIN)
+		refs_new(w);
 	for (uint32_t i = 0; i < n_subs; i++)
 		sub_new(w, i);
 	world_settle(w);
@@ -418,8 +427,9 @@ void world_free(struct world *w)
 {
 	for (uint32_t i = 0; i < w->n_subs; i++)
 		esp_sa_free(w->subs[i].tx);
-	for (uint32_t i = 0; i < w->n_ref_mem; i++)
-		rte_free(w->ref_mem[i]);
+	if (w->refs != NULL)
+		explicit_bzero(w->refs, w->refs_size);
+	dp_table_free(w->refs, w->refs_size);
 	dp_free(w->dp);
 	esp_free(w->peer);
 	rte_lpm_free(w->lpm);

@@ -226,10 +226,10 @@ void ref_crypto_load(struct ref_crypto *r, uint32_t at, uint16_t n)
 		memcpy(r->jobs, r->all_jobs + at, n * sizeof(*r->jobs));
 }
 
-/* ---- fetching in time, as the path does it: keys_ahead, esp_open_ahead, esp_prefetch_keys ---- */
+/* ---- fetching in time, much as the path does it: esp_open_ahead, esp_seal_ahead ---- */
 
 #define KEYS_AHEAD 4 /* calls of GCM */
-#define LONG       512 /* bytes, and more: a text of which more lines are fetched */
+#define LONG       512 /* bytes: of a text of more only lines in front are fetched */
 
 static inline void lines_prefetch(const void *p, uint64_t len)
 {
@@ -254,8 +254,8 @@ static inline void gcm_prefetch(const struct ref_crypto *r, uint32_t i)
 }
 
 /*
- * n from at on. It is for bursts that hash first, two packets at a time; those that cipher first have 8 lanes
- * whose lines come side by side anyway, and lose by it.
+ * n from at on. It is for bursts that hash first, of few packets; those that cipher first are of all, in 8 lanes whose
+ * lines come side by side anyway, and lose by it.
  */
 static inline void cbc_prefetch(const struct ref_crypto *r, uint32_t at, uint32_t n)
 {

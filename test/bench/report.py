@@ -231,7 +231,7 @@ MEMORY = (
     "under 1 MB. They also come to each again after some 10 ms only. memory.idle: ticks that the load of "
     "a line that was last touched so long ago takes longer than that of one just loaded; "
     "prefetched: ticks a line when a vector of such lines is fetched together. memory.kept: of so many "
-    "lines in no cache, each prefetched gap ticks behind the one before, those that came; far: ticks of "
+    "lines in no cache, each prefetched gap ticks or more behind the one before, those that came; far: ticks of "
     "such a line. Lines a stride of 4 KB "
     "apart fit the caches as well as those side by side, but have a page of 4 KB each: they are dearer "
     "where the TLB does not hold as many pages. By that memory.page_kb is the size of the pages "

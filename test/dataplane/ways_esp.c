@@ -28,6 +28,7 @@ static struct {
 	struct pair q;
 } peers[PEERS];
 static struct bytes old[OLD];
+static bool all_cbc; /* peers: of one suite, and many packets are opened together */
 
 static void peer_form(int i)
 {
@@ -56,6 +57,8 @@ static void peer_form(int i)
 		p->c.peer.port = 0; /* any */
 		break;
 	}
+	if (all_cbc)
+		p->suite = suite_cbc;
 }
 
 /* The eighth's SA says that its end is near, and comes to it; the ninth's child fires before the first vector. */
@@ -246,6 +249,13 @@ static void test_same(void)
 	ways_same(&(struct ways){open_all, any_esp, outcome, close_all, 0});
 }
 
+static void test_same_cbc(void)
+{
+	all_cbc = true;
+	test_same();
+	all_cbc = false;
+}
+
 /* ---- who goes which way ---- */
 
 /* An ESP frame of a session; the inner packet's id says which one it is. */
@@ -347,6 +357,7 @@ CU_TestInfo *ways_esp_tests(void)
 {
 	static CU_TestInfo tests[] = {
 	        {"one pass does what the stages do", test_same},
+	        {"the same of packets that are opened together", test_same_cbc},
 	        {"what is usual goes in one pass", test_usual},
 	        {"no packet overtakes another one of its session", test_order},
 	        CU_TEST_INFO_NULL,

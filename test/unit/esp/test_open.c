@@ -7,7 +7,7 @@
 
 #define MOST    24 /* SAs at a time */
 #define WINDOW  64
-#define LEN_MAX 200
+#define LEN_MAX 1400
 
 /* SAs twice: one set for either way. */
 struct twins {
@@ -55,7 +55,8 @@ static void vector_fill(struct vector *x, struct twins *t, uint16_t n)
 	x->n = n;
 	for (uint16_t i = 0; i < n; i++) {
 		const uint8_t who = (uint8_t)((rig_random() >> 32) % t->n);
-		const uint16_t len = (uint16_t)(1 + (rig_random() >> 32) % LEN_MAX);
+		const uint16_t most = (rig_random() >> 32) % 4 == 0 ? LEN_MAX : 200;
+		const uint16_t len = (uint16_t)(1 + (rig_random() >> 32) % most);
 		const uint32_t fate = (rig_random() >> 32) % 16;
 		uint64_t seq = t->next[who];
 
