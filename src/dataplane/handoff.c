@@ -26,6 +26,8 @@ static_assert(DP_MAX_WORKERS <= 64, "handoff_filled has a bit for each worker");
 #define NUMBER_AT   (MBUF_BITS + RESUME_BITS)
 #define NUMBERS     (1u << (64 - NUMBER_AT))
 
+#define FETCH_AHEAD 4 /* packets */
+
 static_assert(RESUME_L2TP_OUT < 1 << RESUME_BITS && RTE_MBUF_PRIV_ALIGN <= 1 << MBUF_SHIFT &&
                       SESS_IDS <= NUMBERS && SPI_SLOTS <= NUMBERS,
               "there is room for all three");
@@ -137,18 +139,27 @@ static inline struct rte_ring *ring_from(const struct worker *w, uint64_t bits)
 
 /* ---- what others have given ---- */
 
-/*
- * The lines that are going to be read and written, which were last in another core's hands, or in no one's.
- * The frame stands where drivers put it, or not far behind.
- */
+/* Where drivers put a frame; others stand not far behind. */
+static inline const uint8_t *frame_of(struct rte_mbuf *m)
+{
+	return (const uint8_t *)(pkt_meta(m) + 1) + RTE_PKTMBUF_HEADROOM;
+}
+
+/* What sort looks at. */
+static inline void fetch_first(uint64_t e)
+{
+	fetch_line(mbuf_of(e));
+	fetch_line(frame_of(mbuf_of(e)));
+}
+
+/* All lines that are going to be read and written, which were last in another core's hands, or in no one's. */
 static inline void fetch(const struct worker *w, uint64_t e)
 {
 	const struct dp *dp = w->dp;
 	struct rte_mbuf *m = mbuf_of(e);
-	const uint8_t *frame = (const uint8_t *)(pkt_meta(m) + 1) + RTE_PKTMBUF_HEADROOM;
+	const uint8_t *frame = frame_of(m);
 
-	fetch_line(m);
-	fetch_line(frame);
+	fetch_first(e);
 	switch (resume_of(e)) {
 	case RESUME_UP:
 		fetch_line(frame + RTE_CACHE_LINE_SIZE);
@@ -263,6 +274,19 @@ void dp_handoff_ahead(struct worker *w)
 		fetch_next(w);
 }
 
+/*
+ * All lines of a vector have been asked for in one go: of as many a CPU forgets most. So each packet's are asked for
+ * again while those before it are sorted.
+ */
+static inline void sort_all(struct worker *w, const struct handed *e, struct sorted *s)
+{
+	for (uint16_t i = 0; i < e->n; i++) {
+		if (i + FETCH_AHEAD < e->n)
+			fetch(w, e->v[i + FETCH_AHEAD]);
+		sort(w, e->v[i], s);
+	}
+}
+
 uint32_t dp_handoff_take(struct worker *w)
 {
 	struct sorted s;
@@ -274,12 +298,13 @@ uint32_t dp_handoff_take(struct worker *w)
 	while (w->taken.n > 0) {
 		e.n = w->taken.n;
 		memcpy(e.v, w->taken.v, e.n * sizeof(e.v[0]));
+		for (uint16_t i = 0; i < e.n; i++)
+			fetch_first(e.v[i]);
 		if (w->handoff_from != 0) /* on their way while these are worked on */
 			fetch_next(w);
 		else
 			w->taken.n = 0;
-		for (uint16_t i = 0; i < e.n; i++)
-			sort(w, e.v[i], &s);
+		sort_all(w, &e, &s);
 		done(w, &s);
 		n += e.n;
 	}
