@@ -155,5 +155,5 @@ void esp_seal_end(struct esp *e)
 void esp_seal_ahead(const struct esp_sa *sa, const uint8_t *data, uint16_t len)
 {
 	esp_prefetch_keys(sa);
-	esp_prefetch_text(data, len); /* the trailer too */
+	esp_prefetch_text(data, len);
 }

@@ -157,7 +157,10 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n);
 uint8_t esp_sa_opens(const struct esp_sa *sa);
 /* One packet, as esp_decrypt does it. */
 void esp_open(struct esp *e, struct esp_pkt *p);
-/* Brings what esp_open or esp_open_joined will need for p; some packets before, when the SA's first line is there, and the packet's. */
+/*
+ * Brings what esp_open or esp_open_joined will need for p; some packets before, when the first lines of the SA and of
+ * the packet are there.
+ */
 void esp_open_ahead(const struct esp_pkt *p);
 /*
  * Up to ESP_BURST_MAX packets, one after the other as the caller comes to them, then esp_open_joined, which does them
@@ -200,5 +203,8 @@ enum esp_sealed {
 enum esp_sealed esp_seal(struct esp *e, struct esp_sa *sa, uint8_t *data, uint16_t len,
                          uint8_t next_header);
 void esp_seal_end(struct esp *e);
-/* Brings what esp_seal will need of sa and of len bytes at data; some packets before, when the first line of both is there. */
+/*
+ * Brings what esp_seal will need of sa and of len bytes at data, with what is put behind them; some packets before, when
+ * the first line of both is there.
+ */
 void esp_seal_ahead(const struct esp_sa *sa, const uint8_t *data, uint16_t len);

@@ -212,9 +212,11 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 
 	w->frames_down = 0;
 	seals.n = seals.n_ways = seals.n_burst = 0;
-	/* Once more, as up does it: few sessions are there. */
-	for (uint16_t i = 0; dp_subs_many(w->dp) && i < n; i++)
-		rte_prefetch0(&w->dp->tx[w->down_to[i]]);
+	/* Once more, as up does it. Few sessions are there already. */
+	if (dp_subs_many(w->dp)) {
+		for (uint16_t i = 0; i < n; i++)
+			rte_prefetch0(&w->dp->tx[w->down_to[i]]);
+	}
 	/* Where one is bound, so are most. */
 	bound = n > 0 && (w->dp->tx[w->down_to[0]].flags & SESS_BOUND) != 0;
 	if (bound)

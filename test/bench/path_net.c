@@ -18,8 +18,7 @@
 #define WORLD_GW 0xcb0071feu
 #define MBUFS    (2 * BATCH_MAX + 1024)
 #define REPLAY   1024 /* packets */
-#define HUGE_MIN                                                                                   \
-	400 /* free pages of 2 MiB that the tables of a data plane and its reference fit into */
+#define HUGE_MIN 400 /* free pages of 2 MiB: all tables fit into them, the reference's too */
 
 const char *const suite_names[SUITES] = {"plain", "gcm128", "gcm256", "cbc128_sha1",
                                          "cbc256_sha256"};
