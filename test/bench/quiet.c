@@ -14,15 +14,15 @@
 
 /* ---- the calibrator ---- */
 
-/* Four instructions, of which only one multiplies: nothing waits for anything but its own sum. */
+/* Three instructions, of which only one multiplies: nothing waits for anything but its own sum. */
 #define STEP(at, sum, mix)                                                                         \
 	do {                                                                                       \
-		uint32_t m = 7;                                                                    \
+		uint32_t m;                                                                        \
                                                                                                    \
-		__asm__ volatile("imull %[word], %[m]\n\t"                                         \
+		__asm__ volatile("imull $7, %[word], %[m]\n\t"                                     \
 		                 "addl %[word], %[s]\n\t"                                          \
 		                 "xorl %[x], %[y]"                                                 \
-		                 : [m] "+r"(m), [s] "+r"(sum), [y] "+r"(mix)                       \
+		                 : [m] "=&r"(m), [s] "+r"(sum), [y] "+r"(mix)                      \
 		                 : [word] "m"(words[at]), [x] "r"(x));                             \
 	} while (0)
 
