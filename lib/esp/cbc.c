@@ -6,6 +6,7 @@
  * fields of a job a burst looks at, and that mode, direction and algorithm are those of the call, is the
  * library's synchronous burst interface.
  */
+#include "esp/lanes.h"
 #include "esp/packet.h"
 
 #include <assert.h>
@@ -63,7 +64,7 @@ static inline void hash_fields(IMB_JOB *j, const struct esp_sa *sa, uint8_t *pkt
 
 static void hash_burst(struct esp *e, IMB_JOB *jobs, uint32_t n, IMB_HASH_ALG alg)
 {
-	IMB_MGR *m = esp_hasher(e->mgr, e->sha, alg, jobs, n);
+	IMB_MGR *m = esp_hasher(e->mgr, e->narrow, alg, jobs, n);
 
 	IMB_SUBMIT_HASH_BURST_NOCHECK(m, jobs, n, alg);
 }
@@ -104,9 +105,12 @@ static inline enum esp_status seal(IMB_JOB *j, struct esp_sa *sa, uint8_t *text,
 
 static void seal_run(struct esp *e, uint32_t n, uint8_t group, uint8_t auth)
 {
+	IMB_MGR *m;
+
 	if (n == 0)
 		return;
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->sealing, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	m = esp_sealer(e->mgr, e->narrow, e->sealing, n);
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(m, e->sealing, n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 	                                key_size(group));
 	hash_burst(e, e->sealing, n, hash_alg(auth));
 }
@@ -178,18 +182,16 @@ static inline enum esp_status hash_in(IMB_JOB *j, struct esp_opening *o, struct 
 
 /*
  * Of what hashes: deciphering takes one packet after the other. Four of unequal lengths keep the SHA instructions busy,
- * which do two at a time; other code does as many as it has lanes, of the long hashes half as many.
+ * which do two at a time; lanes are for SHA-1 of long packets, and for SHA-384 and SHA-512, which take two each.
  */
 uint32_t esp_open_together(const struct esp *e, const struct esp_pkt *p)
 {
 	const uint8_t auth = p->sa->auth;
-	uint32_t lanes = e->mgr->used_arch == IMB_ARCH_AVX512 ? 16
-	                 : e->mgr->used_arch == IMB_ARCH_AVX2 ? 8
-	                                                      : 4;
+	const uint32_t lanes = esp_lanes(e->mgr);
 
 	if (auth > ESP_HMAC_SHA256_128)
 		return lanes / 2;
-	if (e->sha != NULL && (auth != ESP_HMAC_SHA1_96 || p->len <= ESP_LONG + p->sa->icv_len))
+	if (e->narrow != NULL && (auth != ESP_HMAC_SHA1_96 || p->len <= ESP_LONG + p->sa->icv_len))
 		return 4;
 	return lanes;
 }

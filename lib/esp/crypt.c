@@ -6,7 +6,7 @@
  * fastest packet by packet; 3DES (where it has lanes) and ChaCha20-Poly1305 go through the job queue, which is empty
  * before and after. The calls that check nothing are used: all that they would check is made here.
  */
-#include "esp/esp_int.h"
+#include "esp/lanes.h"
 
 static const uint8_t zero_iv[16];
 
@@ -30,6 +30,7 @@ static void cipher_job(IMB_JOB *j, const struct esp_slot *s, uint64_t iv_len)
 static void sync_burst(struct esp *e, uint64_t set, IMB_CIPHER_MODE mode, IMB_CIPHER_DIRECTION dir,
                        IMB_KEY_SIZE_BYTES size)
 {
+	IMB_MGR *m = e->mgr;
 	uint32_t n = 0;
 
 	for (; set != 0; set &= set - 1) {
@@ -42,7 +43,9 @@ static void sync_burst(struct esp *e, uint64_t set, IMB_CIPHER_MODE mode, IMB_CI
 		j->hash_alg = IMB_AUTH_NULL;
 		j->chain_order = IMB_ORDER_CIPHER_HASH;
 	}
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(e->mgr, e->jobs, n, mode, dir, size);
+	if (mode == IMB_CIPHER_CBC && dir == IMB_DIR_ENCRYPT)
+		m = esp_sealer(e->mgr, e->narrow, e->jobs, n);
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(m, e->jobs, n, mode, dir, size);
 }
 
 static void queue_des3(struct esp *e, uint64_t set, IMB_CIPHER_DIRECTION dir)
@@ -114,7 +117,7 @@ void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a)
 		j->cipher_mode = IMB_CIPHER_NULL;
 		j->hash_alg = algs[a];
 	}
-	m = esp_hasher(e->mgr, e->sha, algs[a], e->jobs, n);
+	m = esp_hasher(e->mgr, e->narrow, algs[a], e->jobs, n);
 	IMB_SUBMIT_HASH_BURST_NOCHECK(m, e->jobs, n, algs[a]);
 }
 

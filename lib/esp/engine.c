@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-#include "esp/esp_int.h"
+#include "esp/lanes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +41,11 @@ static bool start_mgr(IMB_MGR *m, char *why, size_t size)
 	return true;
 }
 
-IMB_MGR *esp_sha_mgr(const IMB_MGR *mgr)
+IMB_MGR *esp_narrow_mgr(const IMB_MGR *mgr)
 {
 	IMB_MGR *m;
 
-	if ((mgr->used_arch != IMB_ARCH_AVX && mgr->used_arch != IMB_ARCH_AVX2) ||
-	    (mgr->features & IMB_FEATURE_SHANI) == 0)
+	if (mgr->used_arch == IMB_ARCH_SSE || (mgr->features & IMB_FEATURE_SHANI) == 0)
 		return NULL;
 	m = alloc_mb_mgr(0);
 	if (m == NULL)
@@ -100,7 +99,7 @@ struct esp *esp_new(char *why, size_t size)
 		esp_free(e);
 		return NULL;
 	}
-	e->sha = esp_sha_mgr(e->mgr);
+	e->narrow = esp_narrow_mgr(e->mgr);
 	e->gcm_key_size = gcm_key_size(e->mgr);
 	esp_cbc_init(e);
 	e->des3_lanes = e->mgr->used_arch == IMB_ARCH_AVX512;
@@ -118,8 +117,8 @@ void esp_free(struct esp *e)
 		return;
 	if (e->mgr != NULL)
 		free_mb_mgr(e->mgr);
-	if (e->sha != NULL)
-		free_mb_mgr(e->sha);
+	if (e->narrow != NULL)
+		free_mb_mgr(e->narrow);
 	explicit_bzero(e, sizeof(*e));
 	free(e);
 }

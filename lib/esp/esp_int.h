@@ -100,7 +100,7 @@ struct esp_opening {
 
 struct esp {
 	IMB_MGR *mgr;
-	IMB_MGR *sha; /* hashes with the CPU's SHA instructions; NULL: it has none, or mgr does */
+	IMB_MGR *narrow; /* lanes.h; NULL: there is none, or mgr is it */
 	bool des3_lanes; /* 3DES by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
 	uint16_t n_sealing; /* jobs that esp_seal_end submits .. */
@@ -153,37 +153,6 @@ static inline uint32_t esp_hmac_state(uint8_t auth)
 {
 	return auth <= ESP_HMAC_SHA256_128 ? 32 : 64;
 }
-
-/*
- * SHA instructions, which only the library's SSE code knows, do two packets at a time; the wider code has lanes, which
- * take the time of the longest packet in them, full or not. For SHA-256 the former are twice as fast as 8 full lanes of
- * AVX2; for SHA-1 these are ahead with long packets of one length.
- */
-#define ESP_LANES 8
-#define ESP_LONG  512 /* bytes to be hashed: more are many */
-
-/* The manager that hashes n packets sooner. */
-static inline IMB_MGR *esp_hasher(IMB_MGR *mgr, IMB_MGR *sha, IMB_HASH_ALG alg, const IMB_JOB *j,
-                                  uint32_t n)
-{
-	uint64_t least = UINT64_MAX, most = 0;
-
-	if (sha == NULL || (alg != IMB_AUTH_HMAC_SHA_1 && alg != IMB_AUTH_HMAC_SHA_256))
-		return mgr;
-	if (alg == IMB_AUTH_HMAC_SHA_256 ||
-	    n <= (ESP_LANES - 1) * ((n + ESP_LANES - 1) / ESP_LANES))
-		return sha;
-	for (uint32_t i = 0; i < n; i++) {
-		const uint64_t len = j[i].msg_len_to_hash_in_bytes;
-
-		least = len < least ? len : least;
-		most = len > most ? len : most;
-	}
-	return least > ESP_LONG && least * 8 >= most * 7 ? mgr : sha;
-}
-
-/* What hashes with SHA instructions beside mgr, of 4 or 8 lanes; NULL: nothing, or mgr itself. To be freed. */
-IMB_MGR *esp_sha_mgr(const IMB_MGR *mgr);
 
 static inline bool esp_is_gcm(const struct esp_sa *sa)
 {

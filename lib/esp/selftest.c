@@ -139,14 +139,14 @@ static bool works(struct esp *e, const struct esp_kat *kat)
 
 const char *esp_selftest(struct esp *e, char *buf, size_t size)
 {
-	IMB_MGR *sha = e->sha;
+	IMB_MGR *narrow = e->narrow;
 
 	for (size_t i = 0; i < esp_n_kats; i++) {
 		bool ok = works(e, &esp_kats[i]);
 
-		e->sha = NULL; /* the lanes, too, which more packets would take */
-		ok = ok && (sha == NULL || works(e, &esp_kats[i]));
-		e->sha = sha;
+		e->narrow = NULL; /* the lanes, too, which more packets would take */
+		ok = ok && (narrow == NULL || works(e, &esp_kats[i]));
+		e->narrow = narrow;
 		if (!ok)
 			return esp_suite_name(&esp_kats[i].suite, buf, size);
 	}

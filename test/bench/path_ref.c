@@ -3,6 +3,7 @@
 /* bench_path: the references. What the path cannot do without, done as well as we can. */
 #include "bench/path.h"
 #include "dataplane/ip4.h"
+#include "esp/lanes.h"
 
 #include <stdlib.h>
 
@@ -85,7 +86,7 @@ struct gcm_call {
 };
 
 struct ref_crypto {
-	IMB_MGR *mgr, *sha; /* as in struct esp: whichever is the faster one is the limit */
+	IMB_MGR *mgr, *narrow; /* as in struct esp: whichever is the faster one is the limit */
 	uint16_t n;
 	bool encrypt;
 	enum suite suite;
@@ -114,15 +115,15 @@ struct ref_crypto *ref_crypto_new(void)
 	if (r->mgr == NULL)
 		fail("No memory for the reference.");
 	init_mb_mgr_auto(r->mgr, &arch);
-	r->sha = esp_sha_mgr(r->mgr);
+	r->narrow = esp_narrow_mgr(r->mgr);
 	return r;
 }
 
 void ref_crypto_free(struct ref_crypto *r)
 {
 	free_mb_mgr(r->mgr);
-	if (r->sha != NULL)
-		free_mb_mgr(r->sha);
+	if (r->narrow != NULL)
+		free_mb_mgr(r->narrow);
 	free(r);
 }
 
@@ -282,9 +283,10 @@ static void gcm_run(struct ref_crypto *r)
 
 static void cbc_encrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_ALG hash)
 {
-	IMB_MGR *sha = esp_hasher(r->mgr, r->sha, hash, r->jobs, r->n);
+	IMB_MGR *sha = esp_hasher(r->mgr, r->narrow, hash, r->jobs, r->n);
+	IMB_MGR *sealer = esp_sealer(r->mgr, r->narrow, r->jobs, r->n);
 
-	IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, r->jobs, r->n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
+	IMB_SUBMIT_CIPHER_BURST_NOCHECK(sealer, r->jobs, r->n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 	                                size);
 	IMB_SUBMIT_HASH_BURST_NOCHECK(sha, r->jobs, r->n, hash);
 }
@@ -300,7 +302,7 @@ static void cbc_decrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_
 		IMB_MGR *sha;
 
 		n = RTE_MIN(r->together, r->n - i);
-		sha = esp_hasher(r->mgr, r->sha, hash, j, n);
+		sha = esp_hasher(r->mgr, r->narrow, hash, j, n);
 		cbc_prefetch(r, i + n, r->together / 2);
 		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, j, n, hash);
 		cbc_prefetch(r, i + n + r->together / 2, (r->together + 1) / 2);

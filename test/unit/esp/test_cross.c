@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* Every suite, with and without ESN, every length, every size of vector, against OpenSSL. */
+#include "esp/lanes.h"
 #include "unit/esp/rig.h"
 
 #include <stdlib.h>
@@ -235,26 +236,37 @@ static void test_one_suite(void)
 	free(w);
 }
 
-/* HMACs by the CPU's SHA instructions and by lanes: numbers and lengths of packets, and whether these are alike, decide. */
-static void test_hashers(void)
+/* Packets of any lengths, of one long length nearly, of one short one. */
+static uint16_t some_len(unsigned int kind)
 {
-	static const uint16_t sizes[] = {1, 2, 7, 8, 9, 14, 16, 33, 40, ESP_BURST_MAX};
+	switch (kind) {
+	case 0:
+		return (uint16_t)(rig_random() % LONGEST + 1);
+	case 1:
+		return (uint16_t)(LONGEST - rig_random() % 64);
+	default:
+		return (uint16_t)(100 - rig_random() % 4);
+	}
+}
+
+/* By narrow code and by lanes: numbers and lengths of packets, and whether these are alike, decide. */
+static void test_lanes(void)
+{
+	static const uint16_t sizes[] = {1, 2, 7, 8, 9, 10, 14, 16, 24, 33, 40, ESP_BURST_MAX};
 	struct work *w = malloc(sizeof(*w));
-	IMB_MGR *sha = rig_esp->sha;
+	IMB_MGR *narrow = rig_esp->narrow;
 	struct tally t = {0};
 
 	rig_seed(4);
-	for (size_t i = 0; i < 4 * N_PAIRS; i++) {
-		const bool alike = i / N_PAIRS % 2 != 0;
+	for (size_t i = 0; i < 6 * N_PAIRS; i++) {
 		struct pair p;
 
-		rig_esp->sha = i < 2 * N_PAIRS ? sha : NULL;
+		rig_esp->narrow = i < 3 * N_PAIRS ? narrow : NULL;
 		pair_make(&p, &esp_kats[i % N_PAIRS / 2].suite, i % 2, 1024);
 		for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 			for (uint16_t k = 0; k < sizes[s]; k++) {
 				w->pair[k] = &p;
-				w->len[k] = (uint16_t)(alike ? LONGEST - rig_random() % 64
-				                             : rig_random() % LONGEST + 1);
+				w->len[k] = some_len(i / N_PAIRS % 3);
 				w->next_header[k] = 17;
 				rig_fill(w->text[k], w->len[k]);
 			}
@@ -263,9 +275,56 @@ static void test_hashers(void)
 		}
 		pair_free(&p);
 	}
-	rig_esp->sha = sha;
+	rig_esp->narrow = narrow;
 	CU_ASSERT_EQUAL(t.bad, 0);
 	free(w);
+}
+
+/* Lanes are for what fills them. */
+static void test_choice(void)
+{
+	static const struct {
+		IMB_ARCH arch;
+		uint16_t n, len, last; /* jobs, and the bytes of all but the last, and of that */
+		bool sha1, sha256, cbc; /* in lanes */
+	} cases[] = {
+	        {IMB_ARCH_AVX512, 1, 1400, 1400, false, false, false},
+	        {IMB_ARCH_AVX512, 9, 1400, 1400, false, false, true},
+	        {IMB_ARCH_AVX512, 10, 1400, 1400, true, false, true},
+	        {IMB_ARCH_AVX512, 16, 1400, 1400, true, false, true},
+	        {IMB_ARCH_AVX512, 16, 1400, 1200, false, false, false},
+	        {IMB_ARCH_AVX512, 17, 1400, 1400, false, false, false},
+	        {IMB_ARCH_AVX512, 20, 1400, 1400, true, false, true},
+	        {IMB_ARCH_AVX512, 16, 100, 100, true, false, false},
+	        {IMB_ARCH_AVX512, 14, 100, 100, false, false, false},
+	        {IMB_ARCH_AVX512, 16, 100, 1400, false, false, false},
+	        {IMB_ARCH_AVX2, 7, 1400, 1400, false, false, true},
+	        {IMB_ARCH_AVX2, 8, 1400, 1400, true, false, true},
+	        {IMB_ARCH_AVX2, 8, 100, 100, false, false, true},
+	        {IMB_ARCH_AVX2, 9, 1400, 1400, false, false, true},
+	};
+	static IMB_JOB jobs[ESP_BURST_MAX];
+	static IMB_MGR mgr, narrow;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const uint32_t n = cases[i].n;
+		IMB_MGR *sha1, *sha256;
+
+		mgr.used_arch = cases[i].arch;
+		for (uint32_t k = 0; k < n; k++)
+			jobs[k].msg_len_to_hash_in_bytes = jobs[k].msg_len_to_cipher_in_bytes =
+			        k + 1 < n ? cases[i].len : cases[i].last;
+		sha1 = esp_hasher(&mgr, &narrow, IMB_AUTH_HMAC_SHA_1, jobs, n);
+		sha256 = esp_hasher(&mgr, &narrow, IMB_AUTH_HMAC_SHA_256, jobs, n);
+		CU_ASSERT_PTR_EQUAL(sha1, cases[i].sha1 ? &mgr : &narrow);
+		CU_ASSERT_PTR_EQUAL(sha256, cases[i].sha256 ? &mgr : &narrow);
+		CU_ASSERT_PTR_EQUAL(esp_sealer(&mgr, &narrow, jobs, n),
+		                    cases[i].cbc ? &mgr : &narrow);
+		CU_ASSERT_PTR_EQUAL(esp_hasher(&mgr, &narrow, IMB_AUTH_HMAC_SHA_512, jobs, n),
+		                    &mgr);
+		CU_ASSERT_PTR_EQUAL(esp_hasher(&mgr, NULL, IMB_AUTH_HMAC_SHA_256, jobs, n), &mgr);
+		CU_ASSERT_PTR_EQUAL(esp_sealer(&mgr, NULL, jobs, n), &mgr);
+	}
 }
 
 /* 3DES by the multi-buffer library, which only AVX512 machines use otherwise. */
@@ -303,7 +362,8 @@ CU_TestInfo tests_cross[] = {
         {"what ours enciphers, OpenSSL deciphers", test_encrypt},
         {"what OpenSSL enciphers, ours deciphers", test_decrypt},
         {"vectors of one suite", test_one_suite},
-        {"hashes both ways of doing it", test_hashers},
+        {"narrow code and lanes", test_lanes},
+        {"which of them is taken", test_choice},
         {"3DES both ways of doing it", test_3des_lanes},
         CU_TEST_INFO_NULL,
 };
