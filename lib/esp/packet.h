@@ -23,14 +23,14 @@ static inline void esp_prefetch_keys(const struct esp_sa *sa)
 #define ESP_TEXT_MOST 512 /* bytes */
 
 /*
- * The lines of p[0] to p[last] behind the first one; of a long text those in front and the last: the CPU itself brings
- * the others.
+ * The lines of p[0] to p[last]; of a long text those in front and the last: the CPU itself brings the others. The first
+ * one has been looked at, but with many long texts it has left the nearest cache since.
  */
 static inline void esp_prefetch_text(const uint8_t *p, uint16_t last)
 {
 	const uint16_t most = last < ESP_TEXT_MOST ? last : ESP_TEXT_MOST;
 
-	for (uint32_t at = ESP_CACHE_LINE; at < most; at += ESP_CACHE_LINE)
+	for (uint32_t at = 0; at < most; at += ESP_CACHE_LINE)
 		esp_prefetch(p + at);
 	esp_prefetch(p + last);
 }
