@@ -167,8 +167,8 @@ void esp_decrypt(struct esp *e, struct esp_pkt *v, uint16_t n)
 	for (uint16_t i = 0; i < n; i++) {
 		if ((alone >> i & 1) == 0)
 			continue;
-		if (i + ESP_KEYS_AHEAD < n)
-			esp_open_ahead(&v[i + ESP_KEYS_AHEAD]);
+		if (i + e->keys_ahead < n)
+			esp_open_ahead(&v[i + e->keys_ahead]);
 		esp_open(e, &v[i]);
 	}
 }

@@ -79,6 +79,17 @@ static uint16_t gcm_key_size(IMB_MGR *m)
 	return n;
 }
 
+/* Memory works on some 24 lines at a time, and is given no more than twice as many. */
+static uint16_t keys_ahead(uint16_t gcm_key_size)
+{
+	return gcm_key_size <= 8 * ESP_CACHE_LINE ? 3 : 2;
+}
+
+uint32_t esp_keys_ahead(const struct esp *e)
+{
+	return e->keys_ahead;
+}
+
 struct esp *esp_new(char *why, size_t size)
 {
 	char name[40];
@@ -101,6 +112,7 @@ struct esp *esp_new(char *why, size_t size)
 	}
 	e->narrow = esp_narrow_mgr(e->mgr);
 	e->gcm_key_size = gcm_key_size(e->mgr);
+	e->keys_ahead = keys_ahead(e->gcm_key_size);
 	esp_cbc_init(e);
 	e->des3_lanes = e->mgr->used_arch == IMB_ARCH_AVX512;
 	if (esp_selftest(e, name, sizeof(name)) != NULL) {

@@ -103,6 +103,7 @@ struct esp {
 	IMB_MGR *narrow; /* lanes.h; NULL: there is none, or mgr is it */
 	bool des3_lanes; /* 3DES by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
+	uint16_t keys_ahead; /* esp_keys_ahead */
 	uint16_t n_sealing; /* jobs that esp_seal_end submits .. */
 	uint8_t sealing_group, sealing_auth; /* .. of this suite */
 	uint32_t n_opening; /* jobs that esp_open_joined submits */

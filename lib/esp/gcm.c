@@ -112,8 +112,8 @@ static inline void seal_packet(struct esp *e, struct esp_pkt *p)
 void esp_gcm_seal(struct esp *e, struct esp_pkt *v, const uint8_t *order, uint16_t n)
 {
 	for (uint16_t k = 0; k < n; k++) {
-		if (k + ESP_KEYS_AHEAD < n)
-			esp_prefetch_keys(v[order[k + ESP_KEYS_AHEAD]].sa);
+		if (k + e->keys_ahead < n)
+			esp_prefetch_keys(v[order[k + e->keys_ahead]].sa);
 		seal_packet(e, &v[order[k]]);
 	}
 }

@@ -7,8 +7,6 @@
 
 #include <smmintrin.h>
 
-#define ESP_KEYS_AHEAD 3 /* packets of GCM for which the keys are fetched in time */
-
 /* Schedules and hashed pads stand behind each other to the end of the SA. */
 static inline void esp_prefetch_keys(const struct esp_sa *sa)
 {

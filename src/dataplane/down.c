@@ -205,6 +205,7 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 {
 	struct way way = WAY_NONE;
 	struct seals seals;
+	const uint32_t keys = esp_keys_ahead(w->esp_engine);
 	const uint64_t frames = w->frames_down;
 	uint64_t behind = 0; /* bits of sessions that have to wait */
 	bool bound;
@@ -237,8 +238,8 @@ uint16_t dp_down_usual(struct worker *w, struct rte_mbuf **v, uint16_t n)
 		frame = (frames >> i & 1) != 0;
 		ip = rte_pktmbuf_mtod_offset(m, struct rte_ipv4_hdr *, frame ? AT_IP : 0);
 		assert(m->nb_segs == 1);
-		if (bound && i + KEYS_AHEAD < n)
-			seal_ahead(seals.sa[i + KEYS_AHEAD], v[i + KEYS_AHEAD]);
+		if (bound && i + keys < n)
+			seal_ahead(seals.sa[i + keys], v[i + keys]);
 		if (likely((behind >> (sid & 63) & 1) == 0 &&
 		           ((w->dp->tx[sid].flags & SESS_BOUND) == 0
 		                    ? forward(w, m, ip, sid, &way, frame ? OUTER_IP4 : 0)

@@ -143,7 +143,7 @@ void dp_seals_ahead(const struct worker *w, struct rte_mbuf *const *v, uint16_t 
 		if (likely(s->sa[i] != NULL))
 			sa_prefetch(s->sa[i]);
 	}
-	for (uint16_t i = 0; i < n && i < KEYS_AHEAD; i++)
+	for (uint16_t i = 0; i < n && i < esp_keys_ahead(w->esp_engine); i++)
 		seal_ahead(s->sa[i], v[i]);
 }
 
@@ -204,6 +204,7 @@ static __rte_always_inline uint16_t frames_seal_by(struct worker *w, const struc
 	const uint64_t now = w->now;
 	const uint16_t *sid = w->down_to + at;
 	struct esp *engine = w->esp_engine;
+	const uint32_t keys = esp_keys_ahead(engine);
 	struct sess_tx *tx = dp->tx;
 	struct sa **sa = s->sa + at;
 	struct rte_mbuf **to = s->m + s->n;
@@ -220,8 +221,8 @@ static __rte_always_inline uint16_t frames_seal_by(struct worker *w, const struc
 
 		if (i + SA_AGAIN < n && likely(sa[i + SA_AGAIN] != NULL))
 			sa_prefetch(sa[i + SA_AGAIN]);
-		if (i + KEYS_AHEAD < n)
-			seal_ahead(sa[i + KEYS_AHEAD], v[i + KEYS_AHEAD]);
+		if (i + keys < n)
+			seal_ahead(sa[i + keys], v[i + keys]);
 		if (unlikely(!frame_seal(dp, &r, m, &tx[session], sa[i], next, now, more, &text,
 		                         &len)))
 			break;

@@ -29,8 +29,6 @@ struct seals {
 	} of[VEC_MAX];
 };
 
-#define KEYS_AHEAD 3 /* packets for which keys and text are fetched in time */
-
 static inline void seal_ahead(const struct sa *sa, const struct rte_mbuf *m)
 {
 	if (likely(sa != NULL))

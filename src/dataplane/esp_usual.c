@@ -20,10 +20,9 @@
 #define L2TP_NOT_USUAL                                                                             \
 	(L2TP_T | L2TP_L | L2TP_S | L2TP_O |                                                       \
 	 L2TP_VER) /* but for version 2 in a data message with nothing optional */
-#define UDP_LEN    ((uint32_t)sizeof(struct rte_udp_hdr))
-#define PPP_AT     (UDP_LEN + L2TP_DATA_LEAST) /* in a usual message, behind the session id */
-#define KEYS_AHEAD 3 /* packets for which keys are fetched in time */
-#define SA_AHEAD   (2 * KEYS_AHEAD) /* .. and their SAs once more */
+#define UDP_LEN  ((uint32_t)sizeof(struct rte_udp_hdr))
+#define PPP_AT   (UDP_LEN + L2TP_DATA_LEAST) /* in a usual message, behind the session id */
+#define SA_AHEAD 3 /* packets before its keys that an SA is fetched once more */
 #define FINISH_LATE                                                                                \
 	3 /* packets after which what was decrypted is forwarded: its session has come then */
 
@@ -310,25 +309,26 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 	struct up_train r = up_train(w, &b->run);
 	struct esp_pkt *p = b->pkt, *end = p + b->n, *ahead = p;
 	const struct esp_pkt *const late = p + FINISH_LATE;
+	const struct esp_pkt *const first = p + esp_keys_ahead(w->esp_engine);
 	struct rte_mbuf **v = b->v;
 
-	while (ahead < end && ahead < p + KEYS_AHEAD) {
+	while (ahead < end && ahead < first) {
 		if (opens_so(ahead, ESP_OPENS_ALONE))
 			esp_open_ahead(ahead++);
 		else
 			end = ahead;
 	}
 	for (; p < end + FINISH_LATE; p++) {
-		if (p + KEYS_AHEAD < end) {
-			if (opens_so(p + KEYS_AHEAD, ESP_OPENS_ALONE))
-				esp_open_ahead(p + KEYS_AHEAD);
+		if (ahead < end) {
+			if (opens_so(ahead, ESP_OPENS_ALONE))
+				esp_open_ahead(ahead++);
 			else
-				end = p + KEYS_AHEAD;
+				end = ahead;
 		}
 		if (p < end) {
 			/* Of find_all's many lines a CPU forgets some. */
-			if (p + SA_AHEAD < end)
-				sa_prefetch(sa_by_esp(p[SA_AHEAD].sa));
+			if (ahead + SA_AHEAD <= end)
+				sa_prefetch(sa_by_esp(ahead[SA_AHEAD - 1].sa));
 			esp_open(w->esp_engine, p);
 			session_ahead(r.rx, p);
 		}
@@ -361,6 +361,9 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 
 		p = ahead;
 		for (uint32_t i = 0; i < n; i++) {
+			/* Of find_all's many lines a CPU forgets some. */
+			if (ahead + n < end)
+				sa_prefetch(sa_by_esp(ahead[n].sa));
 			if (ahead < end && opens_so(ahead, opens)) {
 				if (i < half)
 					esp_open_ahead(ahead);
@@ -404,6 +407,7 @@ static void decrypt_others(struct worker *w, const struct burst *b)
 /* All of them, whatever their SAs. */
 static __rte_noinline void open_all(struct worker *w, struct burst *b)
 {
+	const uint32_t keys = esp_keys_ahead(w->esp_engine);
 	struct up_train r;
 
 	gather_all(w, b);
@@ -411,10 +415,10 @@ static __rte_noinline void open_all(struct worker *w, struct burst *b)
 		return;
 	decrypt_others(w, b);
 	r = up_train(w, &b->run);
-	for (uint32_t i = 0; i < KEYS_AHEAD; i++)
+	for (uint32_t i = 0; i < keys; i++)
 		keys_ahead(b, i);
 	for (uint32_t i = 0; i < b->n + FINISH_LATE; i++) {
-		keys_ahead(b, i + KEYS_AHEAD);
+		keys_ahead(b, i + keys);
 		if (i < b->n && (b->opens >> i & 1) != 0) {
 			esp_open(w->esp_engine, &b->pkt[i]);
 			session_ahead(r.rx, &b->pkt[i]);

@@ -90,6 +90,7 @@ struct ref_crypto {
 	uint16_t n;
 	bool encrypt;
 	enum suite suite;
+	uint32_t ahead; /* GCM: calls before, keys and texts are fetched */
 	uint32_t together; /* CBC up: packets in one call */
 	uint32_t key_bytes; /* of each SA, from its cipher's schedule on: the hash's pads follow */
 	aes_gcm_enc_dec_t gcm;
@@ -200,6 +201,7 @@ void ref_crypto_prepare(struct ref_crypto *r, struct world *w, const struct spec
 	r->suite = s->suite;
 	r->encrypt = s->dir == DOWN;
 	r->gcm = gcm_of(r);
+	r->ahead = esp_keys_ahead(w->peer);
 	r->together =
 	        esp_open_together(w->peer, &(struct esp_pkt){.sa = w->subs[0].ref_in, .len = len});
 	for (uint32_t i = 0; i < b->n; i++) {
@@ -229,8 +231,7 @@ void ref_crypto_load(struct ref_crypto *r, uint32_t at, uint16_t n)
 
 /* ---- fetching in time, much as the path does it: esp_open_ahead, esp_seal_ahead ---- */
 
-#define KEYS_AHEAD 4 /* calls of GCM */
-#define LONG       512 /* bytes: of a text of more only lines in front are fetched */
+#define LONG 512 /* bytes: of a text of more only lines in front are fetched */
 
 static inline void lines_prefetch(const void *p, uint64_t len)
 {
@@ -270,12 +271,12 @@ static inline void cbc_prefetch(const struct ref_crypto *r, uint32_t at, uint32_
 
 static void gcm_run(struct ref_crypto *r)
 {
-	for (uint32_t i = 0; i < KEYS_AHEAD; i++)
+	for (uint32_t i = 0; i < r->ahead; i++)
 		gcm_prefetch(r, i);
 	for (uint16_t i = 0; i < r->n; i++) {
 		struct gcm_call *c = &r->calls[i];
 
-		gcm_prefetch(r, i + KEYS_AHEAD);
+		gcm_prefetch(r, i + r->ahead);
 		r->gcm(c->key, &r->ctx, c->text, c->text, c->len, c->iv, c->aad, ESP_HDR, c->tag,
 		       16);
 	}
