@@ -123,7 +123,7 @@ static bool frame_up(struct worker *w, struct up_run *up, struct rte_mbuf *m)
 
 /*
  * What classify has asked for, once more: it asks faster than memory gives, and what a CPU has no room for it forgets.
- * That it is there already costs nothing.
+ * Of few sessions it is there already.
  */
 static inline void frames_again(const struct worker *w, struct rte_mbuf *const *v, uint16_t n)
 {
@@ -143,7 +143,8 @@ static __rte_noinline uint16_t up_frames(struct worker *w, struct up_run *up, st
 {
 	uint16_t k = 0;
 
-	frames_again(w, v, n);
+	if (dp_subs_many(w->dp))
+		frames_again(w, v, n);
 	for (uint16_t i = 0; i < n; i++) {
 		struct rte_mbuf *m;
 
