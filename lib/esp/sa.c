@@ -201,13 +201,14 @@ struct layout {
 /*
  * A short window stands in what the schedule leaves of its last line, in front of it: a line less, and one
  * less to fetch for every packet. Schedules want to be aligned to what is read of them at a time: more
- * than 16 bytes with AVX512 only.
+ * than 16 bytes with AVX512 only, and of GCM not even then: its powers of the hash key, the one thing that is
+ * read by whole lines, stand 240 bytes behind the schedule's begin, and are lines when that is moved by 16.
  */
 static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 {
 	size_t map = window_of(c) / 8u, keys = schedule_size(e, &c->suite);
-	bool together = map <= AES_ALIGN && e->mgr->used_arch != IMB_ARCH_AVX512 &&
-	                lines(AES_ALIGN + keys) == lines(keys);
+	bool wide = e->mgr->used_arch == IMB_ARCH_AVX512 && c->suite.cipher != ESP_AES_GCM;
+	bool together = map <= AES_ALIGN && !wide && lines(AES_ALIGN + keys) == lines(keys);
 	struct layout l = {.map = map > 0 && together ? AES_ALIGN : lines(map)};
 
 	l.keys = lines(l.map + keys);
