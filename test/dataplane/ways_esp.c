@@ -28,7 +28,11 @@ static struct {
 	struct pair q;
 } peers[PEERS];
 static struct bytes old[OLD];
-static bool all_cbc; /* peers: of one suite, and many packets are opened together */
+/*
+ * Peers: of one suite, and many packets are opened together. How many, the CPU says, and so whether a forged packet
+ * that is old as well is one or the other: there are none.
+ */
+static bool all_cbc;
 
 static void peer_form(int i)
 {
@@ -177,6 +181,8 @@ static void any_esp(uint64_t *seed, struct bytes *frame)
 	struct peer p = peers[i].p;
 	struct bytes inner = {0}, esp = {0};
 	uint32_t lost = ways_chance(seed, 16) == 0 ? 1 + ways_chance(seed, 70) : 0;
+	const uint32_t forge_from = all_cbc ? 8 : 4; /* behind the sequence number, or from it on */
+	bool forged = false;
 
 	if (ways_chance(seed, 30) == 0)
 		who = (int)ways_chance(seed, SESSIONS); /* in a wrong SA */
@@ -186,10 +192,14 @@ static void any_esp(uint64_t *seed, struct bytes *frame)
 	if (ways_chance(seed, 30) == 0)
 		p.tunnel_mode = !p.tunnel_mode; /* another next header */
 	peer_esp(&esp, &p, &peers[i].q, &inner);
-	if (ways_chance(seed, 16) == 0) /* but not the SPI: it is another one's by chance */
-		esp.b[4 + ways_chance(seed, (uint32_t)esp.len - 4)] ^= 0x40;
-	if (ways_chance(seed, 30) == 0)
+	if (ways_chance(seed, 16) == 0) { /* but not the SPI: it is another one's by chance */
+		esp.b[forge_from + ways_chance(seed, (uint32_t)esp.len - forge_from)] ^= 0x40;
+		forged = true;
+	}
+	if (ways_chance(seed, 30) == 0) {
 		esp.len -= ways_chance(seed, (uint32_t)esp.len - 4);
+		forged = true;
+	}
 	if (ways_chance(seed, 30) == 0)
 		p.encap = !p.encap;
 	if (ways_chance(seed, 30) == 0)
@@ -200,12 +210,14 @@ static void any_esp(uint64_t *seed, struct bytes *frame)
 	peer_wrap(frame, &p, &esp);
 	if (ways_chance(seed, 20) == 0)
 		put16(frame, 0); /* padding of Ethernet */
-	if (ways_chance(seed, 30) == 0)
+	if (!all_cbc && ways_chance(seed, 30) == 0)
 		ways_mutate(seed, frame, 26); /* no address: fragments of strangers wait */
-	if (ways_chance(seed, 10) == 0 && old[place].len != 0)
+	if (ways_chance(seed, 10) == 0 && old[place].len != 0) {
 		*frame = old[place];
+		forged = false;
+	}
 	old[place] = *frame;
-	old[place].len *= ways_chance(seed, 8) != 0;
+	old[place].len *= ways_chance(seed, 8) != 0 && !(all_cbc && forged);
 }
 
 /* ---- what came of them ---- */
