@@ -182,7 +182,8 @@ static inline enum esp_status hash_in(IMB_JOB *j, struct esp_opening *o, struct 
 
 /*
  * Of what hashes: deciphering takes one packet after the other. Four of unequal lengths keep the SHA instructions busy,
- * which do two at a time; lanes are for SHA-1 of long packets, and for SHA-384 and SHA-512, which take two each.
+ * which do two at a time; lanes are for SHA-1 of long packets, and for all where there are none, as many as there are:
+ * SHA-384 and SHA-512 take two each.
  */
 uint32_t esp_open_together(const struct esp *e, const struct esp_pkt *p)
 {

@@ -162,7 +162,7 @@ void esp_open(struct esp *e, struct esp_pkt *p);
  * the packet are there.
  */
 void esp_open_ahead(const struct esp_pkt *p);
-/* How many packets before: 2 or 3, fewer where keys are of many lines. esp_seal_ahead alike. */
+/* How many packets before: 2 or 3, fewer where keys of GCM are of many lines. esp_seal_ahead alike. */
 uint32_t esp_keys_ahead(const struct esp *e);
 /*
  * Up to ESP_BURST_MAX packets, one after the other as the caller comes to them, then esp_open_joined, which does them

@@ -201,8 +201,7 @@ struct layout {
 /*
  * A short window stands in what the schedule leaves of its last line, in front of it: a line less, and one
  * less to fetch for every packet. Schedules want to be aligned to what is read of them at a time: more
- * than 16 bytes with AVX512 only, and of GCM not even then: its powers of the hash key, the one thing that is
- * read by whole lines, stand 240 bytes behind the schedule's begin, and are lines when that is moved by 16.
+ * than 16 bytes with AVX512 only, and not of GCM, whose powers of the hash key stand 240 bytes behind the begin.
  */
 static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 {

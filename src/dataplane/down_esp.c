@@ -130,6 +130,7 @@ bool dp_seal_add(struct worker *w, struct rte_mbuf *m, uint8_t *ip, uint16_t sid
 /* Of all SAs a line at once: the walks through page tables that this takes are done side by side. */
 void dp_seals_ahead(const struct worker *w, struct rte_mbuf *const *v, uint16_t n, struct seals *s)
 {
+	const uint32_t keys = esp_keys_ahead(w->esp_engine);
 	const struct dp *dp = w->dp;
 	const uint16_t *sid = w->down_to;
 
@@ -143,7 +144,7 @@ void dp_seals_ahead(const struct worker *w, struct rte_mbuf *const *v, uint16_t 
 		if (likely(s->sa[i] != NULL))
 			sa_prefetch(s->sa[i]);
 	}
-	for (uint16_t i = 0; i < n && i < esp_keys_ahead(w->esp_engine); i++)
+	for (uint16_t i = 0; i < n && i < keys; i++)
 		seal_ahead(s->sa[i], v[i]);
 }
 

@@ -361,10 +361,10 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 
 		p = ahead;
 		for (uint32_t i = 0; i < n; i++) {
-			/* Of find_all's many lines a CPU forgets some. */
-			if (ahead + n < end)
-				sa_prefetch(sa_by_esp(ahead[n].sa));
 			if (ahead < end && opens_so(ahead, opens)) {
+				/* Of find_all's many lines a CPU forgets some. */
+				if (ahead + n < end)
+					sa_prefetch(sa_by_esp(ahead[n].sa));
 				if (i < half)
 					esp_open_ahead(ahead);
 				ahead++;

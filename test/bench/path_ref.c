@@ -90,7 +90,6 @@ struct ref_crypto {
 	uint16_t n;
 	bool encrypt;
 	enum suite suite;
-	uint32_t ahead; /* GCM: calls before, keys and texts are fetched */
 	uint32_t together; /* CBC up: packets in one call */
 	uint32_t key_bytes; /* of each SA, from its cipher's schedule on: the hash's pads follow */
 	aes_gcm_enc_dec_t gcm;
@@ -201,7 +200,6 @@ void ref_crypto_prepare(struct ref_crypto *r, struct world *w, const struct spec
 	r->suite = s->suite;
 	r->encrypt = s->dir == DOWN;
 	r->gcm = gcm_of(r);
-	r->ahead = esp_keys_ahead(w->peer);
 	r->together =
 	        esp_open_together(w->peer, &(struct esp_pkt){.sa = w->subs[0].ref_in, .len = len});
 	for (uint32_t i = 0; i < b->n; i++) {
@@ -256,7 +254,7 @@ static inline void gcm_prefetch(const struct ref_crypto *r, uint32_t i)
 }
 
 /*
- * n from at on. It is for bursts that hash first, of few packets; those that cipher first are of all, in 8 lanes whose
+ * n from at on. It is for bursts that hash first, of few packets; those that cipher first are of all, in lanes, whose
  * lines come side by side anyway, and lose by it.
  */
 static inline void cbc_prefetch(const struct ref_crypto *r, uint32_t at, uint32_t n)
@@ -271,12 +269,14 @@ static inline void cbc_prefetch(const struct ref_crypto *r, uint32_t at, uint32_
 
 static void gcm_run(struct ref_crypto *r)
 {
-	for (uint32_t i = 0; i < r->ahead; i++)
+	const uint32_t ahead = r->key_bytes > 512 ? 2 : 4; /* fewer where keys are of many lines */
+
+	for (uint32_t i = 0; i < ahead; i++)
 		gcm_prefetch(r, i);
 	for (uint16_t i = 0; i < r->n; i++) {
 		struct gcm_call *c = &r->calls[i];
 
-		gcm_prefetch(r, i + r->ahead);
+		gcm_prefetch(r, i + ahead);
 		r->gcm(c->key, &r->ctx, c->text, c->text, c->len, c->iv, c->aad, ESP_HDR, c->tag,
 		       16);
 	}
@@ -284,12 +284,12 @@ static void gcm_run(struct ref_crypto *r)
 
 static void cbc_encrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_ALG hash)
 {
-	IMB_MGR *sha = esp_hasher(r->mgr, r->narrow, hash, r->jobs, r->n);
+	IMB_MGR *hasher = esp_hasher(r->mgr, r->narrow, hash, r->jobs, r->n);
 	IMB_MGR *sealer = esp_sealer(r->mgr, r->narrow, r->jobs, r->n);
 
 	IMB_SUBMIT_CIPHER_BURST_NOCHECK(sealer, r->jobs, r->n, IMB_CIPHER_CBC, IMB_DIR_ENCRYPT,
 	                                size);
-	IMB_SUBMIT_HASH_BURST_NOCHECK(sha, r->jobs, r->n, hash);
+	IMB_SUBMIT_HASH_BURST_NOCHECK(hasher, r->jobs, r->n, hash);
 }
 
 /* As many at a time as the path does: all of a vector in one call take longer. */
@@ -300,12 +300,12 @@ static void cbc_decrypt(struct ref_crypto *r, IMB_KEY_SIZE_BYTES size, IMB_HASH_
 	cbc_prefetch(r, 0, r->together);
 	for (uint32_t i = 0; i < r->n; i += n) {
 		IMB_JOB *j = &r->jobs[i];
-		IMB_MGR *sha;
+		IMB_MGR *hasher;
 
 		n = RTE_MIN(r->together, r->n - i);
-		sha = esp_hasher(r->mgr, r->narrow, hash, j, n);
+		hasher = esp_hasher(r->mgr, r->narrow, hash, j, n);
 		cbc_prefetch(r, i + n, r->together / 2);
-		IMB_SUBMIT_HASH_BURST_NOCHECK(sha, j, n, hash);
+		IMB_SUBMIT_HASH_BURST_NOCHECK(hasher, j, n, hash);
 		cbc_prefetch(r, i + n + r->together / 2, (r->together + 1) / 2);
 		IMB_SUBMIT_CIPHER_BURST_NOCHECK(r->mgr, j, n, IMB_CIPHER_CBC, IMB_DIR_DECRYPT,
 		                                size);

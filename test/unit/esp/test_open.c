@@ -163,6 +163,9 @@ static void test_numbers(void)
 	unsigned int joined = 0;
 
 	CU_ASSERT_TRUE_FATAL(esp_n_kats <= sizeof(of));
+	CU_ASSERT_EQUAL(
+	        esp_keys_ahead(rig_esp),
+	        rig_esp->mgr->used_arch == IMB_ARCH_AVX512 && rig_esp->gcm_key_size > 512 ? 2 : 3);
 	for (size_t i = 0; i < esp_n_kats; i++) {
 		struct pair p, extended;
 		uint32_t together;

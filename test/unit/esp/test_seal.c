@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /* esp_seal, packet by packet, against what esp_encrypt makes of the same burst. */
+#include "esp/lanes.h"
 #include "unit/esp/rig.h"
 
 #include <stdlib.h>
@@ -207,9 +208,61 @@ static void test_end(void)
 	CU_ASSERT_EQUAL(tally.bad, 0);
 }
 
+static uint32_t by_mgr, by_narrow; /* packets whose cipher they were given */
+
+static uint32_t count_mgr(IMB_MGR *m, IMB_JOB *jobs, const uint32_t n, const IMB_CIPHER_MODE mode,
+                          const IMB_CIPHER_DIRECTION dir, const IMB_KEY_SIZE_BYTES size)
+{
+	by_mgr += n;
+	return n;
+}
+
+static uint32_t count_narrow(IMB_MGR *m, IMB_JOB *jobs, const uint32_t n,
+                             const IMB_CIPHER_MODE mode, const IMB_CIPHER_DIRECTION dir,
+                             const IMB_KEY_SIZE_BYTES size)
+{
+	by_narrow += n;
+	return n;
+}
+
+/* One packet is not enciphered in 16 lanes, where there is anything else, whichever way it goes. */
+static void test_few(void)
+{
+	static const struct esp_suite suite = {ESP_AES_CBC, ESP_HMAC_SHA256_128, 16, 0};
+	const submit_cipher_burst_t mgr = rig_esp->mgr->submit_cipher_burst_nocheck;
+	IMB_MGR *const narrow = rig_esp->narrow;
+	const bool lanes = narrow != NULL && esp_lanes(rig_esp->mgr) == 16;
+	const submit_cipher_burst_t was =
+	        narrow != NULL ? narrow->submit_cipher_burst_nocheck : NULL;
+
+	rig_esp->mgr->submit_cipher_burst_nocheck = count_mgr;
+	if (narrow != NULL)
+		narrow->submit_cipher_burst_nocheck = count_narrow;
+	by_mgr = by_narrow = 0;
+	for (int esn = 0; esn < 2; esn++) {
+		struct pair p;
+		struct buf b;
+		struct esp_pkt pkt = {.len = 100, .next_header = 17};
+
+		pair_make(&p, &suite, esn != 0, 0);
+		pkt.sa = p.out;
+		pkt.data = rig_buf(&b, esp_sa_head(p.out), pkt.len, esp_sa_tail_max(p.out));
+		if (esp_seal(rig_esp, p.out, pkt.data, pkt.len, 17) == ESP_UNSEALED)
+			esp_encrypt(rig_esp, &pkt, 1);
+		esp_seal_end(rig_esp);
+		CU_ASSERT_EQUAL(by_narrow, lanes ? esn + 1u : 0);
+		CU_ASSERT_EQUAL(by_mgr, lanes ? 0 : esn + 1u);
+		pair_free(&p);
+	}
+	rig_esp->mgr->submit_cipher_burst_nocheck = mgr;
+	if (narrow != NULL)
+		narrow->submit_cipher_burst_nocheck = was;
+}
+
 CU_TestInfo tests_seal[] = {
         {"what esp_encrypt makes, of all suites", test_mixed},
         {"as many as there may be", test_full},
         {"the last numbers", test_end},
+        {"few packets, which are not for many lanes", test_few},
         CU_TEST_INFO_NULL,
 };
