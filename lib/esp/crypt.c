@@ -3,8 +3,8 @@
 /*
  * The calls into the multi-buffer library. Version 1.3 has synchronous bursts for AES-CBC, AES-CTR
  * and the HMACs, whose mode, direction and size of key are the same for all jobs of a call; GCM is
- * fastest packet by packet; 3DES (where it has lanes) and ChaCha20-Poly1305 go through the job queue, which is empty
- * before and after. The calls that check nothing are used: all that they would check is made here.
+ * fastest packet by packet; 3DES (where it has lanes for many) and ChaCha20-Poly1305 go through the job queue, which is
+ * empty before and after. The calls that check nothing are used: all that they would check is made here.
  */
 #include "esp/lanes.h"
 
@@ -51,9 +51,13 @@ static void sync_burst(struct esp *e, uint64_t set, IMB_CIPHER_MODE mode, IMB_CI
 static void queue_des3(struct esp *e, uint64_t set, IMB_CIPHER_DIRECTION dir)
 {
 	for (; set != 0; set &= set - 1) {
+		const struct esp_slot *s = &e->slot[__builtin_ctzll(set)];
+		const struct esp_des3_keys *keys = s->sa->key;
 		IMB_JOB *j = IMB_GET_NEXT_JOB(e->mgr);
 
-		cipher_job(j, &e->slot[__builtin_ctzll(set)], IMB_DES_BLOCK_SIZE);
+		cipher_job(j, s, IMB_DES_BLOCK_SIZE);
+		j->enc_keys = keys->by_pass;
+		j->dec_keys = keys->by_pass;
 		j->key_len_in_bytes = 24;
 		j->cipher_mode = IMB_CIPHER_DES3;
 		j->cipher_direction = dir;
@@ -63,6 +67,19 @@ static void queue_des3(struct esp *e, uint64_t set, IMB_CIPHER_DIRECTION dir)
 	}
 	while (IMB_FLUSH_JOB(e->mgr) != NULL)
 		;
+}
+
+/* 16 lanes take as long for one packet as libcrypto for more than four, one after the other. */
+#define DES3_FEW 4
+
+static void des3(struct esp *e, uint64_t set, bool encrypt)
+{
+	if (e->des3_lanes && __builtin_popcountll(set) > DES3_FEW) {
+		queue_des3(e, set, encrypt ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT);
+		return;
+	}
+	for (; set != 0; set &= set - 1)
+		esp_des3_cbc(&e->slot[__builtin_ctzll(set)], encrypt);
 }
 
 void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encrypt)
@@ -81,11 +98,7 @@ void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encryp
 		sync_burst(e, set, IMB_CIPHER_CNTR, IMB_DIR_ENCRYPT, key_size(g, ESP_G_CTR128));
 		break;
 	case ESP_G_3DES:
-		queue_des3(e, set, dir);
-		break;
-	case ESP_G_3DES_LIBCRYPTO:
-		for (; set != 0; set &= set - 1)
-			esp_des3_cbc(&e->slot[__builtin_ctzll(set)], encrypt);
+		des3(e, set, encrypt);
 		break;
 	default: /* NULL has nothing to do, AEAD has its own burst */
 		break;

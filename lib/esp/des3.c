@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * 3DES without AVX512. The multi-buffer library then goes through all of each S-box for every
- * look-up, so as not to leak by the cache: 5000 cycles a byte, 3 ms a packet, and everyone else on
- * that worker waits. libcrypto takes a fiftieth of that. Its tables could in theory be watched by
- * another process on the same core; who minds that does not choose 3DES. The low-level functions
- * neither allocate nor need the legacy provider; the warning about them is silenced here alone.
+ * 3DES of a few packets, and of any number without AVX512. The multi-buffer library then goes through
+ * all of each S-box for every look-up, so as not to leak by the cache: 5000 cycles a byte, 3 ms a packet,
+ * and everyone else on that worker waits. libcrypto takes a fiftieth of that. Its tables could in theory
+ * be watched by another process on the same core; who minds that does not choose 3DES. The low-level
+ * functions neither allocate nor need the legacy provider; the warning about them is silenced here alone.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED
 

@@ -23,7 +23,6 @@ static void put_iv(struct esp_slot *s, uint64_t seq)
 		memset(s->text + 8, 0, 8);
 		/* fallthrough */
 	case ESP_G_3DES:
-	case ESP_G_3DES_LIBCRYPTO:
 		esp_put64(s->text, sa->iv_seed + seq);
 		break;
 	case ESP_G_NULL:

@@ -26,8 +26,7 @@ enum esp_group {
 	ESP_G_CBC128,
 	ESP_G_CBC192,
 	ESP_G_CBC256,
-	ESP_G_3DES, /* by the multi-buffer library, 16 lanes of AVX512 */
-	ESP_G_3DES_LIBCRYPTO, /* on other CPUs: des3.c */
+	ESP_G_3DES,
 	ESP_G_CTR128,
 	ESP_G_CTR192,
 	ESP_G_CTR256,
@@ -101,7 +100,7 @@ struct esp_opening {
 struct esp {
 	IMB_MGR *mgr;
 	IMB_MGR *narrow; /* lanes.h; NULL: there is none, or mgr is it */
-	bool des3_lanes; /* 3DES by the multi-buffer library */
+	bool des3_lanes; /* 3DES of more than a few packets by the multi-buffer library */
 	uint16_t gcm_key_size; /* of struct gcm_key_data, what this CPU's code uses */
 	uint16_t keys_ahead; /* esp_keys_ahead */
 	uint16_t n_sealing; /* jobs that esp_seal_end submits .. */
@@ -170,8 +169,14 @@ void esp_cipher_burst(struct esp *e, uint64_t set, enum esp_group g, bool encryp
 void esp_hash_burst(struct esp *e, uint64_t set, enum esp_auth a);
 void esp_aead_burst(struct esp *e, uint64_t set, enum esp_group g, bool encrypt);
 
-/* 3DES by libcrypto: three keys become a schedule, which ciphers the text of a slot. */
+/* The multi-buffer library wants the three schedules by pointers: where it has lanes for them. */
 #define ESP_DES3_SCHEDULE (3 * 128)
+struct esp_des3_keys {
+	_Alignas(16) uint8_t few[ESP_DES3_SCHEDULE]; /* libcrypto's */
+	const void *by_pass[3];
+	_Alignas(16) uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / 8];
+};
+/* 3DES by libcrypto: three keys become a schedule, which ciphers the text of a slot. */
 void esp_des3_expand(const uint8_t *key, void *schedule);
 void esp_des3_cbc(const struct esp_slot *s, bool encrypt);
 

@@ -9,13 +9,6 @@
 #define AES_SCHEDULE (15 * 16) /* 14 rounds and the key */
 #define AES_ALIGN    16
 
-/* 3DES: the multi-buffer library wants the three schedules by pointers. */
-struct des3_keys {
-	const void *by_pass[3];
-	_Alignas(16) uint64_t schedule[3][IMB_DES_KEY_SCHED_SIZE / 8];
-};
-_Static_assert(sizeof(struct des3_keys) >= ESP_DES3_SCHEDULE, "room for either schedule");
-
 static size_t lines(size_t bytes)
 {
 	return (bytes + ESP_CACHE_LINE - 1) & ~(size_t)(ESP_CACHE_LINE - 1);
@@ -28,7 +21,7 @@ static size_t schedule_size(const struct esp *e, const struct esp_suite *s)
 	case ESP_AES_CTR:
 		return (s->key_len / 4u + 7) * 16; /* FIPS 197 5.2: rounds and the key */
 	case ESP_3DES_CBC:
-		return sizeof(struct des3_keys);
+		return e->des3_lanes ? sizeof(struct esp_des3_keys) : ESP_DES3_SCHEDULE;
 	case ESP_AES_GCM:
 		return e->gcm_key_size;
 	default:
@@ -44,7 +37,7 @@ static enum esp_group group_of(const struct esp *e, const struct esp_suite *s)
 	case ESP_AES_CBC:
 		return (enum esp_group)(ESP_G_CBC128 + size);
 	case ESP_3DES_CBC:
-		return e->des3_lanes ? ESP_G_3DES : ESP_G_3DES_LIBCRYPTO;
+		return ESP_G_3DES;
 	case ESP_AES_CTR:
 		return (enum esp_group)(ESP_G_CTR128 + size);
 	case ESP_AES_GCM:
@@ -87,10 +80,13 @@ static void expand_gcm(const struct esp *e, const struct esp_sa_conf *c, void *o
 	explicit_bzero(&all, sizeof(all));
 }
 
-static void expand_des3(IMB_MGR *m, const struct esp_sa_conf *c, struct des3_keys *out)
+static void expand_des3(const struct esp *e, const struct esp_sa_conf *c, struct esp_des3_keys *out)
 {
+	esp_des3_expand(c->enc_key, out->few);
+	if (!e->des3_lanes)
+		return;
 	for (int i = 0; i < 3; i++) {
-		IMB_DES_KEYSCHED(m, out->schedule[i], c->enc_key + i * IMB_DES_BLOCK_SIZE);
+		IMB_DES_KEYSCHED(e->mgr, out->schedule[i], c->enc_key + i * IMB_DES_BLOCK_SIZE);
 		out->by_pass[i] = out->schedule[i];
 	}
 }
@@ -105,10 +101,7 @@ static void expand_cipher(const struct esp *e, const struct esp_sa_conf *c, void
 		expand_aes(m, c, out);
 		break;
 	case ESP_3DES_CBC:
-		if (e->des3_lanes)
-			expand_des3(m, c, out);
-		else
-			esp_des3_expand(c->enc_key, out);
+		expand_des3(e, c, out);
 		break;
 	case ESP_AES_GCM:
 		expand_gcm(e, c, out);

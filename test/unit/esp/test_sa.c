@@ -308,8 +308,8 @@ static void test_layout(void)
 			if (seq % 100 == 0)
 				CU_ASSERT(esp_replay_take(sa, seq += window + 7, &newest));
 		}
-		/* (the schedules of one suite begin with pointers to themselves) */
-		if (sa->group != ESP_G_3DES)
+		/* (the schedules of one suite have pointers to themselves) */
+		if (sa->group != ESP_G_3DES || !rig_esp->des3_lanes)
 			CU_ASSERT_EQUAL(memcmp(sa->key, other->key,
 			                       (size_t)(end - (const uint8_t *)sa->key)),
 			                0);
