@@ -344,7 +344,8 @@ def churn(p):
     expect(p.b.alive(), "charon is gone")
     until("end of half-open IKE_SAs", lambda: "CONNECTING" not in p.b.sas(), 10)
     for i in range(0, 24, 3):
-        p.a.initiate(f"many{i}", 2)
+        # On a busy machine one message may be late, and the next one is sent after seconds.
+        until(f"many{i} to come up", lambda i=i: p.a.initiate(f"many{i}", 2), 10)
     mark = p.fb.mark()
     p.fb.tell("drop")
     end = p.fb.wait("sync-end", mark)
