@@ -194,14 +194,18 @@ const char *esp_selftest(struct esp *e, char *buf, size_t size);
 /* One suite of the self test, as its known answer was made: see selftest.c. */
 struct esp_kat {
 	struct esp_suite suite;
-	uint64_t answer;
+	uint64_t answer[2]; /* with 32-bit numbers; with ESN */
 };
 #define ESP_KAT_PACKETS 17 /* more than any implementation has lanes */
 #define ESP_KAT_SPI     0x5a11710eu
 #define ESP_KAT_SEED    0x0123456789abcdefull
-#define ESP_KAT_SEQ     0x2fffffff8ull /* the number before: the low half wraps in the burst */
 extern const struct esp_kat esp_kats[];
 extern const size_t esp_n_kats;
+/* The number before the first one's; with ESN the low half wraps in the burst. */
+static inline uint64_t esp_kat_seq(bool esn)
+{
+	return esn ? 0x2fffffff8ull : 0x7ffffff8;
+}
 /* Byte i of packet k's payload, and its length. */
 static inline uint8_t esp_kat_byte(unsigned int k, unsigned int i)
 {

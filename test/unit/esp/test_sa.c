@@ -273,6 +273,15 @@ static void test_selftest(void)
 	CU_ASSERT_PTR_NOT_NULL(esp_selftest(e, name, sizeof(name)));
 	CU_ASSERT_STRING_EQUAL(name, "aes128-sha512");
 	e->mgr->sha512_one_block = was.sha512_one_block;
+	/* What stays filled in of the jobs for CBC with 32-bit numbers alone. */
+	e->sealing[3].cipher_start_src_offset_in_bytes++;
+	CU_ASSERT_PTR_NOT_NULL(esp_selftest(e, name, sizeof(name)));
+	CU_ASSERT_STRING_EQUAL(name, "aes128-sha1");
+	e->sealing[3].cipher_start_src_offset_in_bytes--;
+	e->opening[3].auth_tag_output = e->tag[4];
+	CU_ASSERT_PTR_NOT_NULL(esp_selftest(e, name, sizeof(name)));
+	CU_ASSERT_STRING_EQUAL(name, "aes128-sha1");
+	e->opening[3].auth_tag_output = e->tag[3];
 	CU_ASSERT_PTR_NULL(esp_selftest(e, name, sizeof(name)));
 	esp_free(e);
 }
