@@ -90,78 +90,90 @@ static uint64_t priority(const struct timer *t)
 	return x ^ x >> 31;
 }
 
-/* The place that points to t. */
-static struct timer **link_to(struct timerq *q, struct timer *t)
+/* The place at or below at that points to t; NULL: none does. */
+static struct timer **search(struct timer **at, const struct timer *t)
 {
-	if (t->up == NULL)
-		return &q->root;
-	return t->up->left == t ? &t->up->left : &t->up->right;
+	struct timer **found;
+
+	if (*at == NULL || *at == t)
+		return *at != NULL ? at : NULL;
+	found = search(&(*at)->left, t);
+	return found != NULL ? found : search(&(*at)->right, t);
 }
 
-static void rotate_up(struct timerq *q, struct timer *t)
+/*
+ * The place that points to t, which is in the tree. It is not where its order says if others that are due
+ * together with it were set more than half of all numbers later: by such the tree was not in order.
+ */
+static struct timer **link_to(struct timerq *q, const struct timer *t)
 {
-	struct timer *p = t->up, *moved;
+	struct timer **at = &q->root;
 
-	*link_to(q, p) = t;
-	t->up = p->up;
-	p->up = t;
-	if (p->left == t) {
-		moved = p->left = t->right;
-		t->right = p;
-	} else {
-		moved = p->right = t->left;
-		t->left = p;
+	while (*at != NULL && *at != t)
+		at = before(t, *at) ? &(*at)->left : &(*at)->right;
+	return *at != NULL ? at : search(&q->root, t);
+}
+
+/* Hangs what is before t in tree at left, and what is not at right. */
+static void split(struct timer *tree, const struct timer *t, struct timer **left,
+                  struct timer **right)
+{
+	while (tree != NULL) {
+		if (before(t, tree)) {
+			*right = tree;
+			right = &tree->left;
+			tree = tree->left;
+		} else {
+			*left = tree;
+			left = &tree->right;
+			tree = tree->right;
+		}
 	}
-	if (moved != NULL)
-		moved->up = p;
+	*left = *right = NULL;
+}
+
+/* Hangs both at at; all of left are before those of right. */
+static void join(struct timer **at, struct timer *left, struct timer *right)
+{
+	while (left != NULL && right != NULL) {
+		if (priority(left) > priority(right)) {
+			*at = left;
+			at = &left->right;
+			left = left->right;
+		} else {
+			*at = right;
+			at = &right->left;
+			right = right->left;
+		}
+	}
+	*at = left != NULL ? left : right;
 }
 
 static void tree_put(struct timerq *q, struct timer *t)
 {
-	struct timer **at = &q->root, *up = NULL;
-	bool first = true;
+	const uint64_t mine = priority(t);
+	struct timer **at = &q->root;
 
-	while (*at != NULL) {
-		up = *at;
-		if (before(t, up)) {
-			at = &up->left;
-		} else {
-			at = &up->right;
-			first = false;
-		}
-	}
-	*at = t;
-	t->up = up;
-	t->left = t->right = NULL;
-	while (t->up != NULL && priority(t) > priority(t->up))
-		rotate_up(q, t);
-	if (first)
+	if (q->first == NULL || before(t, q->first))
 		q->first = t;
+	while (*at != NULL && priority(*at) >= mine)
+		at = before(t, *at) ? &(*at)->left : &(*at)->right;
+	split(*at, t, &t->left, &t->right);
+	*at = t;
 }
 
-static struct timer *next_of_first(struct timer *t)
+static struct timer *leftmost(struct timer *tree)
 {
-	struct timer *n = t->right;
-
-	if (n == NULL)
-		return t->up;
-	while (n->left != NULL)
-		n = n->left;
-	return n;
+	while (tree != NULL && tree->left != NULL)
+		tree = tree->left;
+	return tree;
 }
 
 static void tree_take(struct timerq *q, struct timer *t)
 {
-	struct timer *only;
-
+	join(link_to(q, t), t->left, t->right);
 	if (q->first == t)
-		q->first = next_of_first(t);
-	while (t->left != NULL && t->right != NULL)
-		rotate_up(q, priority(t->left) > priority(t->right) ? t->left : t->right);
-	only = t->left != NULL ? t->left : t->right;
-	*link_to(q, t) = only;
-	if (only != NULL)
-		only->up = t->up;
+		q->first = leftmost(q->root);
 }
 
 /* ---- both ---- */
@@ -179,7 +191,7 @@ void timer_cancel(struct timerq *q, struct timer *t)
 		wheel_take(q, t);
 	else
 		tree_take(q, t);
-	t->left = t->right = t->up = NULL;
+	t->left = t->right = NULL;
 	t->queued = false;
 	q->n--;
 }

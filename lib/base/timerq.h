@@ -35,9 +35,9 @@ struct timer {
 	uint64_t at_ms : TIMER_AT_BITS; /* valid while queued */
 	uint64_t order_low : TIMER_ORDER_BITS - (64 - TIMER_FN_BITS);
 	uint64_t queued : 1, near : 1; /* near: in the wheel */
-	struct timer *left, *right, *up; /* in the tree, or the wheel's ring */
+	struct timer *left, *right; /* in the tree, or the wheel's ring */
 };
-_Static_assert(sizeof(struct timer) == 40, "no hole");
+_Static_assert(sizeof(struct timer) == 32, "no hole");
 
 /* The object of this type whose member t is. */
 #define timer_owner(t, type, member) ((type *)((uintptr_t)(t)-offsetof(type, member)))

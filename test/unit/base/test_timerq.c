@@ -181,6 +181,40 @@ static void test_order_wraps(void)
 		           (UINT64_C(1) << TIMER_ORDER_BITS) - seed * 1500);
 }
 
+/*
+ * Timers of one instant that were set too far apart for their numbers to tell which was first: none is
+ * lost, whatever their order.
+ */
+static void test_order_unknown(void)
+{
+	const uint64_t at = 10 * TIMERQ_SLOTS;
+	struct counted c[N];
+
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct timerq q = {0};
+		uint64_t random = seed;
+		uint32_t left = 0;
+
+		memset(c, 0, sizeof(c));
+		for (int i = 0; i < N; i++)
+			timer_init(&c[i].t, nothing);
+		for (int step = 0; step < 4 * N; step++) {
+			struct timer *t = &c[rnd(&random) % N].t;
+
+			q.order += rnd(&random) % (UINT64_C(1) << TIMER_ORDER_BITS);
+			left += t->queued ? 0 : 1;
+			timer_set(&q, t, at + rnd(&random) % 2);
+			t = &c[rnd(&random) % N].t;
+			left -= t->queued ? 1 : 0;
+			timer_cancel(&q, t);
+			CU_ASSERT_EQUAL(q.n, left);
+		}
+		CU_ASSERT_EQUAL(timerq_run(&q, at - 1, 0), 0);
+		CU_ASSERT_EQUAL(timerq_run(&q, at + 1, 0), left);
+		CU_ASSERT(q.n == 0 && q.root == NULL && q.first == NULL);
+	}
+}
+
 /* Whatever does not fit is never: not some time that is left of it. */
 static void test_far(void)
 {
@@ -285,6 +319,7 @@ void register_timerq(void)
 	CU_add_test(s, "ties in order", test_ties);
 	CU_add_test(s, "random against a model", test_random);
 	CU_add_test(s, "order wraps", test_order_wraps);
+	CU_add_test(s, "too far apart for an order", test_order_unknown);
 	CU_add_test(s, "too far is never", test_far);
 	CU_add_test(s, "callbacks set and cancel", test_callbacks);
 	CU_add_test(s, "freed in its callback", test_freed_in_callback);
