@@ -71,7 +71,7 @@ static void judge_address(struct ppp *p, const uint8_t *o, struct optbuf *nak, s
 	} else if (given != wanted || o[1] != LEN_ADDR) {
 		opt_add32(nak, IPCP_OPT_ADDR, given);
 	} else {
-		p->ipcp.cand_ip = given;
+		p->run->ipcp_cand = given;
 	}
 }
 
@@ -101,7 +101,7 @@ static void judge_no_address(struct ppp *p, struct optbuf *nak)
 		ppp_end(p, PPP_R_NO_ADDRESS);
 		return;
 	}
-	n->cand_ip = given;
+	p->run->ipcp_cand = given;
 	if (!n->asked_peer) {
 		n->asked_peer = true;
 		opt_add32(nak, IPCP_OPT_ADDR, given);
@@ -114,7 +114,7 @@ static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct
 	struct optbuf nak = {.len = 0}, rej = {.len = 0};
 	bool address = false;
 
-	p->ipcp.cand_ip = 0;
+	p->run->ipcp_cand = 0;
 	OPTS_FOREACH(o, opts, len)
 	{
 		if (o[0] == IPCP_OPT_ADDR && !address) {
@@ -146,7 +146,7 @@ static uint8_t ipcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct
 
 static void ipcp_commit(struct fsm *f)
 {
-	fsm_link(f)->ipcp.peer_ip = fsm_link(f)->ipcp.cand_ip;
+	fsm_link(f)->ipcp.peer_ip = fsm_link(f)->run->ipcp_cand;
 }
 
 /*

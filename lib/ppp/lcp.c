@@ -136,7 +136,7 @@ void lcp_echo_tick(struct ppp *p)
 
 static void lcp_commit(struct fsm *f)
 {
-	fsm_link(f)->lcp.peer = fsm_link(f)->lcp.cand;
+	fsm_link(f)->lcp.peer = fsm_link(f)->run->lcp_cand;
 }
 
 static void lcp_up(struct fsm *f)

@@ -184,7 +184,7 @@ static void judge_accm(struct lcp_side *c, const uint8_t *o, struct answers *a)
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out)
 {
 	struct ppp *p = fsm_link(f);
-	struct lcp_side *c = &p->lcp.cand;
+	struct lcp_side *c = &p->run->lcp_cand;
 	struct answers a = {.no_more_naks = f->naks_tx >= p->conf->max_failure};
 
 	*c = (struct lcp_side){.mru = PPP_MRU_DFL, .accm = LCP_ACCM_DFL};

@@ -64,14 +64,14 @@ struct ppp *ppp_new(const struct ppp_conf *conf, const struct ppp_ops *ops, void
 	return ppp_new_in(NULL, conf, ops, ctx, timers, log);
 }
 
-static struct rx_item *rxq_take(struct ppp *p)
+static struct rx_item *rxq_take(struct ppp_run *run)
 {
-	struct rx_item *it = p->rxq;
+	struct rx_item *it = run->rxq;
 
 	if (it == NULL)
 		return NULL;
-	p->rxq = it->next;
-	p->rxq_len--;
+	run->rxq = it->next;
+	run->rxq_len--;
 	return it;
 }
 
@@ -82,22 +82,22 @@ static void rx_item_free(struct rx_item *it)
 	free(it);
 }
 
-static void rxq_drop(struct ppp *p)
+static void rxq_drop(struct ppp_run *run)
 {
 	struct rx_item *it;
 
-	while ((it = rxq_take(p)) != NULL)
+	while ((it = rxq_take(run)) != NULL)
 		rx_item_free(it);
 }
 
 /* Of an owner's verdict in a callback there was no memory for. */
 static const struct ppp_auth_reply refused = {.accept = false};
 
-static void verdict_drop(struct ppp *p)
+static void verdict_drop(struct ppp_run *run)
 {
-	struct ppp_auth_reply *r = (struct ppp_auth_reply *)(uintptr_t)p->verdict;
+	struct ppp_auth_reply *r = (struct ppp_auth_reply *)(uintptr_t)run->verdict;
 
-	p->verdict = NULL;
+	run->verdict = NULL;
 	if (r == NULL || r == &refused)
 		return;
 	OPENSSL_cleanse(r, sizeof(*r));
@@ -111,8 +111,6 @@ void ppp_free(struct ppp *p)
 	if (p == NULL)
 		return;
 	ppp_timers_stop(p);
-	rxq_drop(p);
-	verdict_drop(p);
 	auth_try_free(&p->auth);
 	free(p->user);
 	free(p->auth.answer);
@@ -178,13 +176,17 @@ void ppp_over(struct ppp *p, enum ppp_reason reason)
 	p->over = true;
 }
 
-bool ppp_enter(struct ppp *p, uint64_t now_ms)
+bool ppp_enter(struct ppp *p, struct ppp_run *own, uint64_t now_ms)
 {
 	if (p->over)
 		return false;
-	if (now_ms > p->now)
-		p->now = now_ms;
-	p->depth++;
+	if (p->run == NULL) {
+		*own = (struct ppp_run){.now = now_ms};
+		p->run = own;
+	} else if (now_ms > p->run->now) {
+		p->run->now = now_ms;
+	}
+	p->run->depth++;
 	return true;
 }
 
@@ -204,8 +206,10 @@ static void rx_frame(struct ppp *p, const uint8_t *f, size_t len);
 
 void ppp_leave(struct ppp *p)
 {
-	if (p->depth > 1) {
-		p->depth--;
+	struct ppp_run *run = p->run;
+
+	if (run->depth > 1) {
+		run->depth--;
 		return;
 	}
 	while (!p->over) {
@@ -214,21 +218,22 @@ void ppp_leave(struct ppp *p)
 		if (p->close_due) {
 			p->close_due = false;
 			close_now(p);
-		} else if (p->verdict != NULL) {
-			auth_verdict(p, p->verdict);
-			verdict_drop(p);
-		} else if ((it = rxq_take(p)) != NULL) {
+		} else if (run->verdict != NULL) {
+			auth_verdict(p, run->verdict);
+			verdict_drop(run);
+		} else if ((it = rxq_take(run)) != NULL) {
 			rx_frame(p, it->frame, it->len);
 			rx_item_free(it);
 		} else {
 			break;
 		}
 	}
-	p->depth--;
+	verdict_drop(run);
+	rxq_drop(run);
+	p->run = NULL;
 	if (!p->over)
 		return;
 	ppp_timers_stop(p);
-	rxq_drop(p);
 	if (p->told)
 		return;
 	p->told = true;
@@ -249,7 +254,9 @@ void ppp_authenticated(struct ppp *p)
 
 void ppp_start(struct ppp *p, const struct ppp_proxy *proxy, uint64_t now_ms)
 {
-	if (p->started || !ppp_enter(p, now_ms))
+	struct ppp_run own;
+
+	if (p->started || !ppp_enter(p, &own, now_ms))
 		return;
 	p->started = true;
 	ppp_set_phase(p, PPP_PH_ESTABLISH);
@@ -368,11 +375,13 @@ static void rx_frame(struct ppp *p, const uint8_t *f, size_t len)
 
 void ppp_rx(struct ppp *p, const uint8_t *frame, size_t len, uint64_t now_ms)
 {
-	if (!p->started || !ppp_enter(p, now_ms))
+	struct ppp_run own;
+
+	if (!p->started || !ppp_enter(p, &own, now_ms))
 		return;
-	if (p->depth == 1) {
+	if (p->run->depth == 1) {
 		rx_frame(p, frame, len);
-	} else if (p->rxq_len < RX_QUEUE_MAX && len <= 4 + PPP_MRU_DFL) {
+	} else if (p->run->rxq_len < RX_QUEUE_MAX && len <= 4 + PPP_MRU_DFL) {
 		struct rx_item *it = malloc(sizeof(*it) + len), **at;
 
 		/* Without memory the frame is lost, as any frame may be. */
@@ -380,10 +389,10 @@ void ppp_rx(struct ppp *p, const uint8_t *frame, size_t len, uint64_t now_ms)
 			it->next = NULL;
 			it->len = len;
 			memcpy(it->frame, frame, len);
-			for (at = &p->rxq; *at != NULL; at = &(*at)->next)
+			for (at = &p->run->rxq; *at != NULL; at = &(*at)->next)
 				;
 			*at = it;
-			p->rxq_len++;
+			p->run->rxq_len++;
 		}
 	}
 	ppp_leave(p);
@@ -399,23 +408,27 @@ void ppp_alive(struct ppp *p, uint64_t now_ms)
 void ppp_auth_done(struct ppp *p, const struct ppp_auth_reply *reply, uint64_t now_ms)
 {
 	struct ppp_auth_reply *copy;
+	struct ppp_run own;
 
-	if (!p->auth.owed || p->verdict != NULL || !ppp_enter(p, now_ms))
+	if (!p->auth.owed || (p->run != NULL && p->run->verdict != NULL) ||
+	    !ppp_enter(p, &own, now_ms))
 		return;
-	if (p->depth == 1) {
+	if (p->run->depth == 1) {
 		auth_verdict(p, reply);
 	} else {
 		copy = malloc(sizeof(*copy));
 		if (copy != NULL)
 			*copy = *reply;
-		p->verdict = copy != NULL ? copy : &refused;
+		p->run->verdict = copy != NULL ? copy : &refused;
 	}
 	ppp_leave(p);
 }
 
 void ppp_close(struct ppp *p, uint64_t now_ms)
 {
-	if (!ppp_enter(p, now_ms))
+	struct ppp_run own;
+
+	if (!ppp_enter(p, &own, now_ms))
 		return;
 	ppp_end(p, PPP_R_ADMIN);
 	ppp_leave(p);
@@ -428,9 +441,6 @@ void ppp_lower_down(struct ppp *p)
 	p->net_up = false;
 	ppp_timers_stop(p);
 	ppp_set_phase(p, PPP_PH_DEAD);
-	/* With a call on the stack its ppp_leave drops what waits. */
-	if (p->depth == 0)
-		rxq_drop(p);
 }
 
 void ppp_info_get(const struct ppp *p, struct ppp_info *out)

@@ -47,7 +47,7 @@ struct lcp {
 	uint8_t auth_left; /* methods not refused yet in this negotiation */
 	uint8_t loops; /* our own magic number seen in requests, in a row */
 	uint8_t reopens;
-	struct lcp_side cand, peer; /* of the request judged last; acknowledged */
+	struct lcp_side peer; /* acknowledged */
 	uint8_t echo_id, echo_missed;
 	uint32_t refused; /* codes that the peer has rejected, as bits */
 };
@@ -93,7 +93,7 @@ struct ipcp {
 	struct fsm fsm;
 	bool ask_ip, ask_server[IPCP_SERVERS];
 	uint32_t local_ip, server[IPCP_SERVERS]; /* PPP_PEER: as learned so far */
-	uint32_t cand_ip, peer_ip;
+	uint32_t peer_ip;
 	bool asked_peer; /* we told a peer without the option that it needs an address */
 	uint8_t ip_naks;
 	bool heard; /* anything of IPCP came from the peer in this phase */
@@ -138,25 +138,33 @@ enum ppp_wait {
 	PPP_W_MAX
 };
 
+/* What is known while something from outside is being done: on the stack of the outermost ppp_enter. */
+struct ppp_run {
+	uint64_t now;
+	uint8_t depth; /* calls into the link now on the stack */
+	uint8_t rxq_len;
+	struct rx_item *rxq; /* oldest first */
+	const struct ppp_auth_reply *verdict; /* that came in a callback; NULL: none */
+	/* What the request of the peer says that is being judged; it counts when it is acknowledged. */
+	struct lcp_side lcp_cand;
+	uint32_t ipcp_cand;
+};
+
 struct ppp {
 	const struct ppp_shared *conf;
 	void *ctx;
-	uint64_t now;
+	struct ppp_run *run; /* NULL: nothing is being done */
 	struct timer timer;
 	uint32_t due[PPP_W_MAX]; /* the low half of when, valid for what is in waits */
 	uint8_t waits; /* bits of enum ppp_wait */
 
 	uint8_t phase; /* enum ppp_phase */
 	uint8_t reason; /* enum ppp_reason; why it is being closed */
-	uint8_t depth; /* calls into the link now on the stack */
 	bool started : 1;
 	bool close_due : 1; /* the automaton has yet to be told of reason */
 	bool over : 1; /* nothing leaves any more */
 	bool told : 1; /* .. and the owner knows */
 	bool net_up : 1; /* network_up was called */
-	uint8_t rxq_len;
-	const struct ppp_auth_reply *verdict; /* that came in a callback; NULL: none */
-	struct rx_item *rxq; /* oldest first */
 
 	struct lcp lcp;
 	struct auth auth;
@@ -190,8 +198,8 @@ void ppp_over(struct ppp *p, enum ppp_reason reason);
 void ppp_set_phase(struct ppp *p, enum ppp_phase phase);
 /* Authentication is done or not needed: the network phase begins. */
 void ppp_authenticated(struct ppp *p);
-/* Brackets around everything that comes from outside; see ppp.c. */
-bool ppp_enter(struct ppp *p, uint64_t now_ms);
+/* Brackets around everything that comes from outside; see ppp.c. own is used if nothing is on the stack yet. */
+bool ppp_enter(struct ppp *p, struct ppp_run *own, uint64_t now_ms);
 void ppp_leave(struct ppp *p);
 void ppp_random(struct ppp *p, void *buf, size_t len);
 

@@ -94,7 +94,7 @@ bool proxy_lcp(struct ppp *p, const struct ppp_proxy *x)
 		log_debug(p->conf->log, "ppp event=proxy-lcp result=renegotiate");
 		return false;
 	}
-	p->lcp.peer = p->lcp.cand;
+	p->lcp.peer = p->run->lcp_cand;
 	p->lcp.proxied = true;
 	p->lcp.heard = true;
 	fsm_force_open(f);

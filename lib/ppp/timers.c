@@ -11,7 +11,7 @@
 /* Until it is due, seen from the link's own time; none in what is over. */
 static uint64_t left(const struct ppp *p, enum ppp_wait what)
 {
-	int32_t ms = (int32_t)(p->due[what] - (uint32_t)p->now);
+	int32_t ms = (int32_t)(p->due[what] - (uint32_t)p->run->now);
 
 	return ms > 0 ? (uint64_t)ms : 0;
 }
@@ -37,7 +37,7 @@ static void arm(struct ppp *p)
 		timer_cancel(p->conf->timers, &p->timer);
 		return;
 	}
-	at = p->now + left(p, what);
+	at = p->run->now + left(p, what);
 	if (!p->timer.queued || p->timer.at_ms != at)
 		timer_set(p->conf->timers, &p->timer, at);
 }
@@ -73,8 +73,9 @@ static void on_timer(struct timer *t, uint64_t now_ms)
 {
 	struct ppp *p = timer_owner(t, struct ppp, timer);
 	enum ppp_wait what = first(p);
+	struct ppp_run own;
 
-	if (what == PPP_W_MAX || !ppp_enter(p, now_ms))
+	if (what == PPP_W_MAX || !ppp_enter(p, &own, now_ms))
 		return;
 	p->waits &= (uint8_t) ~(1u << what);
 	arm(p);
@@ -89,7 +90,7 @@ void ppp_timers_init(struct ppp *p)
 
 void ppp_wait(struct ppp *p, enum ppp_wait what, uint32_t ms)
 {
-	p->due[what] = (uint32_t)p->now + (ms < WEEK_MS ? ms : WEEK_MS);
+	p->due[what] = (uint32_t)p->run->now + (ms < WEEK_MS ? ms : WEEK_MS);
 	p->waits |= (uint8_t)(1u << what);
 	arm(p);
 }

@@ -90,7 +90,7 @@ static void test_try_is_freed(void)
 		CU_ASSERT_EQUAL(info(&net.a).phase, PPP_PH_NETWORK);
 		CU_ASSERT_PTR_NULL(net.a.p->auth.try);
 		CU_ASSERT_PTR_NOT_NULL(net.b.p->auth.try);
-		CU_ASSERT_PTR_NULL(net.a.p->verdict);
+		CU_ASSERT_PTR_NULL(net.a.p->run);
 		net_free(&net);
 	}
 }
