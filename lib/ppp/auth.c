@@ -61,7 +61,6 @@ void auth_try_free(struct auth *a)
 
 void auth_init(struct ppp *p)
 {
-	ppp_random(p, p->auth.salt, sizeof(p->auth.salt));
 	ppp_random(p, &p->auth.id, sizeof(p->auth.id));
 }
 
@@ -110,28 +109,17 @@ void auth_stop(struct ppp *p)
 	auth_try_free(a);
 }
 
-void auth_keep_answer(struct auth *a, const char *text, size_t len)
-{
-	len = len < AUTH_ANSWER_MAX ? len : AUTH_ANSWER_MAX;
-	free(a->answer);
-	a->answer = len > 0 ? malloc(len) : NULL;
-	a->answer_len = a->answer != NULL ? (uint8_t)len : 0;
-	if (a->answer != NULL)
-		memcpy(a->answer, text, len);
-}
-
 void auth_answer_again(struct ppp *p, uint8_t id)
 {
 	struct auth *a = &p->auth;
 	uint8_t body[1 + AUTH_ANSWER_MAX];
 
 	if (a->method != PPP_AUTH_PAP) {
-		ppp_tx(p, PPP_CHAP, a->answer_code, id, a->answer, a->answer_len);
+		ppp_tx(p, PPP_CHAP, a->answer_code, id, ppp_answer(p), a->answer_len);
 		return;
 	}
 	body[0] = a->answer_len;
-	if (a->answer_len > 0)
-		memcpy(body + 1, a->answer, a->answer_len);
+	memcpy(body + 1, ppp_answer(p), a->answer_len);
 	ppp_tx(p, PPP_PAP, a->answer_code, id, body, 1 + (size_t)a->answer_len);
 }
 
@@ -141,7 +129,7 @@ static bool cred_digest(const struct ppp *p, const struct cred *c, uint8_t out[C
 	uint8_t whole[32];
 	uint8_t head[4] = {(uint8_t)p->auth.method, p->auth.method == PPP_AUTH_PAP ? 0 : c->id,
 	                   (uint8_t)(c->name_len >> 8), (uint8_t)c->name_len};
-	const struct chunk parts[] = {{p->auth.salt, sizeof(p->auth.salt)},
+	const struct chunk parts[] = {{p->conf->salt, sizeof(p->conf->salt)},
 	                              {head, sizeof(head)},
 	                              {c->name, c->name_len},
 	                              {c->secret, c->secret_len}};

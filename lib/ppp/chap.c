@@ -57,7 +57,7 @@ static void mschapv2_failure(struct ppp *p, const struct ppp_auth_reply *r, bool
 	n = snprintf(text, sizeof(text), "E=%u R=%d C=%s V=3 M=%.*s",
 	             r->mschapv2_error != 0 ? r->mschapv2_error : MSCHAP_ERROR_AUTH, retry, c,
 	             (int)sizeof(r->message) - 1, r->message);
-	auth_keep_answer(a, text, (size_t)n);
+	ppp_keep_answer(p, text, (size_t)n);
 	if (retry) {
 		a->retry = true;
 		a->id = a->answer_id;
@@ -78,7 +78,7 @@ void chap_answer(struct ppp *p, const struct ppp_auth_reply *r, bool ok, bool re
 		            ? snprintf(text, sizeof(text), "S=%.40s M=%.*s", r->mschapv2_success,
 		                       max, r->message)
 		            : snprintf(text, sizeof(text), "%.*s", max, r->message);
-		auth_keep_answer(a, text, (size_t)n);
+		ppp_keep_answer(p, text, (size_t)n);
 	}
 	auth_answer_again(p, a->answer_id);
 }

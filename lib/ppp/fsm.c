@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define NONE_YET 0xffff /* in peer_req_len: the peer has sent no request */
+#define UNKNOWN 0xff /* in peer_req_len: no request yet, or one that is too long */
 
 /* What a received packet brings into a transition. */
 struct fsm_input {
@@ -253,18 +253,18 @@ static uint32_t hash(const struct ppp_pkt *pkt)
 /* True when the options are those that were answered last. */
 static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	return f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
+	return pkt->len <= FSM_OPTS_KEEP && f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
 }
 
 /* The id is the last byte of it: the same options under another id never look the same. */
-static uint32_t hash_with_id(const struct ppp_pkt *pkt)
+static uint16_t hash_with_id(const struct ppp_pkt *pkt)
 {
-	return (hash(pkt) ^ pkt->id) * 16777619u;
+	return (uint16_t)((hash(pkt) ^ pkt->id) * 16777619u);
 }
 
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 {
-	uint32_t h = hash_with_id(pkt);
+	uint16_t h = hash_with_id(pkt);
 
 	for (int i = 0; i < FSM_SEEN; i++)
 		if ((f->seen_used >> i & 1) != 0 && f->seen_hash[i] == h)
@@ -280,7 +280,7 @@ static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
 	}
 	f->peer_req_id = pkt->id;
-	f->peer_req_len = pkt->len <= FSM_OPTS_KEEP ? (uint16_t)pkt->len : NONE_YET;
+	f->peer_req_len = pkt->len <= FSM_OPTS_KEEP ? (uint8_t)pkt->len : UNKNOWN;
 	f->peer_req = hash(pkt);
 	f->peer_req_acked = acked;
 }
@@ -477,7 +477,7 @@ void fsm_init(struct fsm *f, bool ipcp)
 {
 	f->ipcp = ipcp;
 	f->state = FSM_INITIAL;
-	f->peer_req_len = NONE_YET;
+	f->peer_req_len = UNKNOWN;
 	/* Unpredictable, and not the ids that a LAC used before us on the same link. */
 	ppp_random(fsm_link(f), &f->id, sizeof(f->id));
 }

@@ -205,13 +205,17 @@ struct fsm {
 	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
 	uint8_t req_len; /* of the options of our last request */
 	uint8_t peer_req_id;
-	uint16_t peer_req_len; /* > FSM_OPTS_KEEP: not remembered; 0xffff: none yet */
-	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
-	/* Requests answered before that one, so that a late copy is known for what it is. */
-	uint32_t seen_hash[FSM_SEEN]; /* of options and id */
+	uint8_t peer_req_len; /* > FSM_OPTS_KEEP: none yet, or not remembered */
 	uint8_t seen_used; /* bits */
 	uint8_t seen_next;
 	uint8_t repeats; /* copies of answered requests that came in Opened */
+	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
+	/*
+	 * Of options and id: requests answered before that one, so that a late copy is known for what it
+	 * is. Two with the same options never have the same hash. Others have once in 65,536: a peer that
+	 * begins anew in Opened with such a one is heard when it tries another id or other options.
+	 */
+	uint16_t seen_hash[FSM_SEEN];
 };
 
 void fsm_init(struct fsm *f, bool ipcp);

@@ -27,9 +27,9 @@ void ipcp_reset(struct ppp *p)
 
 	n->local_ip = p->conf->local_ip;
 	n->ask_ip = peer || p->conf->local_ip != 0;
-	for (int i = 0; i < IPCP_SERVERS; i++) {
-		n->ask_server[i] = peer && configured(p, i) != 0;
-		n->server[i] = 0;
+	for (int i = 0; p->servers != NULL && i < IPCP_SERVERS; i++) {
+		p->servers->ask[i] = configured(p, i) != 0;
+		p->servers->ip[i] = 0;
 	}
 	n->asked_peer = false;
 	n->heard = false;
@@ -43,12 +43,13 @@ void ipcp_reset(struct ppp *p)
 static void ipcp_request(const struct fsm *f, struct optbuf *out)
 {
 	const struct ipcp *n = &fsm_link(f)->ipcp;
+	const struct ipcp_servers *s = fsm_link(f)->servers;
 
 	if (n->ask_ip)
 		opt_add32(out, IPCP_OPT_ADDR, n->local_ip);
-	for (int i = 0; i < IPCP_SERVERS; i++)
-		if (n->ask_server[i])
-			opt_add32(out, (uint8_t)(IPCP_OPT_SERVER + i), n->server[i]);
+	for (int i = 0; s != NULL && i < IPCP_SERVERS; i++)
+		if (s->ask[i])
+			opt_add32(out, (uint8_t)(IPCP_OPT_SERVER + i), s->ip[i]);
 }
 
 /* The address that the peer gets when it wants this one; 0: none. A client takes any but none. */
@@ -165,7 +166,7 @@ static void nak_address(struct ppp *p, uint32_t v)
 
 static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &fsm_link(f)->ipcp;
+	struct ipcp_servers *s = fsm_link(f)->servers;
 
 	OPTS_FOREACH(o, opts, len)
 	{
@@ -173,24 +174,24 @@ static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 			continue;
 		if (o[0] == IPCP_OPT_ADDR)
 			nak_address(fsm_link(f), get32(o + 2));
-		else if (is_server(o[0]))
-			n->server[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
+		else if (s != NULL && is_server(o[0]))
+			s->ip[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
 	}
 	return true;
 }
 
 static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp *n = &fsm_link(f)->ipcp;
+	struct ppp *p = fsm_link(f);
 
 	if (!fsm_all_asked_for(f, opts, len))
 		return false;
 	OPTS_FOREACH(o, opts, len)
 	{
 		if (o[0] == IPCP_OPT_ADDR)
-			n->ask_ip = false;
+			p->ipcp.ask_ip = false;
 		else
-			n->ask_server[o[0] - IPCP_OPT_SERVER] = false; /* we ask for no others */
+			p->servers->ask[o[0] - IPCP_OPT_SERVER] = false; /* we ask for no others */
 	}
 	return true;
 }

@@ -102,15 +102,15 @@ static void lcp_code_rejected(struct fsm *f, uint8_t code)
 	struct ppp *p = fsm_link(f);
 
 	log_debug(p->conf->log, "ppp event=code-reject code=%u", code);
-	if (code < 32)
-		p->lcp.refused |= 1u << code;
+	if (code < 16)
+		p->lcp.refused |= (uint16_t)(1u << code);
 	if (code == LCP_ECHO_REQ)
 		ppp_wait_no_more(p, PPP_W_ECHO);
 }
 
 bool lcp_code_refused(const struct ppp *p, uint8_t code)
 {
-	return code < 32 && (p->lcp.refused >> code & 1) != 0;
+	return code < 16 && (p->lcp.refused >> code & 1) != 0;
 }
 
 void lcp_echo_tick(struct ppp *p)

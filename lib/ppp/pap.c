@@ -16,7 +16,7 @@ void pap_answer(struct ppp *p, bool ok, const char *message)
 	struct auth *a = &p->auth;
 
 	a->answer_code = ok ? PAP_ACK : PAP_NAK;
-	auth_keep_answer(a, message, strlen(message));
+	ppp_keep_answer(p, message, strlen(message));
 	auth_answer_again(p, a->answer_id);
 }
 

@@ -20,7 +20,7 @@
 
 const char *ppp_user(const struct ppp *p)
 {
-	return p->user != NULL ? p->user : "";
+	return p->texts != NULL ? p->texts : "";
 }
 
 bool ppp_set_user(struct ppp *p, const void *name, size_t len)
@@ -32,9 +32,32 @@ bool ppp_set_user(struct ppp *p, const void *name, size_t len)
 		return false;
 	memcpy(copy, n > 0 ? name : "", n);
 	copy[n] = '\0';
-	free(p->user);
-	p->user = copy;
+	free(p->texts);
+	p->texts = copy;
+	p->auth.answer_len = 0;
 	return true;
+}
+
+const char *ppp_answer(const struct ppp *p)
+{
+	return p->auth.answer_len > 0 ? p->texts + strlen(p->texts) + 1 : "";
+}
+
+void ppp_keep_answer(struct ppp *p, const char *text, size_t len)
+{
+	const size_t name = strlen(ppp_user(p)) + 1;
+	char *texts;
+
+	p->auth.answer_len = 0;
+	len = len < AUTH_ANSWER_MAX ? len : AUTH_ANSWER_MAX;
+	if (len == 0 || (p->texts == NULL && !ppp_set_user(p, "", 0)))
+		return;
+	texts = realloc(p->texts, name + len);
+	if (texts == NULL)
+		return;
+	memcpy(texts + name, text, len);
+	p->texts = texts;
+	p->auth.answer_len = (uint8_t)len;
 }
 
 struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
@@ -44,8 +67,12 @@ struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
 
 	if (p == NULL)
 		return NULL;
-	p->conf = ppp_shared_get(set, conf, ops, timers, log);
+	if (conf->role == PPP_PEER)
+		p->servers = calloc(1, sizeof(*p->servers));
+	if (conf->role != PPP_PEER || p->servers != NULL)
+		p->conf = ppp_shared_get(set, conf, ops, ctx, timers, log);
 	if (p->conf == NULL) {
+		free(p->servers);
 		ppp_link_put(set, p);
 		return NULL;
 	}
@@ -112,8 +139,8 @@ void ppp_free(struct ppp *p)
 		return;
 	ppp_timers_stop(p);
 	auth_try_free(&p->auth);
-	free(p->user);
-	free(p->auth.answer);
+	free(p->servers);
+	free(p->texts);
 	set = p->conf->of;
 	ppp_shared_put(p->conf);
 	OPENSSL_cleanse(p, sizeof(*p));
@@ -478,6 +505,6 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 		out->peer_ip = p->ipcp.peer_ip;
 		if (p->conf->role == PPP_PEER)
 			for (int i = 0; i < 2; i++)
-				out->dns[i] = p->ipcp.server[2 * i];
+				out->dns[i] = p->servers->ip[2 * i];
 	}
 }

@@ -49,7 +49,7 @@ struct lcp {
 	uint8_t reopens;
 	struct lcp_side peer; /* acknowledged */
 	uint8_t echo_id, echo_missed;
-	uint32_t refused; /* codes that the peer has rejected, as bits */
+	uint16_t refused; /* codes up to 15, which ours are, that the peer has rejected, as bits */
 };
 
 /* What is only needed until a phase of authentication is over; a client keeps it for repeats. */
@@ -69,34 +69,39 @@ enum auth_state {
 struct auth {
 	uint8_t method; /* enum ppp_auth_method */
 	uint8_t state; /* enum auth_state */
-	bool begun; /* an authentication phase was entered once in the life of the link */
+	bool begun : 1; /* an authentication phase was entered once in the life of the link */
 	/*
 	 * The owner owes a verdict. It may be about a credential from before LCP was negotiated
 	 * anew, and must then not be taken for a verdict about a later one.
 	 */
-	bool owed;
-	bool proxy; /* the LAC has asked already: no challenge of ours yet */
+	bool owed : 1;
+	bool proxy : 1; /* the LAC has asked already: no challenge of ours yet */
+	bool retry : 1; /* MS-CHAPv2 said R=1: the answer may count the id on (RFC 2759 9.1) */
+	bool have_cred : 1;
 	uint8_t failures, sends;
 	uint8_t id; /* of our last challenge or request */
 	uint8_t first_id; /* PPP_PEER with PAP: of the first request of this phase */
 	uint8_t answer_id; /* of the credential being judged */
-	bool retry; /* MS-CHAPv2 said R=1: the answer may count the id on (RFC 2759 9.1) */
-	bool have_cred;
-	uint8_t answer_code, answer_len;
+	uint8_t answer_code,
+	        answer_len; /* what we told the peer, which repeats get again: ppp.texts */
 	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
-	uint8_t salt[16];
 	struct auth_try *try; /* NULL: no challenge is out */
-	char *answer; /* what we told the peer; repeats get it again. NULL: nothing */
 };
 
 struct ipcp {
 	struct fsm fsm;
-	bool ask_ip, ask_server[IPCP_SERVERS];
-	uint32_t local_ip, server[IPCP_SERVERS]; /* PPP_PEER: as learned so far */
+	uint32_t local_ip; /* PPP_PEER: as learned so far */
 	uint32_t peer_ip;
-	bool asked_peer; /* we told a peer without the option that it needs an address */
+	bool ask_ip : 1;
+	bool asked_peer : 1; /* we told a peer without the option that it needs an address */
+	bool heard : 1; /* anything of IPCP came from the peer in this phase */
 	uint8_t ip_naks;
-	bool heard; /* anything of IPCP came from the peer in this phase */
+};
+
+/* The name servers of a client. */
+struct ipcp_servers {
+	bool ask[IPCP_SERVERS];
+	uint32_t ip[IPCP_SERVERS]; /* as learned so far */
 };
 
 struct rx_item {
@@ -121,13 +126,14 @@ struct ppp_shared {
 	uint32_t restart_ms, auth_timeout_ms, ncp_timeout_ms, echo_ms;
 	uint32_t local_ip, dns[2], nbns[2];
 	char *local_name, *user, *password; /* the latter two: PPP_PEER */
+	uint8_t salt[16]; /* of digests of credentials */
 	uint32_t refs;
 	struct ppp_confs *of; /* NULL: of no set */
 	bool listed; /* there */
 	struct ppp_shared *next;
 };
 
-/* What a link waits for; one timer serves all. */
+/* What a link waits for; one timer serves all. Neighbours of one line are never waited for at once. */
 enum ppp_wait {
 	PPP_W_LCP, /* restart timers (RFC 1661 4.6) */
 	PPP_W_IPCP,
@@ -169,7 +175,8 @@ struct ppp {
 	struct lcp lcp;
 	struct auth auth;
 	struct ipcp ipcp;
-	char *user; /* NULL: none was tried */
+	struct ipcp_servers *servers; /* PPP_PEER; NULL: an authenticator has none */
+	char *texts; /* the name that was tried last and a NUL, then auth.answer_len bytes; NULL: none */
 	uint32_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
 };
 
@@ -203,15 +210,19 @@ bool ppp_enter(struct ppp *p, struct ppp_run *own, uint64_t now_ms);
 void ppp_leave(struct ppp *p);
 void ppp_random(struct ppp *p, void *buf, size_t len);
 
-/* The name that was tried last; "" before that. False: no memory, it is as it was. */
+/* The name that was tried last; "" before that. */
 const char *ppp_user(const struct ppp *p);
+/* Another one, with nothing answered yet. False: no memory, it is as it was. */
 bool ppp_set_user(struct ppp *p, const void *name, size_t len);
+/* Keeps what we tell the peer: at most AUTH_ANSWER_MAX bytes, none when there is no memory. */
+void ppp_keep_answer(struct ppp *p, const char *text, size_t len);
+const char *ppp_answer(const struct ppp *p); /* auth.answer_len bytes */
 
 /* ---- shared.c ---- */
 
-/* NULL: no memory. */
+/* NULL: no memory. ctx: for ops->random. */
 const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_conf *conf,
-                                        const struct ppp_ops *ops, struct timerq *timers,
+                                        const struct ppp_ops *ops, void *ctx, struct timerq *timers,
                                         struct log *log);
 void ppp_shared_put(const struct ppp_shared *s);
 /* A zeroed link of the set (NULL: of none), and back. */
@@ -267,8 +278,6 @@ void auth_answer_again(struct ppp *p, uint8_t id);
 struct auth_try *auth_try(struct auth *a);
 void auth_try_free(struct auth *a); /* wiped */
 void auth_resend(struct ppp *p); /* PPP_W_RESEND */
-/* Keeps the text of the answer; at most AUTH_ANSWER_MAX bytes, none when there is no memory. */
-void auth_keep_answer(struct auth *a, const char *text, size_t len);
 
 void pap_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void pap_answer(struct ppp *p, bool ok, const char *message);

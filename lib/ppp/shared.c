@@ -123,7 +123,7 @@ static bool keep_texts(struct ppp_shared *s, const struct ppp_conf *c)
 }
 
 const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_conf *conf,
-                                        const struct ppp_ops *ops, struct timerq *timers,
+                                        const struct ppp_ops *ops, void *ctx, struct timerq *timers,
                                         struct log *log)
 {
 	struct ppp_shared s = values(conf, ops, timers, log), **at = NULL, *made;
@@ -141,6 +141,7 @@ const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_
 		return NULL;
 	*made = s;
 	made->of = set;
+	ops->random(ctx, made->salt, sizeof(made->salt));
 	if (!keep_texts(made, conf)) {
 		ppp_shared_put(made);
 		return NULL;
@@ -169,5 +170,6 @@ void ppp_shared_put(const struct ppp_shared *shared)
 	free(s->password);
 	free(s->local_name);
 	free(s->user);
+	OPENSSL_cleanse(s->salt, sizeof(s->salt));
 	free(s);
 }
