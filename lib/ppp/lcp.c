@@ -163,10 +163,10 @@ static void lcp_down(struct fsm *f, enum fsm_event why)
 	struct ppp *p = fsm_link(f);
 
 	ppp_wait_no_more(p, PPP_W_ECHO);
-	ppp_wait_no_more(p, PPP_W_NCP);
 	auth_stop(p);
 	p->lcp.proxied = false;
 	fsm_event(&p->ipcp.fsm, FSM_EV_DOWN);
+	ppp_wait_no_more(p, PPP_W_NCP); /* which IPCP's end may have begun anew */
 	if (why == FSM_EV_RTR && p->reason == PPP_R_NONE)
 		p->reason = PPP_R_PEER_TERMINATED;
 	if (why == FSM_EV_RXJ_MINUS && p->reason == PPP_R_NONE)

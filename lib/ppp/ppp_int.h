@@ -133,7 +133,7 @@ struct ppp_shared {
 	struct ppp_shared *next;
 };
 
-/* What a link waits for; one timer serves all. Neighbours of one line are never waited for at once. */
+/* What a link waits for; one timer serves all. */
 enum ppp_wait {
 	PPP_W_LCP, /* restart timers (RFC 1661 4.6) */
 	PPP_W_IPCP,
@@ -143,6 +143,7 @@ enum ppp_wait {
 	PPP_W_ECHO,
 	PPP_W_MAX
 };
+#define PPP_DUES 3 /* are waited for at once at most: timers.c */
 
 /* What is known while something from outside is being done: on the stack of the outermost ppp_enter. */
 struct ppp_run {
@@ -161,7 +162,7 @@ struct ppp {
 	void *ctx;
 	struct ppp_run *run; /* NULL: nothing is being done */
 	struct timer timer;
-	uint32_t due[PPP_W_MAX]; /* the low half of when, valid for what is in waits */
+	uint32_t due[PPP_DUES]; /* the low half of when, valid for what is in waits */
 	uint8_t waits; /* bits of enum ppp_wait */
 
 	uint8_t phase; /* enum ppp_phase */

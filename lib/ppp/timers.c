@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 /*
- * What a link waits for. Of six things it is two at a time that it waits for, and at rest one: they share
- * one timer, which is set to the first of them.
+ * What a link waits for. Of six things it is three at a time at most that it waits for, and at rest one: they
+ * share one timer, which is set to the first of them.
  */
 #include "ppp/ppp_int.h"
 
 #define WEEK_MS (7u * 24 * 3600 * 1000) /* due has 32 bits: 49 days */
 
+/* Those that share a place exclude each other: the one that is waited for last counts. */
+static const uint8_t place[PPP_W_MAX] = {
+        [PPP_W_LCP] = 0,    [PPP_W_IPCP] = 0, /* LCP is Opened meanwhile */
+        [PPP_W_RESEND] = 0, /* .. and IPCP is not up yet */
+        [PPP_W_AUTH] = 1,   [PPP_W_NCP] = 1, /* authentication is over */
+        [PPP_W_ECHO] = 2,
+};
+
+static uint32_t due(const struct ppp *p, enum ppp_wait what)
+{
+	return p->due[place[what]];
+}
+
 /* Until it is due, seen from the link's own time; none in what is over. */
 static uint64_t left(const struct ppp *p, enum ppp_wait what)
 {
-	int32_t ms = (int32_t)(p->due[what] - (uint32_t)p->run->now);
+	int32_t ms = (int32_t)(due(p, what) - (uint32_t)p->run->now);
 
 	return ms > 0 ? (uint64_t)ms : 0;
 }
@@ -23,7 +36,7 @@ static enum ppp_wait first(const struct ppp *p)
 
 	for (enum ppp_wait i = 0; i < PPP_W_MAX; i++)
 		if ((p->waits >> i & 1) != 0 &&
-		    (found == PPP_W_MAX || (int32_t)(p->due[i] - p->due[found]) < 0))
+		    (found == PPP_W_MAX || (int32_t)(due(p, i) - due(p, found)) < 0))
 			found = i;
 	return found;
 }
@@ -90,7 +103,10 @@ void ppp_timers_init(struct ppp *p)
 
 void ppp_wait(struct ppp *p, enum ppp_wait what, uint32_t ms)
 {
-	p->due[what] = (uint32_t)p->run->now + (ms < WEEK_MS ? ms : WEEK_MS);
+	for (enum ppp_wait i = 0; i < PPP_W_MAX; i++)
+		if (place[i] == place[what])
+			p->waits &= (uint8_t) ~(1u << i);
+	p->due[place[what]] = (uint32_t)p->run->now + (ms < WEEK_MS ? ms : WEEK_MS);
 	p->waits |= (uint8_t)(1u << what);
 	arm(p);
 }
