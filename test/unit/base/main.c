@@ -15,6 +15,7 @@ int main(void)
 	register_addr();
 	register_log();
 	register_slab();
+	register_table();
 	CU_basic_run_tests();
 	failures = CU_get_number_of_failures();
 	CU_cleanup_registry();

@@ -7,3 +7,4 @@ void register_idpool(void);
 void register_addr(void);
 void register_log(void);
 void register_slab(void);
+void register_table(void);
