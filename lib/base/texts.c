@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "base/texts.h"
+#include "base/slab.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #define BUCKETS 8192
+
+/* Short ones are objects of slabs, whose sizes are so much apart. */
+#define STEP      sizeof(void *)
+#define SIZES     8
+#define SHORT_MAX (SIZES * STEP)
 
 struct node {
 	struct node *next;
@@ -17,8 +24,31 @@ struct node {
 
 struct texts {
 	uint64_t seed; /* peers choose their names */
+	struct slab slab[SIZES]; /* [n]: of n + 1 steps */
 	struct node *bucket[BUCKETS];
 };
+
+static size_t size_of(size_t len)
+{
+	return offsetof(struct node, text) + len + 1;
+}
+
+static struct node *node_new(struct texts *set, size_t len)
+{
+	size_t size = size_of(len);
+
+	return size <= SHORT_MAX ? slab_get(&set->slab[(size - 1) / STEP]) : malloc(size);
+}
+
+static void node_free(struct texts *set, struct node *n)
+{
+	size_t size = size_of(strlen(n->text));
+
+	if (size <= SHORT_MAX)
+		slab_put(&set->slab[(size - 1) / STEP], n);
+	else
+		free(n);
+}
 
 static struct node **bucket(struct texts *set, const char *text, size_t len)
 {
@@ -40,6 +70,8 @@ struct texts *texts_new(void)
 		free(set);
 		return NULL;
 	}
+	for (size_t i = 0; set != NULL && i < SIZES; i++)
+		slab_init(&set->slab[i], (i + 1) * STEP);
 	return set;
 }
 
@@ -50,9 +82,11 @@ void texts_free(struct texts *set)
 
 		while ((n = set->bucket[i]) != NULL) {
 			set->bucket[i] = n->next;
-			free(n);
+			node_free(set, n);
 		}
 	}
+	for (size_t i = 0; set != NULL && i < SIZES; i++)
+		slab_fini(&set->slab[i]);
 	free(set);
 }
 
@@ -67,7 +101,7 @@ const char *texts_get(struct texts *set, const char *text, size_t len)
 			n->refs++;
 			return n->text;
 		}
-	n = malloc(sizeof(*n) + len + 1);
+	n = node_new(set, len);
 	if (n == NULL)
 		return NULL;
 	n->refs = 1;
@@ -90,5 +124,5 @@ void texts_put(struct texts *set, const char *text)
 	for (at = bucket(set, text, strlen(text)); *at != n; at = &(*at)->next)
 		;
 	*at = n->next;
-	free(n);
+	node_free(set, n);
 }

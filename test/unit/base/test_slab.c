@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define OBJECTS 5000 /* of several chunks */
+#define LENGTHS 300
 
 struct thing {
 	uint64_t value;
@@ -86,10 +87,34 @@ static void test_texts(void)
 	texts_free(NULL);
 }
 
+/* Each length has its room, and none takes another's. */
+static void test_text_lengths(void)
+{
+	const char *kept[LENGTHS];
+	char text[LENGTHS + 1];
+	struct texts *set = texts_new();
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(set);
+	memset(text, 'x', sizeof(text));
+	for (int round = 0; round < 2; round++) {
+		for (size_t len = 0; len < LENGTHS; len++)
+			kept[len] = texts_get(set, text, len);
+		for (size_t len = 0; len < LENGTHS; len++) {
+			CU_ASSERT_EQUAL(strlen(kept[len]), len);
+			CU_ASSERT_EQUAL(strncmp(kept[len], text, len), 0);
+			texts_put(set, kept[len]);
+		}
+	}
+	CU_ASSERT_STRING_EQUAL(texts_get(set, text, LENGTHS - 1),
+	                       texts_get(set, text, LENGTHS - 1));
+	texts_free(set);
+}
+
 void register_slab(void)
 {
 	CU_pSuite s = CU_add_suite("slab", NULL, NULL);
 
 	CU_add_test(s, "objects of a slab", test_slab);
 	CU_add_test(s, "shared texts", test_texts);
+	CU_add_test(s, "lengths of texts", test_text_lengths);
 }
