@@ -8,16 +8,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define POOL_MAX 65536 /* addresses; config/checknet.c allows no more */
+
 struct pool {
 	const struct cfg_pool *conf;
 	uint32_t first, size; /* host order */
 	uint32_t used, reserved;
 	uint32_t head, n_free;
-	uint32_t *ring; /* free offsets, oldest first */
-	bool *taken; /* by offset */
+	uint16_t *ring; /* free offsets, oldest first */
+	uint8_t *taken; /* a bit for each offset */
 };
 
-/* Returns 0, or -ENOMEM. */
+/* The range must not be empty, nor larger than POOL_MAX. Returns 0, or -ENOMEM. */
 int pool_init(struct pool *p, const struct cfg_pool *conf);
 void pool_fini(struct pool *p);
 
