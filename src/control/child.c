@@ -125,7 +125,7 @@ static void give_up(struct tunnel *tn)
 {
 	static const struct l2tp_result why = {.result = 1, .reason = L2TP_R_TUNNEL_TRANSPORT_DOWN};
 
-	l2tp_tunnel_abort(tunnel_engine(tn), &why, tn->ctl->now_ms);
+	l2tp_tunnel_abort(tunnel_engine(tn), &why, tunnel_ctl(tn)->now_ms);
 }
 
 /* True: another child carries the tunnel; false: none does, and it has ended. */
@@ -154,14 +154,14 @@ static bool move_at_once(struct child *gone)
 	int ret = 0;
 
 	/* Only the tunnel itself leaves the list when it ends. */
-	for (tn = LIST_FIRST(&gone->conn->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
+	for (tn = tunnel_first(gone->conn); tn != NULL; tn = next) {
+		next = tunnel_next(tn);
 		if (n++ == MOVES_A_TURN)
 			return false;
 		if (!keep_tunnel(tn))
 			continue;
-		for (s = TAILQ_FIRST(&tn->sessions); s != NULL && gone->n_sessions > 0 && ret == 0;
-		     s = TAILQ_NEXT(s, link)) {
+		for (s = session_first(tn); s != NULL && gone->n_sessions > 0 && ret == 0;
+		     s = session_next(s)) {
 			if (n++ == MOVES_A_TURN)
 				return false;
 			ret = move(s, gone);
@@ -181,8 +181,8 @@ static bool move_at_once(struct child *gone)
  */
 static bool move_slot(struct ctl *c, const struct child *gone, uint32_t i, uint32_t *moves)
 {
-	struct tunnel *tn = i < N_SLOTS ? c->tunnel_slot[i] : NULL;
-	struct session *s = i >= N_SLOTS ? c->session_slot[i - N_SLOTS] : NULL;
+	struct tunnel *tn = i < N_SLOTS ? tunnel_at(c, (uint16_t)i) : NULL;
+	struct session *s = i >= N_SLOTS ? session_at(c, (uint16_t)(i - N_SLOTS)) : NULL;
 	int ret = 0;
 
 	if (tn != NULL && tn->live && tn->conn == gone->conn) {
@@ -211,7 +211,7 @@ static void check_left(struct ctl *c, struct child *ch)
 /* Nobody is left who could find another one. */
 static bool has_moved(const struct ipsec *p, const struct child *ch)
 {
-	return p->move_at == 2 * N_SLOTS || LIST_EMPTY(&ch->conn->live) ||
+	return p->move_at == 2 * N_SLOTS || ch->conn->live.first == 0 ||
 	       (p->move_at >= N_SLOTS && ch->n_sessions == 0);
 }
 

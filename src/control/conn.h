@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "base/table.h"
 #include "l2tp/l2tp.h"
 #include "ppp/ppp.h"
 
@@ -44,8 +45,6 @@ const char *ss_reason_name(enum ss_reason r);
 enum ss_reason ss_reason_of_tunnel(enum l2tp_reason r);
 enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
 
-struct tunnel;
-LIST_HEAD(conn_tunnels, tunnel);
 struct ike;
 struct child;
 TAILQ_HEAD(child_tailq, child);
@@ -55,7 +54,7 @@ struct conn {
 	uint64_t id; /* 0: plain UDP */
 	struct conn *next; /* in the table's bucket */
 	uint64_t fired_at_ms;
-	struct conn_tunnels live;
+	struct table_list live; /* tunnels, newest first */
 	uint32_t tunnels; /* live ones */
 	uint32_t records; /* destructing ones (T13a) */
 	uint32_t refused_sccrq, refused_icrq;

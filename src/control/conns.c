@@ -309,8 +309,8 @@ void ctl_conn_closed(struct ctl *c, uint64_t conn, uint64_t now_ms)
 	k->down_ms = now_ms;
 	if (k->announced)
 		log_info(c->log, "event=ipsec-down conn=%lu ike=%u", k->id, k->ike_id);
-	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
+	for (tn = tunnel_first(k); tn != NULL; tn = next) {
+		next = tunnel_next(tn);
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
 	}
 	conn_strip(c, k, false);

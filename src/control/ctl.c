@@ -49,6 +49,67 @@ const struct l2tp_ops ctl_l2tp_ops = {
         .random = eng_random,
 };
 
+uint64_t ctl_serial(struct ctl *c)
+{
+	if ((uint32_t)++c->last_serial == 0)
+		c->last_serial++;
+	return c->last_serial;
+}
+
+struct tunnel *tunnel_at(const struct ctl *c, uint16_t number)
+{
+	return table_at(&c->tunnels, number);
+}
+
+struct session *session_at(const struct ctl *c, uint16_t number)
+{
+	return table_at(&c->sessions, number);
+}
+
+/* The engine's tables find by id; a tunnel or call is in them until its end is told. */
+struct tunnel *tunnel_of_id(const struct ctl *c, uint16_t id)
+{
+	const struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, id);
+
+	return t != NULL ? l2tp_tunnel_user(t) : NULL;
+}
+
+struct session *session_of_id(const struct ctl *c, uint16_t id)
+{
+	const struct l2tp_call *call = l2tp_call_by_id(c->l2tp, id);
+
+	return call != NULL ? l2tp_call_user(call) : NULL;
+}
+
+/* Which hosts there are does not change, so a tunnel needs but one number for its own. */
+static int make_hosts(struct ctl *c)
+{
+	const struct config *conf = c->conf;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_dest_profiles; i++)
+		n += conf->dest_profiles[i].n_hosts;
+	c->hosts = calloc(n + 1, sizeof(*c->hosts));
+	c->first_host = calloc(conf->n_dest_profiles + 1, sizeof(*c->first_host));
+	c->profile_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->profile_sessions));
+	if (c->hosts == NULL || c->first_host == NULL || c->profile_sessions == NULL)
+		return -1;
+	n = 0;
+	for (uint32_t i = 0; i < conf->n_dest_profiles; i++) {
+		const struct cfg_dest_profile *p = &conf->dest_profiles[i];
+
+		c->first_host[i] = n;
+		for (uint32_t j = 0; j < p->n_hosts; j++)
+			c->hosts[n++] = (struct host){
+			        .conf = &p->hosts[j],
+			        .ifprof = config_interface_profile(conf,
+			                                           p->hosts[j].interface_profile),
+			        .profile = i,
+			};
+	}
+	return 0;
+}
+
 static int make_tables(struct ctl *c)
 {
 	const struct config *conf = c->conf;
@@ -59,20 +120,13 @@ static int make_tables(struct ctl *c)
 	c->session_ids = idpool_new(1, 65535, ID_QUARANTINE_MS, ~seed);
 	c->half_open = halfopen_new(limit > 0 ? limit : 1, c->hash_seed);
 	c->pools = calloc(conf->n_pools + 1, sizeof(*c->pools));
-	c->profile_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->profile_sessions));
-	c->host_sessions = calloc(conf->n_dest_profiles + 1, sizeof(*c->host_sessions));
-	c->user_sessions = calloc(conf->n_users + 1, sizeof(*c->user_sessions));
-	c->framed_holder = calloc(conf->n_users + 1, sizeof(*c->framed_holder));
-	if (c->tunnel_ids == NULL || c->session_ids == NULL || c->half_open == NULL ||
-	    conns_init(&c->conns) < 0 || ipsec_init(c) < 0 || c->pools == NULL ||
-	    c->profile_sessions == NULL || c->host_sessions == NULL || c->user_sessions == NULL ||
-	    c->framed_holder == NULL)
+	c->users = calloc(conf->n_users + 1, sizeof(*c->users));
+	if (table_init(&c->tunnels, sizeof(struct tunnel)) < 0 ||
+	    table_init(&c->sessions, sizeof(struct session)) < 0 ||
+	    table_init(&c->dests, sizeof(struct dest)) < 0 || c->tunnel_ids == NULL ||
+	    c->session_ids == NULL || c->half_open == NULL || conns_init(&c->conns) < 0 ||
+	    ipsec_init(c) < 0 || c->pools == NULL || c->users == NULL || make_hosts(c) < 0)
 		return -1;
-	for (uint32_t i = 0; i < conf->n_dest_profiles; i++) {
-		c->host_sessions[i] = calloc(conf->dest_profiles[i].n_hosts + 1, sizeof(uint32_t));
-		if (c->host_sessions[i] == NULL)
-			return -1;
-	}
 	for (; c->n_pools < conf->n_pools; c->n_pools++)
 		if (pool_init(&c->pools[c->n_pools], &conf->pools[c->n_pools]) < 0)
 			return -1;
@@ -80,10 +134,6 @@ static int make_tables(struct ctl *c)
 	for (uint32_t i = 0; i < conf->n_users; i++)
 		for (uint32_t j = 0; j < c->n_pools; j++)
 			pool_reserve(&c->pools[j], ipaddr_to_v4(&conf->users[i].address));
-	for (uint32_t slot = N_SLOTS - 1; slot > 0; slot--) {
-		c->free_tunnel_slots[c->n_free_tunnel_slots++] = (uint16_t)slot;
-		c->free_session_slots[c->n_free_session_slots++] = (uint16_t)slot;
-	}
 	return 0;
 }
 
@@ -102,14 +152,11 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 	c->log = log;
 	c->now_ms = now_ms;
 	ops->random(ctx, (uint8_t *)&c->hash_seed, sizeof(c->hash_seed));
-	slab_init(&c->tunnel_slab, sizeof(struct tunnel));
-	slab_init(&c->session_slab, sizeof(struct session));
-	slab_init(&c->dest_slab, sizeof(struct dest));
-	TAILQ_INIT(&c->closing_sessions);
 	records_init(c);
 	c->limit_refused = c->limit_rejected = c->limit_refused_calls = c->limit_restart =
 	        (struct log_limit){.every_ms = 1000, .burst = 10};
 	conn_init(&c->udp, 0, CONN_UDP);
+	c->udp.ctl = c;
 	c->l2tp = l2tp_new(&ctl_l2tp_ops, c, timers, log, "Sallyport", FIRMWARE);
 	c->ppp_confs = ppp_confs_new();
 	c->aaa = aaa_new(conf, ops->wake, ctx, log);
@@ -122,11 +169,14 @@ struct ctl *ctl_new(const struct config *conf, const struct ctl_ops *ops, void *
 
 static void free_records(struct ctl *c)
 {
-	for (uint32_t i = 1; i < N_SLOTS; i++)
-		if (c->session_slot[i] != NULL)
-			session_drop(c->session_slot[i]);
-	for (uint32_t i = 1; i < N_SLOTS; i++) {
-		struct tunnel *tn = c->tunnel_slot[i];
+	for (uint32_t i = 1; i <= c->sessions.highest; i++) {
+		struct session *s = session_at(c, (uint16_t)i);
+
+		if (s != NULL)
+			session_drop(s);
+	}
+	for (uint32_t i = 1; i <= c->tunnels.highest; i++) {
+		struct tunnel *tn = tunnel_at(c, (uint16_t)i);
 
 		if (tn != NULL)
 			tunnel_drop(tn);
@@ -137,8 +187,8 @@ void ctl_free(struct ctl *c)
 {
 	if (c == NULL)
 		return;
-	l2tp_free(c->l2tp);
 	free_records(c);
+	l2tp_free(c->l2tp);
 	timer_cancel(c->timers, &c->tunnel_record);
 	timer_cancel(c->timers, &c->tunnel_linger);
 	timer_cancel(c->timers, &c->session_record);
@@ -147,21 +197,19 @@ void ctl_free(struct ctl *c)
 	aaa_free(c->aaa);
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		pool_fini(&c->pools[i]);
-	for (uint32_t i = 0; c->host_sessions != NULL && i < c->conf->n_dest_profiles; i++)
-		free(c->host_sessions[i]);
 	conns_fini(c); /* what has SAs still gives them up to the next */
 	ipsec_fini(c);
-	slab_fini(&c->session_slab);
-	slab_fini(&c->tunnel_slab);
-	slab_fini(&c->dest_slab);
+	table_fini(&c->sessions);
+	table_fini(&c->tunnels);
+	table_fini(&c->dests);
 	slab_fini(&c->conns.slab);
 	free(c->tunnel_ids);
 	free(c->session_ids);
 	free(c->pools);
+	free(c->hosts);
+	free(c->first_host);
 	free(c->profile_sessions);
-	free(c->host_sessions);
-	free(c->user_sessions);
-	free(c->framed_holder);
+	free(c->users);
 	free(c);
 }
 
@@ -180,10 +228,10 @@ static void punt_l2tp(struct ctl *c, const struct dp_punt *p)
 
 static void punt_ppp(struct ctl *c, const struct dp_punt *p)
 {
-	struct session *s = c->session_of_id[p->session_id];
+	struct session *s = session_of_id(c, p->session_id);
 
 	/* The worker checked the peer; a frame of an earlier owner of the id is dropped here. */
-	if (s == NULL || s->dps.gen != p->gen || s->tunnel->went_down) {
+	if (s == NULL || session_gen(s) != p->gen || s->tunnel->went_down) {
 		c->st.stale_punts++;
 		return;
 	}
@@ -291,5 +339,5 @@ void ctl_shutdown(struct ctl *c, uint64_t now_ms)
 
 bool ctl_is_quiet(const struct ctl *c)
 {
-	return c->st.tunnels.live == 0 && TAILQ_EMPTY(&c->closing_sessions);
+	return c->st.tunnels.live == 0 && c->closing_sessions.first == 0;
 }

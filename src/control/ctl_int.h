@@ -5,6 +5,7 @@
 
 #include "base/idpool.h"
 #include "base/slab.h"
+#include "base/table.h"
 #include "control/aaa.h"
 #include "control/conn.h"
 #include "control/ctl.h"
@@ -13,69 +14,70 @@
 
 #include <sys/queue.h>
 
-#define N_SLOTS 65536 /* slot 0 is not used: a record's slot + 1 fits no table of its own */
+/* Numbers of tunnels, and of sessions, in their tables; 0 is nobody's. */
+#define N_SLOTS (TABLE_MAX + 1)
 
 /* A remote L2TP system: the level above tunnels in JunosE's shows. */
 struct dest {
-	SLIST_ENTRY(dest) link;
-	uint32_t tunnels; /* records that refer to it */
-	uint32_t active; /* of them established */
 	struct ipaddr addr;
 	bool was_active;
+	uint16_t next; /* in its bucket; 0: none */
+	uint16_t tunnels; /* records that refer to it */
+	uint16_t active; /* of them established */
 };
-SLIST_HEAD(dest_list, dest);
 #define DEST_BUCKETS 65536
 
-TAILQ_HEAD(session_tailq, session);
-TAILQ_HEAD(tunnel_tailq, tunnel);
+/* A remote host of a destination profile, as the configuration has it. */
+struct host {
+	const struct cfg_host *conf;
+	const struct cfg_interface_profile *ifprof;
+	uint32_t profile; /* index into conf->dest_profiles */
+	uint32_t sessions; /* now on it */
+};
 
 /* A tunnel, from the accepted SCCRQ until its destruct period is over. */
 struct tunnel {
 	uint64_t serial;
-	struct ctl *ctl;
 	struct conn *conn;
-	struct dest *dest;
-	uint32_t profile, host; /* indices into the configuration */
-	uint16_t slot;
+	struct tunnel_last *last; /* made when the tunnel goes; NULL: no memory */
+	union {
+		struct { /* live */
+			struct halfopen_entry *half_open; /* NULL: it is not */
+			struct table_link conn_link;
+		};
+		struct { /* not any more */
+			uint64_t gone_ms; /* since when */
+			struct table_link dead_link, linger_link; /* oldest first */
+		};
+	};
+	struct table_list sessions; /* live and records */
+	uint32_t host; /* index into ctl's */
 	uint16_t id; /* ours; not any more when no longer live */
+	uint16_t dest;
+	uint16_t n_live;
+	uint8_t reason; /* enum l2tp_reason: why it ended */
 	bool single_shot : 1; /* sampled at the SCCRQ (E22) */
 	bool established : 1; /* counted as active */
 	bool went_down : 1; /* tunnel_down was seen */
 	bool live : 1; /* false in the destruct period */
 	bool lingers : 1; /* workers still hand over what comes for the id (RFC 2661 5.7) */
-	uint8_t reason; /* enum l2tp_reason; this and what follows: why it ended */
-	uint16_t result, error;
-	uint32_t n_live;
-	struct tunnel_last *last; /* made when the tunnel goes; NULL: no memory */
-	uint64_t up_ms, down_ms; /* 0: never */
-	struct session_tailq sessions; /* live and records */
-	union {
-		struct { /* live */
-			struct halfopen_entry half_open;
-			LIST_ENTRY(tunnel) conn_link;
-		};
-		struct { /* not any more */
-			uint64_t destruct_ms, linger_ms; /* when these end */
-			TAILQ_ENTRY(tunnel) dead_link, linger_link; /* oldest first */
-		};
-	};
+	bool keep : 1; /* it has a destruct period */
 };
+_Static_assert(sizeof(struct tunnel) == 56, "there are tens of thousands");
 
 /* What is kept of a tunnel for its record. */
 struct tunnel_last {
 	struct l2tp_path path;
 	struct l2tp_tunnel_info info;
+	uint64_t down_ms;
+	uint16_t result, error;
 	char message[sizeof(((struct l2tp_result *)0)->message)];
 };
 
-/* What a worker knows of a session that its tunnel and the configuration do not say. */
-struct session_dp {
-	uint16_t session_id, peer_session_id, peer_tunnel_id;
-	uint16_t worker;
-	uint32_t gen;
-	uint16_t mtu, mss_clamp;
-	uint32_t peer_ip;
-	bool open : 1, sequencing : 1, check_sequence : 1, tx_acfc : 1, tx_pfc : 1;
+/* A PPP frame that overtook the ICCN. */
+struct early_frame {
+	size_t len;
+	uint8_t bytes[];
 };
 
 /* What is kept of a session for its record. */
@@ -83,6 +85,7 @@ struct session_last {
 	struct l2tp_call_info call;
 	struct ppp_info ppp; /* all zero: there was no link */
 	struct dp_session_stats stats;
+	uint64_t down_ms;
 };
 
 enum session_phase {
@@ -93,36 +96,43 @@ enum session_phase {
 
 /* A session, from the accepted ICRQ until its destruct period is over. */
 struct session {
-	uint64_t serial;
+	uint64_t serial; /* its low half, never 0, is the generation that workers know */
 	struct tunnel *tunnel;
 	struct ppp *ppp; /* freed when the workers have let go of the session */
 	struct child *child; /* NULL: plain UDP, or the order to delete was given */
-	const struct cfg_interface_profile *ifprof;
-	const struct cfg_user *user; /* authenticated; counted against its limit */
 	union {
-		struct pool *pool; /* the pool that peer_ip is from; NULL: none */
-		const struct cfg_user *framed; /* .. has_framed: whose own address it is */
+		struct early_frame *early; /* live, before the link; NULL: none */
+		struct aaa_job *job; /* live, with the link: a password is being checked */
+		struct session_last *last; /* made when the call goes; NULL: no memory */
 	};
-	struct aaa_job *job; /* a password check under way on the helper thread */
-	uint8_t *early; /* a PPP frame that overtook the ICCN; NULL: none */
-	struct session_last *last; /* made when the call goes; NULL: no memory */
-	struct session_dp dps;
-	uint32_t peer_ip; /* reserved for the session; 0: none */
-	uint16_t early_len;
-	uint16_t slot;
-	uint8_t phase; /* enum session_phase */
-	uint8_t reason; /* enum l2tp_reason */
-	uint8_t ppp_reason; /* enum ppp_reason */
-	bool has_framed : 1;
-	bool established : 1;
-	bool delete_again : 1; /* the order did not fit into the FIFO yet */
-	uint64_t up_ms, down_ms;
-	TAILQ_ENTRY(session) link; /* in its tunnel */
 	union {
 		uint64_t ticket; /* closing: of the order to delete it */
 		uint64_t destruct_ms; /* record: when its period ends */
 	};
-	TAILQ_ENTRY(session) wait_link; /* closing: all; record: oldest first */
+	struct table_link link; /* in its tunnel */
+	struct table_link wait_link; /* closing: all; record: oldest first */
+	uint32_t user; /* authenticated: 1 + index into conf->users; while live it counts as his */
+	uint32_t peer_ip; /* reserved for the session; 0: none */
+	uint16_t id, peer_id, peer_tunnel_id;
+	uint16_t mtu; /* of the link; 0: it has not been up */
+	uint8_t worker;
+	uint8_t reason; /* enum l2tp_reason */
+	uint8_t ppp_reason; /* enum ppp_reason */
+	uint8_t phase : 2; /* enum session_phase */
+	bool framed : 1; /* peer_ip is the user's own address */
+	bool established : 1;
+	bool delete_again : 1; /* the order did not fit into the FIFO yet */
+	bool open : 1; /* what follows is the workers' */
+	bool sequencing : 1;
+	bool tx_acfc : 1, tx_pfc : 1;
+};
+_Static_assert(sizeof(struct session) == 80, "there are tens of thousands");
+_Static_assert(DP_MAX_WORKERS <= UINT8_MAX, "a session names its worker");
+
+/* What a user has of sessions now. */
+struct user_use {
+	uint16_t sessions; /* counted against his limit */
+	bool address; /* one of them has his own address */
 };
 
 #define CONN_BUCKETS 131072
@@ -151,23 +161,15 @@ struct ctl {
 	uint64_t now_ms; /* of the call under way: callbacks of the engines have no time */
 	bool closing;
 
-	struct slab tunnel_slab, session_slab, dest_slab;
+	struct table tunnels, sessions, dests; /* live and records */
 	struct idpool *tunnel_ids, *session_ids;
-	uint64_t next_serial;
-	uint32_t next_gen;
+	uint64_t last_serial;
 
-	struct tunnel *tunnel_slot[N_SLOTS];
-	struct session *session_slot[N_SLOTS];
-	uint16_t free_tunnel_slots[N_SLOTS], free_session_slots[N_SLOTS];
-	uint32_t n_free_tunnel_slots, n_free_session_slots;
-	struct session *session_of_id[N_SLOTS]; /* live ones */
-	struct tunnel *tunnel_of_id[N_SLOTS];
-
-	struct tunnel_tailq dead_tunnels, lingering;
-	struct session_tailq closing_sessions, dead_sessions;
+	struct table_list dead_tunnels, lingering;
+	struct table_list closing_sessions, dead_sessions;
 	struct timer tunnel_record, tunnel_linger, session_record; /* of the first in each */
 	struct halfopen *half_open;
-	struct dest_list dests[DEST_BUCKETS];
+	uint16_t dest_bucket[DEST_BUCKETS];
 	uint64_t hash_seed;
 
 	struct conn udp; /* the connection of all plain UDP */
@@ -178,10 +180,10 @@ struct ctl {
 	uint32_t n_pools;
 	struct aaa *aaa;
 
+	struct host *hosts; /* of all destination profiles behind each other */
+	uint32_t *first_host; /* of each destination profile */
 	uint32_t *profile_sessions;
-	uint32_t **host_sessions;
-	uint32_t *user_sessions; /* by index into conf->users */
-	struct session **framed_holder; /* .. who has the user's own address */
+	struct user_use *users; /* by index into conf->users */
 	uint32_t if_address[DP_MAX_IFS];
 	uint64_t icmp_next_ms; /* token bucket of ICMP errors */
 	struct log_limit limit_refused, limit_rejected, limit_refused_calls, limit_restart;
@@ -191,6 +193,14 @@ struct ctl {
 
 /* ctl.c */
 extern const struct l2tp_ops ctl_l2tp_ops;
+/* One that was never given; its low half is not 0. */
+uint64_t ctl_serial(struct ctl *c);
+/* By number in their tables; NULL: none. */
+struct tunnel *tunnel_at(const struct ctl *c, uint16_t number);
+struct session *session_at(const struct ctl *c, uint16_t number);
+/* The live ones with an id; NULL: none. */
+struct tunnel *tunnel_of_id(const struct ctl *c, uint16_t id);
+struct session *session_of_id(const struct ctl *c, uint16_t id);
 
 /* conns.c */
 int conns_init(struct conns *t);
@@ -230,13 +240,15 @@ void ipsec_punt(struct ctl *c, const struct dp_punt *p);
 bool ipsec_poll(struct ctl *c); /* true: it has left something for the next turn */
 
 /* dest.c: matching a peer with the configuration, and the destinations of shows. */
+/* host: an index into ctl's. False: none matches. */
 bool dest_match(const struct ctl *c, const struct l2tp_path *path,
-                const struct l2tp_bytes *host_name, uint32_t *profile, uint32_t *host);
+                const struct l2tp_bytes *host_name, uint32_t *host);
 /* The profile of an address alone; for messages without a usable Host Name (E14). */
 const struct cfg_dest_profile *dest_profile_of(const struct ctl *c, const struct ipaddr *addr);
-struct dest *dest_get(struct ctl *c, const struct ipaddr *addr);
-void dest_put(struct ctl *c, struct dest *d);
-void dest_active(struct ctl *c, struct dest *d, int change);
+/* Counts a tunnel to it. Its number; 0: no room. */
+uint16_t dest_get(struct ctl *c, const struct ipaddr *addr);
+void dest_put(struct ctl *c, uint16_t dest);
+void dest_active(struct ctl *c, uint16_t dest, int change);
 
 /* tunnel.c */
 enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
@@ -251,7 +263,12 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t);
 bool tunnel_record_free(struct tunnel *tn);
 void tunnel_drop(struct tunnel *tn); /* without ceremony; for ctl_free */
 void tunnel_fire(struct tunnel *tn, enum ss_reason r);
-const struct cfg_host *tunnel_host(const struct tunnel *tn);
+struct ctl *tunnel_ctl(const struct tunnel *tn);
+struct host *tunnel_host(const struct tunnel *tn);
+const struct cfg_dest_profile *tunnel_profile(const struct tunnel *tn);
+/* The live ones of a connection, newest first. */
+struct tunnel *tunnel_first(const struct conn *k);
+struct tunnel *tunnel_next(const struct tunnel *tn);
 /* Where its peer is; of a record for which there was no memory: nowhere. */
 const struct l2tp_path *tunnel_path(const struct tunnel *tn);
 /* The engine's object of a live tunnel; NULL in the destruct period. */
@@ -259,14 +276,23 @@ struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn);
 
 /* record.c: destruct periods and what lingers, each in a list whose first one has the timer */
 void records_init(struct ctl *c);
-/* The destruct period begins; keep: it has one. */
-void tunnel_destruct(struct tunnel *tn, bool keep);
+/* The destruct period begins, if it has one. */
+void tunnel_destruct(struct tunnel *tn);
+uint64_t tunnel_destruct_ms(const struct tunnel *tn); /* when it ends */
 void session_destruct(struct session *s);
 void tunnel_linger(struct tunnel *tn);
 /* Harmless when it does not. */
 void tunnel_stop_lingering(struct tunnel *tn);
 
 /* session.c */
+struct ctl *session_ctl(const struct session *s);
+/* Those of a tunnel, live and records, oldest first. */
+struct session *session_first(const struct tunnel *tn);
+struct session *session_next(const struct session *s);
+uint32_t session_gen(const struct session *s);
+/* NULL: nobody has authenticated. */
+const struct cfg_user *session_user(const struct session *s);
+const struct cfg_interface_profile *session_ifprof(const struct session *s);
 enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct l2tp_msg *msg,
                                   struct l2tp_call_conf *conf, struct l2tp_result *res,
                                   void **user);
@@ -293,7 +319,9 @@ void session_auth_result(struct session *s, const struct ppp_auth_reply *reply,
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn);
 /* A frame came before the ICCN: the first one is kept for session_ppp_start. */
 void session_ppp_early(struct session *s, const uint8_t *frame, size_t len);
-void session_early_free(struct session *s);
+void early_frame_free(struct early_frame *e);
+/* The pool that its address is from; NULL: none, it is the user's own, or released. */
+struct pool *session_pool(const struct session *s);
 void session_release_address(struct session *s);
 
 /* icmp.c */

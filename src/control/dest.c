@@ -3,7 +3,6 @@
 /* Matching a peer with the configuration, and the destinations of shows. */
 #include "control/ctl_int.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 const struct cfg_dest_profile *dest_profile_of(const struct ctl *c, const struct ipaddr *addr)
@@ -32,18 +31,19 @@ static bool host_matches(const struct cfg_host *h, const struct l2tp_path *path,
 
 /* A named remote host wins over "default" (spec 4.1). */
 bool dest_match(const struct ctl *c, const struct l2tp_path *path, const struct l2tp_bytes *name,
-                uint32_t *profile, uint32_t *host)
+                uint32_t *host)
 {
 	const struct cfg_dest_profile *p = dest_profile_of(c, &path->remote.addr);
+	uint32_t first;
 	bool found = false;
 
 	if (p == NULL)
 		return false;
-	*profile = (uint32_t)(p - c->conf->dest_profiles);
+	first = c->first_host[p - c->conf->dest_profiles];
 	for (uint32_t i = 0; i < p->n_hosts; i++) {
 		if (!host_matches(&p->hosts[i], path, name))
 			continue;
-		*host = i;
+		*host = first + i;
 		found = true;
 		if (!p->hosts[i].is_default)
 			break;
@@ -51,47 +51,60 @@ bool dest_match(const struct ctl *c, const struct l2tp_path *path, const struct 
 	return found;
 }
 
-static struct dest_list *bucket(struct ctl *c, const struct ipaddr *addr)
+static struct dest *dest_at(const struct ctl *c, uint16_t number)
+{
+	return table_at(&c->dests, number);
+}
+
+static uint16_t *bucket(struct ctl *c, const struct ipaddr *addr)
 {
 	struct endpoint e = {.addr = *addr};
 
-	return &c->dests[endpoint_hash(&e, c->hash_seed) % DEST_BUCKETS];
+	return &c->dest_bucket[endpoint_hash(&e, c->hash_seed) % DEST_BUCKETS];
 }
 
-struct dest *dest_get(struct ctl *c, const struct ipaddr *addr)
+uint16_t dest_get(struct ctl *c, const struct ipaddr *addr)
 {
-	struct dest_list *b = bucket(c, addr);
+	uint16_t *b = bucket(c, addr);
 	struct dest *d;
 
-	SLIST_FOREACH (d, b, link)
+	for (d = dest_at(c, *b); d != NULL; d = dest_at(c, d->next))
 		if (ipaddr_eq(&d->addr, addr))
 			break;
 	if (d == NULL) {
-		d = slab_get(&c->dest_slab);
+		d = table_get(&c->dests);
 		if (d == NULL)
-			return NULL;
+			return 0;
 		d->addr = *addr;
-		SLIST_INSERT_HEAD(b, d, link);
+		d->next = *b;
+		*b = table_number(&c->dests, d);
 		c->st.destinations.total++;
 		c->st.destinations.live++;
 	}
 	d->tunnels++;
-	return d;
+	return table_number(&c->dests, d);
 }
 
-void dest_put(struct ctl *c, struct dest *d)
+void dest_put(struct ctl *c, uint16_t dest)
 {
+	struct dest *d = dest_at(c, dest);
+	uint16_t *at;
+
 	if (--d->tunnels > 0)
 		return;
 	if (!d->was_active)
 		c->st.destinations.failed++;
 	c->st.destinations.live--;
-	SLIST_REMOVE(bucket(c, &d->addr), d, dest, link);
-	slab_put(&c->dest_slab, d);
+	for (at = bucket(c, &d->addr); *at != dest; at = &dest_at(c, *at)->next)
+		;
+	*at = d->next;
+	table_put(&c->dests, d);
 }
 
-void dest_active(struct ctl *c, struct dest *d, int change)
+void dest_active(struct ctl *c, uint16_t dest, int change)
 {
+	struct dest *d = dest_at(c, dest);
+
 	if (change > 0 && d->active++ == 0) {
 		d->was_active = true;
 		c->st.destinations.active++;

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "control/halfopen.h"
+#include "base/slab.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 
 #define BUCKETS 4096
+
+struct halfopen_entry {
+	TAILQ_ENTRY(halfopen_entry) link; /* in its network */
+	struct halfopen_net *net;
+	void *owner;
+};
 
 TAILQ_HEAD(entry_tailq, halfopen_entry);
 
@@ -26,6 +33,7 @@ LIST_HEAD(net_list, halfopen_net);
 struct halfopen {
 	uint32_t limit, n, fullest;
 	uint64_t seed;
+	struct slab slab; /* of entries */
 	struct net_list bucket[BUCKETS];
 	struct net_tailq *level; /* [n]: networks with n entries, 1..limit */
 };
@@ -38,6 +46,7 @@ struct halfopen *halfopen_new(uint32_t limit, uint64_t seed)
 		return NULL;
 	h->limit = limit;
 	h->seed = seed;
+	slab_init(&h->slab, sizeof(struct halfopen_entry));
 	/* One above the limit: a source may be added before a victim goes. */
 	h->level = calloc(limit + 2, sizeof(*h->level));
 	if (h->level == NULL) {
@@ -57,10 +66,17 @@ void halfopen_free(struct halfopen *h)
 		struct halfopen_net *net;
 
 		while ((net = LIST_FIRST(&h->bucket[i])) != NULL) {
+			struct halfopen_entry *e;
+
+			while ((e = TAILQ_FIRST(&net->entries)) != NULL) {
+				TAILQ_REMOVE(&net->entries, e, link);
+				slab_put(&h->slab, e);
+			}
 			LIST_REMOVE(net, link);
 			free(net);
 		}
 	}
+	slab_fini(&h->slab);
 	free(h->level);
 	free(h);
 }
@@ -93,46 +109,67 @@ static void set_level(struct halfopen *h, struct halfopen_net *net, uint32_t n)
 		h->fullest--;
 }
 
-int halfopen_add(struct halfopen *h, struct halfopen_entry *e, const struct ipaddr *source)
+static struct halfopen_net *net_get(struct halfopen *h, const struct ipaddr *source)
 {
 	struct ipaddr key = network_of(source);
 	struct net_list *b = bucket_of(h, &key);
 	struct halfopen_net *net;
 
-	if (h->n > h->limit)
-		return -ENOSPC;
 	LIST_FOREACH (net, b, link)
 		if (ipaddr_eq(&net->key, &key))
-			break;
-	if (net == NULL) {
-		net = calloc(1, sizeof(*net));
-		if (net == NULL)
-			return -ENOMEM;
-		net->key = key;
-		TAILQ_INIT(&net->entries);
-		LIST_INSERT_HEAD(b, net, link);
+			return net;
+	net = calloc(1, sizeof(*net));
+	if (net == NULL)
+		return NULL;
+	net->key = key;
+	TAILQ_INIT(&net->entries);
+	LIST_INSERT_HEAD(b, net, link);
+	return net;
+}
+
+static void net_put(struct halfopen_net *net)
+{
+	if (net->n > 0)
+		return;
+	LIST_REMOVE(net, link);
+	free(net);
+}
+
+struct halfopen_entry *halfopen_add(struct halfopen *h, const struct ipaddr *source, void *owner)
+{
+	struct halfopen_entry *e;
+	struct halfopen_net *net;
+
+	if (h->n > h->limit)
+		return NULL;
+	net = net_get(h, source);
+	if (net == NULL)
+		return NULL;
+	e = slab_get(&h->slab);
+	if (e == NULL) {
+		net_put(net);
+		return NULL;
 	}
 	TAILQ_INSERT_TAIL(&net->entries, e, link);
 	e->net = net;
+	e->owner = owner;
 	h->n++;
 	set_level(h, net, net->n + 1);
-	return 0;
+	return e;
 }
 
 void halfopen_del(struct halfopen *h, struct halfopen_entry *e)
 {
-	struct halfopen_net *net = e->net;
+	struct halfopen_net *net;
 
-	if (net == NULL)
+	if (e == NULL)
 		return;
+	net = e->net;
 	TAILQ_REMOVE(&net->entries, e, link);
-	e->net = NULL;
+	slab_put(&h->slab, e);
 	h->n--;
 	set_level(h, net, net->n - 1);
-	if (net->n == 0) {
-		LIST_REMOVE(net, link);
-		free(net);
-	}
+	net_put(net);
 }
 
 uint32_t halfopen_count(const struct halfopen *h)
@@ -145,9 +182,10 @@ bool halfopen_full(const struct halfopen *h)
 	return h->n >= h->limit;
 }
 
-struct halfopen_entry *halfopen_victim(const struct halfopen *h)
+void *halfopen_victim(const struct halfopen *h)
 {
 	struct halfopen_net *net = h->fullest > 0 ? TAILQ_FIRST(&h->level[h->fullest]) : NULL;
 
-	return net != NULL ? TAILQ_FIRST(&net->entries) : NULL;
+	/* A network without entries is not there. */
+	return net != NULL ? TAILQ_FIRST(&net->entries)->owner : NULL;
 }

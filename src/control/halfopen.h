@@ -10,26 +10,20 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 struct halfopen;
-struct halfopen_net;
-
-struct halfopen_entry { /* embedded in the tunnel */
-	TAILQ_ENTRY(halfopen_entry) link;
-	struct halfopen_net *net; /* NULL: not half-open */
-};
+struct halfopen_entry; /* of a tunnel, as long as it is half-open */
 
 /* limit: how many may be half-open at once. NULL: no memory. */
 struct halfopen *halfopen_new(uint32_t limit, uint64_t seed);
 void halfopen_free(struct halfopen *h);
 
-/* Adds an entry of a source. 0, or -ENOMEM. Does not look at the limit. */
-int halfopen_add(struct halfopen *h, struct halfopen_entry *e, const struct ipaddr *source);
-/* Takes it out; harmless when it is not in. */
+/* Adds what owner has from a source. NULL: no memory, or more than the limit are there already. */
+struct halfopen_entry *halfopen_add(struct halfopen *h, const struct ipaddr *source, void *owner);
+/* Takes it out and frees it; NULL is fine. */
 void halfopen_del(struct halfopen *h, struct halfopen_entry *e);
 
 uint32_t halfopen_count(const struct halfopen *h);
 bool halfopen_full(const struct halfopen *h);
-/* The oldest entry of the fullest source, or NULL. */
-struct halfopen_entry *halfopen_victim(const struct halfopen *h);
+/* The owner of the oldest entry of the fullest source, or NULL. */
+void *halfopen_victim(const struct halfopen *h);

@@ -65,10 +65,10 @@ static bool take_token(struct ctl *c)
 /* The address to speak from: toward a subscriber his own gateway, else the interface's. */
 static uint32_t source_of(const struct ctl *c, const struct dp_punt *p)
 {
-	const struct session *s = c->session_of_id[p->session_id];
+	const struct session *s = session_of_id(c, p->session_id);
 
 	if (p->session_id != 0)
-		return s != NULL ? ipaddr_to_v4(&s->ifprof->local_address) : 0;
+		return s != NULL ? ipaddr_to_v4(&session_ifprof(s)->local_address) : 0;
 	return p->ifidx < DP_MAX_IFS ? c->if_address[p->ifidx] : 0;
 }
 

@@ -83,7 +83,7 @@ static void view_sas(const struct ctl *c, const struct conn *k, uint64_t now_ms,
 static void view_conn(const struct ctl *c, const struct conn *k, uint64_t now_ms,
                       struct ctl_conn_view *v)
 {
-	const struct tunnel *tn = LIST_FIRST(&k->live);
+	const struct tunnel *tn = tunnel_first(k);
 
 	*v = (struct ctl_conn_view){
 	        .id = k->id,
@@ -156,10 +156,10 @@ int ctl_clear_conn(struct ctl *c, uint64_t id, uint64_t now_ms)
 	if (k == NULL || k->kind == CONN_UDP || k->down)
 		return -ENOENT;
 	c->now_ms = now_ms;
-	LIST_FOREACH (tn, &k->live, conn_link)
+	for (tn = tunnel_first(k); tn != NULL; tn = tunnel_next(tn))
 		l2tp_tunnel_close(tunnel_engine(tn), &why, now_ms);
-	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
+	for (tn = tunnel_first(k); tn != NULL; tn = next) {
+		next = tunnel_next(tn);
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, now_ms);
 	}
 	ctl_conn_disconnect(c, k);

@@ -6,44 +6,53 @@
  */
 #include "control/ctl_int.h"
 
+#include <stddef.h>
+
 #define AGAIN_MS 100 /* for workers that have not answered */
 
-static uint64_t end_of(const struct ctl *c, uint32_t seconds)
+static uint64_t end_of(uint64_t begin_ms, uint32_t seconds)
 {
-	return c->now_ms + (uint64_t)seconds * 1000;
+	return begin_ms + (uint64_t)seconds * 1000;
 }
 
 /* ---- tunnels ---- */
 
+#define DEAD_LINK offsetof(struct tunnel, dead_link)
+
+uint64_t tunnel_destruct_ms(const struct tunnel *tn)
+{
+	return end_of(tn->gone_ms, tn->keep ? tunnel_ctl(tn)->conf->l2tp.destruct_timeout_s : 0);
+}
+
 static void arm_tunnel_record(struct ctl *c)
 {
-	const struct tunnel *tn = TAILQ_FIRST(&c->dead_tunnels);
+	const struct tunnel *tn = tunnel_at(c, c->dead_tunnels.first);
 
 	if (tn != NULL)
-		timer_set(c->timers, &c->tunnel_record, tn->destruct_ms);
+		timer_set(c->timers, &c->tunnel_record, tunnel_destruct_ms(tn));
 }
 
 static void tunnel_record_due(struct timer *t, uint64_t now_ms)
 {
 	struct ctl *c = timer_owner(t, struct ctl, tunnel_record);
-	struct tunnel *tn = TAILQ_FIRST(&c->dead_tunnels);
+	struct tunnel *tn = tunnel_at(c, c->dead_tunnels.first);
 
 	c->now_ms = now_ms;
-	if (tn != NULL && tn->destruct_ms <= now_ms && !tunnel_record_free(tn))
-		tn->destruct_ms = now_ms + AGAIN_MS;
-	arm_tunnel_record(c);
+	if (tn != NULL && tunnel_destruct_ms(tn) <= now_ms && !tunnel_record_free(tn))
+		timer_set(c->timers, t, now_ms + AGAIN_MS);
+	else
+		arm_tunnel_record(c);
 }
 
-void tunnel_destruct(struct tunnel *tn, bool keep)
+void tunnel_destruct(struct tunnel *tn)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 
-	tn->destruct_ms = keep ? end_of(c, c->conf->l2tp.destruct_timeout_s) : c->now_ms;
-	if (keep)
-		TAILQ_INSERT_TAIL(&c->dead_tunnels, tn, dead_link);
+	if (tn->keep)
+		table_append(&c->tunnels, &c->dead_tunnels, tn, DEAD_LINK);
 	else
-		TAILQ_INSERT_HEAD(&c->dead_tunnels, tn, dead_link);
-	if (TAILQ_FIRST(&c->dead_tunnels) == tn)
+		table_prepend(&c->tunnels, &c->dead_tunnels, tn, DEAD_LINK);
+	if (tunnel_at(c, c->dead_tunnels.first) == tn)
 		arm_tunnel_record(c);
 }
 
@@ -52,27 +61,34 @@ void tunnel_destruct(struct tunnel *tn, bool keep)
 static void session_record_due(struct timer *t, uint64_t now_ms)
 {
 	struct ctl *c = timer_owner(t, struct ctl, session_record);
-	struct session *s = TAILQ_FIRST(&c->dead_sessions);
+	struct session *s = session_at(c, c->dead_sessions.first);
 
 	c->now_ms = now_ms;
 	if (s != NULL && s->destruct_ms <= now_ms)
 		session_record_free(s);
-	s = TAILQ_FIRST(&c->dead_sessions);
+	s = session_at(c, c->dead_sessions.first);
 	if (s != NULL)
 		timer_set(c->timers, &c->session_record, s->destruct_ms);
 }
 
 void session_destruct(struct session *s)
 {
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
 
-	s->destruct_ms = end_of(c, c->conf->l2tp.destruct_timeout_s);
-	TAILQ_INSERT_TAIL(&c->dead_sessions, s, wait_link);
-	if (TAILQ_FIRST(&c->dead_sessions) == s)
+	s->destruct_ms = end_of(c->now_ms, c->conf->l2tp.destruct_timeout_s);
+	table_append(&c->sessions, &c->dead_sessions, s, offsetof(struct session, wait_link));
+	if (session_at(c, c->dead_sessions.first) == s)
 		timer_set(c->timers, &c->session_record, s->destruct_ms);
 }
 
 /* ---- ids of tunnels ---- */
+
+#define LINGER_LINK offsetof(struct tunnel, linger_link)
+
+static uint64_t linger_ms(const struct tunnel *tn)
+{
+	return end_of(tn->gone_ms, tunnel_ctl(tn)->conf->l2tp.linger_timeout_s);
+}
 
 /*
  * The engine acknowledges a repeated StopCCN for a while, so the workers' entry outlives the tunnel. A
@@ -80,44 +96,40 @@ void session_destruct(struct session *s)
  */
 void tunnel_stop_lingering(struct tunnel *tn)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 
 	if (!tn->lingers)
 		return;
 	tn->lingers = false;
-	TAILQ_REMOVE(&c->lingering, tn, linger_link);
-	if (c->tunnel_of_id[tn->id] == NULL)
+	table_remove(&c->tunnels, &c->lingering, tn, LINGER_LINK);
+	if (tunnel_of_id(c, tn->id) == NULL)
 		dp_tunnel_del(c->dp, tn->id);
 }
 
 static void linger_due(struct timer *t, uint64_t now_ms)
 {
 	struct ctl *c = timer_owner(t, struct ctl, tunnel_linger);
-	struct tunnel *tn = TAILQ_FIRST(&c->lingering);
+	struct tunnel *tn = tunnel_at(c, c->lingering.first);
 
-	if (tn != NULL && tn->linger_ms <= now_ms)
+	if (tn != NULL && linger_ms(tn) <= now_ms)
 		tunnel_stop_lingering(tn);
-	tn = TAILQ_FIRST(&c->lingering);
+	tn = tunnel_at(c, c->lingering.first);
 	if (tn != NULL)
-		timer_set(c->timers, &c->tunnel_linger, tn->linger_ms);
+		timer_set(c->timers, &c->tunnel_linger, linger_ms(tn));
 }
 
 void tunnel_linger(struct tunnel *tn)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 
 	tn->lingers = true;
-	tn->linger_ms = end_of(c, c->conf->l2tp.linger_timeout_s);
-	TAILQ_INSERT_TAIL(&c->lingering, tn, linger_link);
-	if (TAILQ_FIRST(&c->lingering) == tn)
-		timer_set(c->timers, &c->tunnel_linger, tn->linger_ms);
+	table_append(&c->tunnels, &c->lingering, tn, LINGER_LINK);
+	if (tunnel_at(c, c->lingering.first) == tn)
+		timer_set(c->timers, &c->tunnel_linger, linger_ms(tn));
 }
 
 void records_init(struct ctl *c)
 {
-	TAILQ_INIT(&c->dead_tunnels);
-	TAILQ_INIT(&c->dead_sessions);
-	TAILQ_INIT(&c->lingering);
 	timer_init(&c->tunnel_record, tunnel_record_due);
 	timer_init(&c->session_record, session_record_due);
 	timer_init(&c->tunnel_linger, linger_due);

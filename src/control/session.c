@@ -4,6 +4,7 @@
 #include "control/ctl_int.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,12 @@
 
 #define CLOSED_A_TURN 32
 
+#define LINK      offsetof(struct session, link)
+#define WAIT_LINK offsetof(struct session, wait_link)
+
 static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 	uint64_t skipped;
 
 	c->st.sessions.total++;
@@ -39,7 +43,7 @@ static enum l2tp_verdict refuse(struct tunnel *tn, struct l2tp_result *res, uint
 {
 	*res = (struct l2tp_result){.result = result, .reason = reason};
 	/* Some LACs look for another LNS on a general error only (spec 4.1). */
-	if (tunnel_host(tn)->session_out_of_resource_result_code_override) {
+	if (tunnel_host(tn)->conf->session_out_of_resource_result_code_override) {
 		res->result = CDN_GENERAL_ERROR;
 		res->error = ERR_NO_RESOURCES;
 	}
@@ -51,53 +55,77 @@ static enum l2tp_verdict refuse(struct tunnel *tn, struct l2tp_result *res, uint
 
 static bool limits_reached(const struct tunnel *tn)
 {
-	const struct ctl *c = tn->ctl;
-	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
-	const struct cfg_host *h = tunnel_host(tn);
+	const struct cfg_dest_profile *p = tunnel_profile(tn);
+	const struct host *h = tunnel_host(tn);
 
-	return (p->max_sessions != 0 && c->profile_sessions[tn->profile] >= p->max_sessions) ||
-	       (h->max_sessions != 0 && c->host_sessions[tn->profile][tn->host] >= h->max_sessions);
+	return (p->max_sessions != 0 &&
+	        tunnel_ctl(tn)->profile_sessions[h->profile] >= p->max_sessions) ||
+	       (h->conf->max_sessions != 0 && h->sessions >= h->conf->max_sessions);
 }
 
-static uint32_t slot_get(struct ctl *c)
+/* ---- what follows from what is kept ---- */
+
+struct ctl *session_ctl(const struct session *s)
 {
-	if (c->n_free_session_slots == 0 && !TAILQ_EMPTY(&c->dead_sessions)) {
-		c->st.records_reclaimed++;
-		session_record_free(TAILQ_FIRST(&c->dead_sessions));
-	}
-	if (c->n_free_session_slots == 0)
-		return 0;
-	return c->free_session_slots[--c->n_free_session_slots];
+	return tunnel_ctl(s->tunnel);
 }
+
+struct session *session_first(const struct tunnel *tn)
+{
+	return session_at(tunnel_ctl(tn), tn->sessions.first);
+}
+
+struct session *session_next(const struct session *s)
+{
+	return session_at(session_ctl(s), s->link.next);
+}
+
+uint32_t session_gen(const struct session *s)
+{
+	return (uint32_t)s->serial;
+}
+
+const struct cfg_user *session_user(const struct session *s)
+{
+	return s->user != 0 ? &session_ctl(s)->conf->users[s->user - 1] : NULL;
+}
+
+const struct cfg_interface_profile *session_ifprof(const struct session *s)
+{
+	return tunnel_host(s->tunnel)->ifprof;
+}
+
+#define IP_TCP_HEADERS 40
 
 /* What the data plane is told of it. */
 static struct dp_session order_of(const struct session *s)
 {
 	const struct tunnel *tn = s->tunnel;
-	const struct cfg_l2tp *g = &tn->ctl->conf->l2tp;
+	const struct cfg_l2tp *g = &tunnel_ctl(tn)->conf->l2tp;
+	bool clamp = s->mtu != 0 && session_ifprof(s)->mss_clamp;
 
 	return (struct dp_session){
-	        .session_id = s->dps.session_id,
+	        .session_id = s->id,
 	        .tunnel_id = tn->id,
-	        .peer_session_id = s->dps.peer_session_id,
-	        .peer_tunnel_id = s->dps.peer_tunnel_id,
-	        .gen = s->dps.gen,
-	        .worker = s->dps.worker,
+	        .peer_session_id = s->peer_id,
+	        .peer_tunnel_id = s->peer_tunnel_id,
+	        .gen = session_gen(s),
+	        .worker = s->worker,
 	        .local = tunnel_path(tn)->local,
 	        .peer = tunnel_path(tn)->remote,
 	        .conn = tunnel_path(tn)->conn,
 	        .child = s->child != NULL ? ipsec_child_index(s->child) : 0,
-	        .open = s->dps.open,
+	        .open = s->open,
 	        .udp_checksum = g->data_checksum && tn->conn->kind == CONN_UDP,
-	        .sequencing = s->dps.sequencing,
-	        .check_sequence = s->dps.check_sequence,
-	        .length_bit = tunnel_host(tn)->data_length_bit,
+	        .sequencing = s->sequencing,
+	        .check_sequence = s->sequencing && !g->ignore_receive_data_sequencing,
+	        .length_bit = tunnel_host(tn)->conf->data_length_bit,
 	        .outer_df = g->outer_df,
-	        .tx_acfc = s->dps.tx_acfc,
-	        .tx_pfc = s->dps.tx_pfc,
-	        .mtu = s->dps.mtu,
-	        .mss_clamp = s->dps.mss_clamp,
-	        .peer_ip = s->dps.peer_ip,
+	        .tx_acfc = s->tx_acfc,
+	        .tx_pfc = s->tx_pfc,
+	        .mtu = s->mtu,
+	        .mss_clamp = clamp ? (uint16_t)(s->mtu - IP_TCP_HEADERS) : 0,
+	        .peer_ip = s->mtu != 0 ? s->peer_ip : 0,
 	};
 }
 
@@ -105,27 +133,27 @@ static int session_add(const struct session *s)
 {
 	struct dp_session order = order_of(s);
 
-	return dp_session_add(s->tunnel->ctl->dp, &order);
+	return dp_session_add(session_ctl(s)->dp, &order);
 }
 
 int session_update(const struct session *s)
 {
 	struct dp_session order = order_of(s);
 
-	return dp_session_update(s->tunnel->ctl->dp, &order);
+	return dp_session_update(session_ctl(s)->dp, &order);
 }
 
 /* Whose worker it is: in a connection that of its SAs. False: its SAs have just gone. */
 static bool take_owner(struct session *s, const struct tunnel *tn)
 {
 	if (tn->conn->kind == CONN_UDP) {
-		s->dps.worker = ctl_pick_worker(s->tunnel->ctl);
+		s->worker = (uint8_t)ctl_pick_worker(session_ctl(s));
 		return true;
 	}
 	s->child = ipsec_child_of(tn->conn, &tunnel_path(tn)->local, &tunnel_path(tn)->remote);
 	if (s->child == NULL)
 		return false;
-	s->dps.worker = tn->conn->worker;
+	s->worker = (uint8_t)tn->conn->worker;
 	return true;
 }
 
@@ -157,39 +185,43 @@ static void let_go_of_child(struct session *s)
 	s->child = NULL;
 }
 
+/* At table-full the oldest record gives way. */
+static void make_room(struct ctl *c)
+{
+	struct session *oldest = session_at(c, c->dead_sessions.first);
+
+	if (!table_full(&c->sessions) || oldest == NULL)
+		return;
+	c->st.records_reclaimed++;
+	session_record_free(oldest);
+}
+
 static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
                                    uint16_t peer_session)
 {
-	struct session *s = slab_get(&c->session_slab);
 	struct l2tp_tunnel_info info;
+	struct session *s;
 
+	make_room(c);
+	s = table_get(&c->sessions);
 	if (s == NULL)
 		return NULL;
 	s->tunnel = tn;
-	s->ifprof = config_interface_profile(c->conf, tunnel_host(tn)->interface_profile);
-	s->slot = (uint16_t)slot_get(c);
-	s->dps.session_id = s->slot != 0 ? idpool_get(c->session_ids, tn->serial, c->now_ms) : 0;
-	if (s->dps.session_id != 0) {
-		if (++c->next_gen == 0)
-			c->next_gen = 1;
-		s->dps.gen = c->next_gen;
+	s->serial = ctl_serial(c);
+	s->id = idpool_get(c->session_ids, tn->serial, c->now_ms);
+	if (s->id != 0) {
 		l2tp_tunnel_info(t, &info);
-		s->dps.peer_tunnel_id = info.peer_id;
-		s->dps.peer_session_id = peer_session;
+		s->peer_tunnel_id = info.peer_id;
+		s->peer_id = peer_session;
 		if (take_owner(s, tn) && session_add(s) == 0) {
 			if (s->child != NULL)
 				ipsec_child_hold(s->child);
-			s->serial = ++c->next_serial;
-			c->session_slot[s->slot] = s;
-			c->session_of_id[s->dps.session_id] = s;
-			TAILQ_INSERT_TAIL(&tn->sessions, s, link);
+			table_append(&c->sessions, &tn->sessions, s, LINK);
 			return s;
 		}
-		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
+		idpool_put(c->session_ids, s->id, c->now_ms);
 	}
-	if (s->slot != 0)
-		c->free_session_slots[c->n_free_session_slots++] = s->slot;
-	slab_put(&c->session_slab, s);
+	table_put(&c->sessions, s);
 	return NULL;
 }
 
@@ -208,14 +240,14 @@ enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct
 	s = session_new(c, tn, t, msg->assigned_session_id);
 	if (s == NULL)
 		return refuse(tn, res, CDN_NO_FACILITIES, L2TP_R_CALL_NO_RESOURCES, "");
-	c->profile_sessions[tn->profile]++;
-	c->host_sessions[tn->profile][tn->host]++;
+	c->profile_sessions[tunnel_host(tn)->profile]++;
+	tunnel_host(tn)->sessions++;
 	c->st.sessions.total++;
 	c->st.sessions.live++;
 	tn->n_live++;
 	*conf = (struct l2tp_call_conf){
-	        .local_id = s->dps.session_id,
-	        .sequencing = tunnel_host(tn)->data_sequencing,
+	        .local_id = s->id,
+	        .sequencing = tunnel_host(tn)->conf->data_sequencing,
 	};
 	*user = s;
 	return L2TP_ACCEPT;
@@ -234,7 +266,7 @@ struct l2tp_call *session_engine(const struct session *s)
 {
 	if (s->phase != SESSION_LIVE)
 		return NULL;
-	return l2tp_call_by_id(s->tunnel->ctl->l2tp, s->dps.session_id);
+	return l2tp_call_by_id(session_ctl(s)->l2tp, s->id);
 }
 
 void session_reply(void *ctx, struct l2tp_call *call)
@@ -260,13 +292,11 @@ void session_up(void *ctx, struct l2tp_call *call, const struct l2tp_msg *msg)
 	};
 
 	s->established = true;
-	s->up_ms = c->now_ms;
 	c->st.sessions.active++;
 	l2tp_call_info_get(call, &info);
-	s->dps.sequencing = info.sequencing;
-	s->dps.check_sequence = info.sequencing && !c->conf->l2tp.ignore_receive_data_sequencing;
+	s->sequencing = info.sequencing;
 	log_info(c->log, "event=session-up tunnel=%u session=%u calling=\"%s\" called=\"%s\"",
-	         s->tunnel->id, s->dps.session_id, info.calling_number, info.called_number);
+	         s->tunnel->id, s->id, info.calling_number, info.called_number);
 	if (session_update(s) < 0 || session_ppp_start(s, msg) < 0)
 		l2tp_call_close(call, &none, c->now_ms);
 }
@@ -276,6 +306,7 @@ static void keep_last(struct session *s, struct l2tp_call *call)
 	s->last = calloc(1, sizeof(*s->last));
 	if (s->last == NULL)
 		return;
+	s->last->down_ms = session_ctl(s)->now_ms;
 	l2tp_call_info_get(call, &s->last->call);
 	if (s->ppp != NULL)
 		ppp_info_get(s->ppp, &s->last->ppp);
@@ -284,19 +315,31 @@ static void keep_last(struct session *s, struct l2tp_call *call)
 static void keep_stats(const struct session *s)
 {
 	if (s->last != NULL)
-		dp_session_stats(s->tunnel->ctl->dp, s->dps.session_id, s->dps.gen,
-		                 &s->last->stats);
+		dp_session_stats(session_ctl(s)->dp, s->id, session_gen(s), &s->last->stats);
 }
 
 static void log_down(const struct session *s, const struct l2tp_result *res)
 {
 	const char *user = s->last != NULL ? s->last->ppp.user : "";
 
-	log_info(s->tunnel->ctl->log,
+	log_info(session_ctl(s)->log,
 	         "event=session-down tunnel=%u session=%u user=\"%s\" reason=\"%s\" ppp=\"%s\" "
 	         "result=%u error=%u",
-	         s->tunnel->id, s->dps.session_id, user, l2tp_reason_name(res->reason),
+	         s->tunnel->id, s->id, user, l2tp_reason_name(res->reason),
 	         ppp_reason_name(s->ppp_reason), res->result, res->error);
+}
+
+/* What only a live session waits for. */
+static void stop_waiting(struct session *s)
+{
+	if (s->ppp == NULL) {
+		early_frame_free(s->early);
+		s->early = NULL;
+		return;
+	}
+	if (s->job != NULL)
+		aaa_abandon(session_ctl(s)->aaa, s->job);
+	s->job = NULL;
 }
 
 /*
@@ -311,21 +354,15 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 
 	tunnel_fire(tn, ss_reason_of_session(res->reason, s->ppp_reason));
 	s->reason = (uint8_t)res->reason;
-	s->down_ms = c->now_ms;
+	stop_waiting(s);
 	s->phase = SESSION_CLOSING;
 	keep_last(s, call);
 	if (s->ppp != NULL)
 		ppp_lower_down(s->ppp);
-	if (s->job != NULL) {
-		aaa_abandon(c->aaa, s->job);
-		s->job = NULL;
-	}
-	if (s->user != NULL)
-		c->user_sessions[s->user - c->conf->users]--;
-	s->user = NULL;
-	c->session_of_id[s->dps.session_id] = NULL;
-	c->profile_sessions[tn->profile]--;
-	c->host_sessions[tn->profile][tn->host]--;
+	if (s->user != 0)
+		c->users[s->user - 1].sessions--;
+	c->profile_sessions[tunnel_host(tn)->profile]--;
+	tunnel_host(tn)->sessions--;
 	c->st.sessions.live--;
 	tn->n_live--;
 	if (s->established)
@@ -333,11 +370,11 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	else
 		c->st.sessions.failed++;
 	keep_stats(s);
-	if (dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
+	if (dp_session_del(c->dp, s->id, session_gen(s), &s->ticket) < 0)
 		s->delete_again = true; /* the FIFO is full: ctl_tick tries again */
 	else
 		let_go_of_child(s);
-	TAILQ_INSERT_TAIL(&c->closing_sessions, s, wait_link);
+	table_append(&c->sessions, &c->closing_sessions, s, WAIT_LINK);
 	log_down(s, res);
 }
 
@@ -347,12 +384,11 @@ bool session_poll_closing(struct ctl *c)
 	struct session *s, *next;
 	uint32_t n = 0;
 
-	for (s = TAILQ_FIRST(&c->closing_sessions); s != NULL; s = next) {
+	for (s = session_at(c, c->closing_sessions.first); s != NULL; s = next) {
 		if (n++ == CLOSED_A_TURN)
 			return true;
-		next = TAILQ_NEXT(s, wait_link);
-		if (s->delete_again &&
-		    dp_session_del(c->dp, s->dps.session_id, s->dps.gen, &s->ticket) < 0)
+		next = session_at(c, s->wait_link.next);
+		if (s->delete_again && dp_session_del(c->dp, s->id, session_gen(s), &s->ticket) < 0)
 			break;
 		s->delete_again = false;
 		let_go_of_child(s);
@@ -360,8 +396,8 @@ bool session_poll_closing(struct ctl *c)
 			break; /* later ones have later tickets */
 		keep_stats(s);
 		session_release_address(s);
-		idpool_put(c->session_ids, s->dps.session_id, c->now_ms);
-		TAILQ_REMOVE(&c->closing_sessions, s, wait_link);
+		idpool_put(c->session_ids, s->id, c->now_ms);
+		table_remove(&c->sessions, &c->closing_sessions, s, WAIT_LINK);
 		/* None of its callbacks is on the stack here. */
 		ppp_free(s->ppp);
 		s->ppp = NULL;
@@ -373,27 +409,27 @@ bool session_poll_closing(struct ctl *c)
 
 static void session_free(struct session *s)
 {
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
 
+	if (s->phase == SESSION_LIVE)
+		stop_waiting(s);
+	else
+		free(s->last);
 	if (s->ppp != NULL)
 		ppp_free(s->ppp);
-	TAILQ_REMOVE(&s->tunnel->sessions, s, link);
-	c->session_slot[s->slot] = NULL;
-	c->free_session_slots[c->n_free_session_slots++] = s->slot;
-	session_early_free(s);
-	free(s->last);
-	slab_put(&c->session_slab, s);
+	table_remove(&c->sessions, &s->tunnel->sessions, s, LINK);
+	table_put(&c->sessions, s);
 }
 
 void session_record_free(struct session *s)
 {
-	TAILQ_REMOVE(&s->tunnel->ctl->dead_sessions, s, wait_link);
+	struct ctl *c = session_ctl(s);
+
+	table_remove(&c->sessions, &c->dead_sessions, s, WAIT_LINK);
 	session_free(s);
 }
 
 void session_drop(struct session *s)
 {
-	if (s->job != NULL)
-		aaa_abandon(s->tunnel->ctl->aaa, s->job);
 	session_free(s);
 }

@@ -17,16 +17,18 @@ static void link_send(void *ctx, const uint8_t *frame, size_t len)
 	struct session *s = ctx;
 
 	if (s->phase == SESSION_LIVE)
-		dp_send_ppp(s->tunnel->ctl->dp, s->dps.session_id, s->dps.gen, frame, len);
+		dp_send_ppp(session_ctl(s)->dp, s->id, session_gen(s), frame, len);
 }
 
 static void link_auth(void *ctx, const struct ppp_auth_request *req)
 {
 	struct session *s = ctx;
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
 	const struct cfg_user *user;
 	struct ppp_auth_reply reply;
 
+	if (s->phase != SESSION_LIVE)
+		return; /* the place of a job is the record's now */
 	c->st.ppp_auths++;
 	s->job = aaa_check(c->aaa, req, s, &reply, &user);
 	if (s->job == NULL)
@@ -36,8 +38,9 @@ static void link_auth(void *ctx, const struct ppp_auth_request *req)
 /* The pool of a session: the user's own, else the interface profile's. */
 static struct pool *pool_of(const struct session *s, const struct cfg_user *user)
 {
-	const struct ctl *c = s->tunnel->ctl;
-	const char *name = user != NULL && user->pool[0] != '\0' ? user->pool : s->ifprof->pool;
+	const struct ctl *c = session_ctl(s);
+	const char *name =
+	        user != NULL && user->pool[0] != '\0' ? user->pool : session_ifprof(s)->pool;
 
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		if (strcmp(c->pools[i].conf->name, name) == 0)
@@ -48,20 +51,21 @@ static struct pool *pool_of(const struct session *s, const struct cfg_user *user
 void session_auth_result(struct session *s, const struct ppp_auth_reply *verdict,
                          const struct cfg_user *user)
 {
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
 	struct ppp_auth_reply reply = *verdict;
-	uint32_t *n = user != NULL ? &c->user_sessions[user - c->conf->users] : NULL;
+	uint32_t number = user != NULL ? (uint32_t)(user - c->conf->users) + 1 : 0;
+	uint16_t *n = user != NULL ? &c->users[number - 1].sessions : NULL;
 
 	s->job = NULL;
 	if (reply.accept && n != NULL && user->max_sessions != 0 && *n >= user->max_sessions &&
-	    s->user != user) {
+	    s->user != number) {
 		reply.accept = false;
 		snprintf(reply.message, sizeof(reply.message), "too many sessions");
 	}
 	if (!reply.accept)
 		c->st.ppp_auth_failures++;
-	if (reply.accept && s->user == NULL && n != NULL) {
-		s->user = user;
+	if (reply.accept && s->user == 0 && n != NULL) {
+		s->user = number;
 		(*n)++;
 	}
 	ppp_auth_done(s->ppp, &reply, c->now_ms);
@@ -72,43 +76,54 @@ void session_auth_result(struct session *s, const struct ppp_auth_reply *verdict
 static uint32_t link_peer_address(void *ctx, uint32_t requested)
 {
 	struct session *s = ctx;
-	uint32_t framed = s->user != NULL ? ipaddr_to_v4(&s->user->address) : 0;
+	const struct cfg_user *user = session_user(s);
+	uint32_t own = user != NULL ? ipaddr_to_v4(&user->address) : 0;
 	struct pool *p;
 
 	if (s->peer_ip != 0)
 		return s->peer_ip;
-	if (framed != 0) {
-		struct session **holder =
-		        &s->tunnel->ctl->framed_holder[s->user - s->tunnel->ctl->conf->users];
+	if (own != 0) {
+		struct user_use *use = &session_ctl(s)->users[s->user - 1];
 
-		if (*holder != NULL)
+		if (use->address)
 			return 0; /* the user's other session has it */
-		*holder = s;
-		s->framed = s->user;
-		s->has_framed = true;
-		s->peer_ip = framed;
-		return framed;
+		use->address = true;
+		s->framed = true;
+		s->peer_ip = own;
+		return own;
 	}
-	p = pool_of(s, s->user);
+	p = pool_of(s, user);
 	if (p == NULL)
 		return 0;
-	if (s->ifprof->accept_peer_address && requested != 0 && pool_take(p, requested) == 0)
+	if (session_ifprof(s)->accept_peer_address && requested != 0 &&
+	    pool_take(p, requested) == 0)
 		s->peer_ip = requested;
 	else
 		s->peer_ip = pool_get(p);
-	if (s->peer_ip != 0)
-		s->pool = p;
 	return s->peer_ip;
+}
+
+/* No two pools have an address in common. */
+struct pool *session_pool(const struct session *s)
+{
+	const struct ctl *c = session_ctl(s);
+
+	if (s->peer_ip == 0 || s->framed || s->phase == SESSION_RECORD)
+		return NULL;
+	for (uint32_t i = 0; i < c->n_pools; i++)
+		if (pool_has(&c->pools[i], s->peer_ip))
+			return &c->pools[i];
+	return NULL;
 }
 
 void session_release_address(struct session *s)
 {
-	if (s->has_framed)
-		s->tunnel->ctl->framed_holder[s->framed - s->tunnel->ctl->conf->users] = NULL;
-	else if (s->pool != NULL)
-		pool_put(s->pool, s->peer_ip);
-	s->has_framed = false;
-	s->pool = NULL;
+	struct pool *p = session_pool(s);
+
+	if (s->framed)
+		session_ctl(s)->users[s->user - 1].address = false;
+	else if (p != NULL)
+		pool_put(p, s->peer_ip);
 }
 
 static void link_lcp_up(void *ctx)
@@ -120,33 +135,29 @@ static void link_lcp_up(void *ctx)
 	ppp_info_get(s->ppp, &info);
 	/* RFC 2661 6.14: only an ACCM other than the LAC's default is worth telling. */
 	if (call != NULL && (info.tx_accm != 0xffffffff || info.rx_accm != 0xffffffff))
-		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, s->tunnel->ctl->now_ms);
+		l2tp_call_send_sli(call, info.tx_accm, info.rx_accm, session_ctl(s)->now_ms);
 }
-
-#define IP_TCP_HEADERS 40
 
 static void link_network_up(void *ctx)
 {
 	struct session *s = ctx;
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
 	struct ppp_info info;
 	char a[IPADDR_STRLEN];
 	struct ipaddr ip;
 
 	ppp_info_get(s->ppp, &info);
-	s->dps.open = true;
-	s->dps.peer_ip = info.peer_ip;
-	s->dps.mtu = info.mtu;
-	s->dps.tx_acfc = info.tx_acfc;
-	s->dps.tx_pfc = info.tx_pfc;
-	s->dps.mss_clamp = s->ifprof->mss_clamp ? (uint16_t)(info.mtu - IP_TCP_HEADERS) : 0;
+	s->open = true;
+	s->mtu = info.mtu;
+	s->tx_acfc = info.tx_acfc;
+	s->tx_pfc = info.tx_pfc;
 	if (session_update(s) < 0) {
 		ppp_close(s->ppp, c->now_ms);
 		return;
 	}
 	ip = ipaddr_v4(info.peer_ip);
 	log_info(c->log, "event=network-up tunnel=%u session=%u user=\"%s\" address=%s auth=%s",
-	         s->tunnel->id, s->dps.session_id, info.user, ipaddr_str(&ip, a, sizeof(a)),
+	         s->tunnel->id, s->id, info.user, ipaddr_str(&ip, a, sizeof(a)),
 	         ppp_auth_method_name(info.auth));
 }
 
@@ -154,7 +165,7 @@ static void link_network_down(void *ctx)
 {
 	struct session *s = ctx;
 
-	s->dps.open = false;
+	s->open = false;
 	if (s->phase == SESSION_LIVE)
 		session_update(s);
 }
@@ -162,7 +173,7 @@ static void link_network_down(void *ctx)
 static void link_dead(void *ctx, enum ppp_reason reason)
 {
 	struct session *s = ctx;
-	const struct cfg_host *h = tunnel_host(s->tunnel);
+	const struct cfg_host *h = tunnel_host(s->tunnel)->conf;
 	struct l2tp_result res = {.reason = L2TP_R_CALL_ADMIN_CLOSE};
 	struct l2tp_call *call = session_engine(s);
 
@@ -183,17 +194,17 @@ static void link_dead(void *ctx, enum ppp_reason reason)
 		snprintf(res.message, sizeof(res.message), "%s", ppp_reason_name(reason));
 		break;
 	}
-	if (h->disconnect_cause || s->tunnel->ctl->conf->l2tp.disconnect_cause) {
+	if (h->disconnect_cause || session_ctl(s)->conf->l2tp.disconnect_cause) {
 		res.has_cause = true;
 		ppp_reason_cause(reason, &res.cause_code, &res.cause_proto, &res.cause_direction);
 	}
 	if (call != NULL)
-		l2tp_call_close(call, &res, s->tunnel->ctl->now_ms);
+		l2tp_call_close(call, &res, session_ctl(s)->now_ms);
 }
 
 static void link_random(void *ctx, uint8_t *buf, size_t len)
 {
-	struct ctl *c = ((struct session *)ctx)->tunnel->ctl;
+	struct ctl *c = session_ctl(ctx);
 
 	c->ops->random(c->ops_ctx, buf, len);
 }
@@ -233,7 +244,7 @@ static uint16_t mtu_over_ipsec(const struct session *s)
 	if (s->child != NULL && ipsec_child_tunnel_mode(s->child))
 		n -= IP_HEADER;
 	n -= UDP_HEADER + L2TP_HEADER + L2TP_SEQUENCE + PPP_HEADER; /* 1384 */
-	if (tunnel_host(s->tunnel)->data_length_bit && s->dps.sequencing)
+	if (tunnel_host(s->tunnel)->conf->data_length_bit && s->sequencing)
 		n -= L2TP_LENGTH;
 	return (uint16_t)n;
 }
@@ -245,8 +256,8 @@ static uint16_t at_most(uint16_t a, uint16_t b)
 
 static void link_conf(const struct session *s, struct ppp_conf *pc)
 {
-	const struct cfg_interface_profile *ip = s->ifprof;
-	const struct cfg_host *h = tunnel_host(s->tunnel);
+	const struct cfg_interface_profile *ip = session_ifprof(s);
+	const struct cfg_host *h = tunnel_host(s->tunnel)->conf;
 
 	*pc = (struct ppp_conf){
 	        .role = PPP_AUTHENTICATOR,
@@ -274,13 +285,13 @@ static void link_conf(const struct session *s, struct ppp_conf *pc)
 		pc->mtu = at_most(pc->mtu, mtu_over_ipsec(s));
 	}
 	snprintf(pc->local_name, sizeof(pc->local_name), "%s",
-	         h->local_host[0] != '\0' ? h->local_host : s->tunnel->ctl->conf->system.host_name);
+	         h->local_host[0] != '\0' ? h->local_host : session_ctl(s)->conf->system.host_name);
 }
 
 /* The proxy AVPs of an ICCN, as far as the host profile lets them count. */
 static bool take_proxy(const struct session *s, const struct l2tp_msg *m, struct ppp_proxy *px)
 {
-	const struct cfg_host *h = tunnel_host(s->tunnel);
+	const struct cfg_host *h = tunnel_host(s->tunnel)->conf;
 
 	*px = (struct ppp_proxy){0};
 	if (h->disable_proxy_lcp || m == NULL || !l2tp_msg_has(m, L2TP_AVP_LAST_TX_LCP) ||
@@ -312,41 +323,47 @@ static bool take_proxy(const struct session *s, const struct l2tp_msg *m, struct
 
 void session_ppp_early(struct session *s, const uint8_t *frame, size_t len)
 {
+	struct early_frame *e;
+
 	if (s->early != NULL || len > EARLY_MAX) {
-		s->tunnel->ctl->st.stale_punts++;
+		session_ctl(s)->st.stale_punts++;
 		return;
 	}
-	s->early = malloc(len);
-	if (s->early == NULL)
+	e = malloc(sizeof(*e) + len);
+	if (e == NULL)
 		return;
-	memcpy(s->early, frame, len);
-	s->early_len = (uint16_t)len;
+	e->len = len;
+	memcpy(e->bytes, frame, len);
+	s->early = e;
 }
 
 /* Whatever it was, it may have been a password. */
-void session_early_free(struct session *s)
+void early_frame_free(struct early_frame *e)
 {
-	if (s->early != NULL)
-		explicit_bzero(s->early, s->early_len);
-	free(s->early);
-	s->early = NULL;
+	if (e != NULL)
+		explicit_bzero(e, sizeof(*e) + e->len);
+	free(e);
 }
 
 int session_ppp_start(struct session *s, const struct l2tp_msg *iccn)
 {
-	struct ctl *c = s->tunnel->ctl;
+	struct ctl *c = session_ctl(s);
+	struct early_frame *early = s->early;
 	struct ppp_proxy px;
 	struct ppp_conf pc;
 	bool proxied;
 
+	s->early = NULL; /* with the link its place is the job's */
 	link_conf(s, &pc);
 	s->ppp = ppp_new_in(c->ppp_confs, &pc, &link_ops, s, c->timers, c->log);
-	if (s->ppp == NULL)
+	if (s->ppp == NULL) {
+		early_frame_free(early);
 		return -1;
+	}
 	proxied = take_proxy(s, iccn, &px);
 	ppp_start(s->ppp, proxied ? &px : NULL, c->now_ms);
-	if (s->early != NULL)
-		ppp_rx(s->ppp, s->early, s->early_len, c->now_ms);
-	session_early_free(s);
+	if (early != NULL)
+		ppp_rx(s->ppp, early->bytes, early->len, c->now_ms);
+	early_frame_free(early);
 	return 0;
 }

@@ -3,6 +3,7 @@
 /* Tunnels: which are accepted, what their end means for the connection, and their records. */
 #include "control/ctl_int.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,14 @@ static void str_copy(char *dst, size_t size, const char *src)
 	snprintf(dst, size, "%s", src);
 }
 
+struct ctl *tunnel_ctl(const struct tunnel *tn)
+{
+	return tn->conn->ctl;
+}
+
 struct l2tp_tunnel *tunnel_engine(const struct tunnel *tn)
 {
-	return tn->live ? l2tp_tunnel_by_id(tn->ctl->l2tp, tn->id) : NULL;
+	return tn->live ? l2tp_tunnel_by_id(tunnel_ctl(tn)->l2tp, tn->id) : NULL;
 }
 
 const struct l2tp_path *tunnel_path(const struct tunnel *tn)
@@ -36,9 +42,24 @@ const struct l2tp_path *tunnel_path(const struct tunnel *tn)
 	return tn->last != NULL ? &tn->last->path : &nowhere;
 }
 
-const struct cfg_host *tunnel_host(const struct tunnel *tn)
+struct host *tunnel_host(const struct tunnel *tn)
 {
-	return &tn->ctl->conf->dest_profiles[tn->profile].hosts[tn->host];
+	return &tunnel_ctl(tn)->hosts[tn->host];
+}
+
+const struct cfg_dest_profile *tunnel_profile(const struct tunnel *tn)
+{
+	return &tunnel_ctl(tn)->conf->dest_profiles[tunnel_host(tn)->profile];
+}
+
+struct tunnel *tunnel_first(const struct conn *k)
+{
+	return tunnel_at(k->ctl, k->live.first);
+}
+
+struct tunnel *tunnel_next(const struct tunnel *tn)
+{
+	return tunnel_at(tunnel_ctl(tn), tn->conn_link.next);
 }
 
 static void fill_result(struct l2tp_result *res, uint16_t result, uint16_t error,
@@ -74,7 +95,7 @@ static enum l2tp_verdict refuse(struct ctl *c, const struct l2tp_path *path,
 
 void tunnel_fire(struct tunnel *tn, enum ss_reason r)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 	char a[ENDPOINT_STRLEN];
 
 	if (!tn->single_shot || !ctl_conn_fire(c, tn->conn, r))
@@ -85,35 +106,30 @@ void tunnel_fire(struct tunnel *tn, enum ss_reason r)
 }
 
 /* Room for a tunnel and its record: at table-full a destructing record gives way (T28). */
-static uint32_t slot_get(struct ctl *c)
+static void make_room(struct ctl *c)
 {
-	struct tunnel *tn = TAILQ_FIRST(&c->dead_tunnels), *next;
+	struct tunnel *tn = tunnel_at(c, c->dead_tunnels.first), *next;
 
-	for (int tries = 8; c->n_free_tunnel_slots == 0 && tn != NULL && tries > 0; tries--) {
-		next = TAILQ_NEXT(tn, dead_link);
+	for (int tries = 8; table_full(&c->tunnels) && tn != NULL && tries > 0; tries--) {
+		next = tunnel_at(c, tn->dead_link.next);
 		tunnel_record_free(tn); /* may have to wait for the workers */
-		if (c->n_free_tunnel_slots != 0)
+		if (!table_full(&c->tunnels))
 			c->st.records_reclaimed++;
 		tn = next;
 	}
-	if (c->n_free_tunnel_slots == 0)
-		return 0;
-	return c->free_tunnel_slots[--c->n_free_tunnel_slots];
 }
 
 /* Frees a tunnel that nothing but its own lists refers to. */
 static void tunnel_free(struct tunnel *tn)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 
 	tunnel_stop_lingering(tn);
 	if (tn->live)
-		halfopen_del(c->half_open, &tn->half_open);
-	c->tunnel_slot[tn->slot] = NULL;
-	c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
+		halfopen_del(c->half_open, tn->half_open);
 	dest_put(c, tn->dest);
 	free(tn->last);
-	slab_put(&c->tunnel_slab, tn);
+	table_put(&c->tunnels, tn);
 }
 
 void tunnel_drop(struct tunnel *tn)
@@ -130,12 +146,12 @@ static void evict_half_open(struct ctl *c)
 	        .message = "too many half-open tunnels",
 	        .reason = L2TP_R_TUNNEL_NO_RESOURCES,
 	};
-	struct halfopen_entry *e = halfopen_victim(c->half_open);
+	const struct tunnel *tn = halfopen_victim(c->half_open);
 	struct l2tp_tunnel *victim;
 
-	if (e == NULL)
+	if (tn == NULL)
 		return;
-	victim = tunnel_engine((struct tunnel *)((char *)e - offsetof(struct tunnel, half_open)));
+	victim = tunnel_engine(tn);
 	c->st.half_open_evicted++;
 	/* Nothing is sent: the victim is most likely a forged address. */
 	if (victim != NULL)
@@ -144,43 +160,39 @@ static void evict_half_open(struct ctl *c)
 
 static struct tunnel *tunnel_new(struct ctl *c, const struct l2tp_path *path, struct conn *k)
 {
-	struct tunnel *tn = slab_get(&c->tunnel_slab);
 	uint64_t scope = endpoint_hash(&path->remote, c->hash_seed ^ path->conn);
+	struct tunnel *tn;
 
-	if (tn == NULL)
-		return NULL;
-	tn->ctl = c;
-	tn->conn = k;
-	TAILQ_INIT(&tn->sessions);
 	if (halfopen_full(c->half_open))
 		evict_half_open(c);
-	tn->slot = (uint16_t)slot_get(c);
-	tn->id = tn->slot != 0 ? idpool_get(c->tunnel_ids, scope, c->now_ms) : 0;
-	tn->dest = tn->id != 0 ? dest_get(c, &path->remote.addr) : NULL;
-	if (tn->dest == NULL ||
-	    halfopen_add(c->half_open, &tn->half_open, &path->remote.addr) < 0 ||
+	make_room(c);
+	tn = table_get(&c->tunnels);
+	if (tn == NULL)
+		return NULL;
+	tn->conn = k;
+	tn->id = idpool_get(c->tunnel_ids, scope, c->now_ms);
+	tn->dest = tn->id != 0 ? dest_get(c, &path->remote.addr) : 0;
+	if (tn->dest != 0)
+		tn->half_open = halfopen_add(c->half_open, &path->remote.addr, tn);
+	if (tn->half_open == NULL ||
 	    dp_tunnel_add(c->dp, tn->id, &path->local, &path->remote, path->conn) < 0) {
-		halfopen_del(c->half_open, &tn->half_open);
-		if (tn->dest != NULL)
+		halfopen_del(c->half_open, tn->half_open);
+		if (tn->dest != 0)
 			dest_put(c, tn->dest);
 		if (tn->id != 0)
 			idpool_put(c->tunnel_ids, tn->id, c->now_ms);
-		if (tn->slot != 0)
-			c->free_tunnel_slots[c->n_free_tunnel_slots++] = tn->slot;
-		slab_put(&c->tunnel_slab, tn);
+		table_put(&c->tunnels, tn);
 		return NULL;
 	}
 	tn->live = true;
-	tn->serial = ++c->next_serial;
-	c->tunnel_slot[tn->slot] = tn;
-	c->tunnel_of_id[tn->id] = tn;
+	tn->serial = ctl_serial(c);
 	return tn;
 }
 
 static void tunnel_conf(const struct ctl *c, const struct tunnel *tn, struct l2tp_tunnel_conf *conf)
 {
 	const struct cfg_l2tp *g = &c->conf->l2tp;
-	const struct cfg_host *h = tunnel_host(tn);
+	const struct cfg_host *h = tunnel_host(tn)->conf;
 	bool override = h->session_out_of_resource_result_code_override;
 
 	*conf = (struct l2tp_tunnel_conf){
@@ -220,7 +232,7 @@ static void tunnel_conf(const struct ctl *c, const struct tunnel *tn, struct l2t
  */
 static void note_restart(struct ctl *c, const struct conn *k)
 {
-	const struct tunnel *tn = LIST_FIRST(&k->live);
+	const struct tunnel *tn = tunnel_first(k);
 	uint64_t skipped;
 
 	if (k->fired || tn == NULL || tn->established || !tn->single_shot ||
@@ -247,8 +259,8 @@ static bool begin_anew(struct ctl *c, struct conn *k)
 	if (!conn_begin_anew(k))
 		return false;
 	ipsec_began_anew(c, k);
-	for (tn = LIST_FIRST(&k->live); tn != NULL; tn = next) {
-		next = LIST_NEXT(tn, conn_link);
+	for (tn = tunnel_first(k); tn != NULL; tn = next) {
+		next = tunnel_next(tn);
 		tn->single_shot = false;
 		l2tp_tunnel_abort(tunnel_engine(tn), &why, c->now_ms);
 	}
@@ -285,7 +297,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	struct conn *k = ctl_conn_find(c, path->conn);
 	const struct cfg_host *h;
 	enum ss_reason guard;
-	uint32_t profile = 0, host = 0;
+	uint32_t host = 0;
 	struct tunnel *tn;
 
 	*res = (struct l2tp_result){0};
@@ -295,12 +307,12 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		fill_result(res, STOPCCN_SHUTTING_DOWN, 0, L2TP_R_TUNNEL_REFUSED, "");
 		return refuse(c, path, msg, res, "shutting down");
 	}
-	if (!dest_match(c, path, &msg->host_name, &profile, &host)) {
+	if (!dest_match(c, path, &msg->host_name, &host)) {
 		c->st.sccrq_no_profile++;
 		fire_unknown(c, path, k);
 		return refuse(c, path, msg, res, "no destination profile or remote host");
 	}
-	h = &c->conf->dest_profiles[profile].hosts[host];
+	h = c->hosts[host].conf;
 	if (h->enable_ipsec_transport && k->kind != CONN_IPSEC) {
 		c->st.sccrq_needs_ipsec++;
 		return refuse(c, path, msg, res, "ipsec transport required");
@@ -323,10 +335,9 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		            L2TP_R_TUNNEL_NO_RESOURCES, "no resources");
 		return refuse(c, path, msg, res, "no resources");
 	}
-	tn->profile = profile;
 	tn->host = host;
 	tn->single_shot = h->single_shot_tunnel;
-	LIST_INSERT_HEAD(&k->live, tn, conn_link);
+	table_prepend(&c->tunnels, &k->live, tn, offsetof(struct tunnel, conn_link));
 	conn_use(k, tn->single_shot);
 	c->st.tunnels.total++;
 	c->st.tunnels.live++;
@@ -358,6 +369,12 @@ void tunnel_rejected(void *ctx, const struct l2tp_path *path, const struct l2tp_
 	fire_unknown(c, path, k);
 }
 
+static void not_half_open(struct ctl *c, struct tunnel *tn)
+{
+	halfopen_del(c->half_open, tn->half_open);
+	tn->half_open = NULL;
+}
+
 void tunnel_up(void *ctx, struct l2tp_tunnel *t)
 {
 	struct ctl *c = ctx;
@@ -365,16 +382,15 @@ void tunnel_up(void *ctx, struct l2tp_tunnel *t)
 	struct l2tp_tunnel_info info;
 	char a[ENDPOINT_STRLEN];
 
-	halfopen_del(c->half_open, &tn->half_open);
+	not_half_open(c, tn);
 	tn->established = true;
-	tn->up_ms = c->now_ms;
 	c->st.tunnels.active++;
 	dest_active(c, tn->dest, 1);
 	l2tp_tunnel_info(t, &info);
 	log_info(c->log,
 	         "event=tunnel-up tunnel=%u peer-tunnel=%u peer=%s host=\"%s\" profile=%s%s",
 	         tn->id, info.peer_id, endpoint_str(&tunnel_path(tn)->remote, a, sizeof(a)),
-	         info.peer_host, c->conf->dest_profiles[tn->profile].name,
+	         info.peer_host, tunnel_profile(tn)->name,
 	         tn->single_shot ? " single-shot=yes" : "");
 }
 
@@ -382,13 +398,14 @@ void tunnel_up(void *ctx, struct l2tp_tunnel *t)
 static void keep_last(struct tunnel *tn, struct l2tp_tunnel *t, const struct l2tp_result *res)
 {
 	tn->reason = (uint8_t)res->reason;
-	tn->result = res->result;
-	tn->error = res->error;
 	if (tn->last == NULL)
 		tn->last = calloc(1, sizeof(*tn->last));
 	if (tn->last == NULL)
 		return;
 	tn->last->path = *l2tp_tunnel_path(t);
+	tn->last->down_ms = tunnel_ctl(tn)->now_ms;
+	tn->last->result = res->result;
+	tn->last->error = res->error;
 	memcpy(tn->last->message, res->message, sizeof(tn->last->message));
 }
 
@@ -401,9 +418,8 @@ void tunnel_down(void *ctx, struct l2tp_tunnel *t, const struct l2tp_result *res
 	tunnel_fire(tn, ss_reason_of_tunnel(res->reason));
 	if (tn->n_live > L2TP_CALLS_AT_ONCE)
 		dp_tunnel_close(c->dp, tn->id); /* its sessions end later, their packets here */
-	halfopen_del(c->half_open, &tn->half_open);
+	not_half_open(c, tn);
 	tn->went_down = true;
-	tn->down_ms = c->now_ms;
 	keep_last(tn, t, res);
 	if (tn->established) {
 		c->st.tunnels.active--;
@@ -428,14 +444,14 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	struct ctl *c = ctx;
 	struct tunnel *tn = l2tp_tunnel_user(t);
 
-	c->tunnel_of_id[tn->id] = NULL;
 	idpool_put(c->tunnel_ids, tn->id, c->now_ms);
 	if (tn->last != NULL)
 		l2tp_tunnel_info(t, &tn->last->info);
+	table_remove(&c->tunnels, &tn->conn->live, tn, offsetof(struct tunnel, conn_link));
 	tn->live = false;
+	tn->gone_ms = c->now_ms;
 	c->st.tunnels.live--;
 	tn->conn->tunnels--;
-	LIST_REMOVE(tn, conn_link);
 	tn->conn->records++;
 	tunnel_linger(tn);
 	if (tn->single_shot)
@@ -445,21 +461,22 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	 * Over plain UDP a try that never was a tunnel leaves no record: a flood of forged addresses
 	 * must not fill the table. Over IPsec the record holds the connection (T23).
 	 */
-	tunnel_destruct(tn, tn->established || tn->conn->kind == CONN_IPSEC);
+	tn->keep = tn->established || tn->conn->kind == CONN_IPSEC;
+	tunnel_destruct(tn);
 }
 
 bool tunnel_record_free(struct tunnel *tn)
 {
-	struct ctl *c = tn->ctl;
+	struct ctl *c = tunnel_ctl(tn);
 	struct conn *k = tn->conn;
 	struct session *s;
 
-	while ((s = TAILQ_FIRST(&tn->sessions)) != NULL) {
+	while ((s = session_first(tn)) != NULL) {
 		if (s->phase != SESSION_RECORD)
 			return false; /* the workers have not answered yet */
 		session_record_free(s);
 	}
-	TAILQ_REMOVE(&c->dead_tunnels, tn, dead_link);
+	table_remove(&c->tunnels, &c->dead_tunnels, tn, offsetof(struct tunnel, dead_link));
 	k->records--;
 	if (!tn->single_shot && k->tunnels == 0 && k->records == 0)
 		ctl_conn_disconnect(c, k); /* T13, T13a, T13b: at the end of the last one */

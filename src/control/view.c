@@ -27,6 +27,7 @@ static uint32_t seconds_left(uint64_t at_ms, uint64_t now_ms)
 	return at_ms > now_ms ? (uint32_t)((at_ms - now_ms + 999) / 1000) : 0;
 }
 
+/* down_ms: 0: not yet */
 static uint64_t uptime(uint64_t up_ms, uint64_t down_ms, uint64_t now_ms)
 {
 	if (up_ms == 0)
@@ -45,74 +46,74 @@ static enum ctl_ss_state ss_state(const struct tunnel *tn)
 
 static void view_tunnel(const struct tunnel *tn, uint64_t now_ms, struct ctl_tunnel_view *v)
 {
-	const struct ctl *c = tn->ctl;
-	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	const struct tunnel_last *last = tn->last;
 	struct l2tp_tunnel *t = tunnel_engine(tn);
 
 	*v = (struct ctl_tunnel_view){
 	        .serial = tn->serial,
 	        .id = tn->id,
 	        .destructing = !tn->live,
-	        .destruct_left_s = tn->live ? 0 : seconds_left(tn->destruct_ms, now_ms),
-	        .profile = p->name,
-	        .host = p->hosts[tn->host].name,
+	        .destruct_left_s = tn->live ? 0 : seconds_left(tunnel_destruct_ms(tn), now_ms),
+	        .profile = tunnel_profile(tn)->name,
+	        .host = tunnel_host(tn)->conf->name,
 	        .path = *tunnel_path(tn),
 	        .conn = tn->conn->id,
 	        .single_shot = ss_state(tn),
 	        .sessions = tn->n_live,
 	        .reason = tn->reason,
-	        .result = tn->result,
-	        .error = tn->error,
-	        .uptime_s = uptime(tn->up_ms, tn->down_ms, now_ms),
 	};
-	if (tn->last != NULL)
-		memcpy(v->message, tn->last->message, sizeof(v->message));
+	if (last != NULL) {
+		v->result = last->result;
+		v->error = last->error;
+		memcpy(v->message, last->message, sizeof(v->message));
+	}
 	if (t != NULL)
 		l2tp_tunnel_info(t, &v->info);
-	else if (tn->last != NULL)
-		v->info = tn->last->info;
+	else if (last != NULL)
+		v->info = last->info;
+	v->uptime_s = uptime(v->info.established_ms, last != NULL ? last->down_ms : 0, now_ms);
 }
 
 static void view_session(const struct session *s, uint64_t now_ms, struct ctl_session_view *v)
 {
 	const struct tunnel *tn = s->tunnel;
-	const struct ctl *c = s->tunnel->ctl;
-	const struct cfg_dest_profile *p = &c->conf->dest_profiles[tn->profile];
+	const struct session_last *last = s->phase != SESSION_LIVE ? s->last : NULL;
+	const struct pool *pool = session_pool(s);
 	struct l2tp_call *call = session_engine(s);
 
 	*v = (struct ctl_session_view){
 	        .serial = s->serial,
-	        .id = s->dps.session_id,
+	        .id = s->id,
 	        .tunnel_id = tn->id,
 	        .tunnel_serial = tn->serial,
-	        .gen = s->dps.gen,
+	        .gen = session_gen(s),
 	        .closing = s->phase == SESSION_CLOSING,
 	        .destructing = s->phase == SESSION_RECORD,
 	        .destruct_left_s =
 	                s->phase == SESSION_RECORD ? seconds_left(s->destruct_ms, now_ms) : 0,
-	        .worker = s->dps.worker,
-	        .profile = p->name,
-	        .host = p->hosts[tn->host].name,
-	        .interface_profile = s->ifprof->name,
+	        .worker = s->worker,
+	        .profile = tunnel_profile(tn)->name,
+	        .host = tunnel_host(tn)->conf->name,
+	        .interface_profile = session_ifprof(s)->name,
 	        .peer_ip = s->peer_ip,
-	        .local_ip = ipaddr_to_v4(&s->ifprof->local_address),
-	        .pool = !s->has_framed && s->pool != NULL ? s->pool->conf->name : NULL,
-	        .mtu = s->dps.mtu,
+	        .local_ip = ipaddr_to_v4(&session_ifprof(s)->local_address),
+	        .pool = pool != NULL ? pool->conf->name : NULL,
+	        .mtu = s->mtu,
 	        .reason = s->reason,
 	        .ppp_reason = s->ppp_reason,
-	        .uptime_s = uptime(s->up_ms, s->down_ms, now_ms),
 	};
 	if (call != NULL) {
 		l2tp_call_info_get(call, &v->call);
-		dp_session_stats(c->dp, s->dps.session_id, s->dps.gen, &v->stats);
-	} else if (s->last != NULL) {
-		v->call = s->last->call;
-		v->stats = s->last->stats;
+		dp_session_stats(session_ctl(s)->dp, s->id, session_gen(s), &v->stats);
+	} else if (last != NULL) {
+		v->call = last->call;
+		v->stats = last->stats;
 	}
+	v->uptime_s = uptime(v->call.established_ms, last != NULL ? last->down_ms : 0, now_ms);
 	if (s->phase == SESSION_LIVE && s->ppp != NULL)
 		ppp_info_get(s->ppp, &v->ppp);
-	else if (s->last != NULL)
-		v->ppp = s->last->ppp;
+	else if (last != NULL)
+		v->ppp = last->ppp;
 	memcpy(v->user, v->ppp.user, sizeof(v->user));
 }
 
@@ -120,7 +121,7 @@ bool ctl_tunnel_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
                      struct ctl_tunnel_view *out)
 {
 	while (*cursor < N_SLOTS) {
-		const struct tunnel *tn = c->tunnel_slot[(*cursor)++];
+		const struct tunnel *tn = tunnel_at(c, (uint16_t)(*cursor)++);
 
 		if (tn == NULL)
 			continue;
@@ -134,7 +135,7 @@ bool ctl_session_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
                       struct ctl_session_view *out)
 {
 	while (*cursor < N_SLOTS) {
-		const struct session *s = c->session_slot[(*cursor)++];
+		const struct session *s = session_at(c, (uint16_t)(*cursor)++);
 
 		if (s == NULL)
 			continue;
@@ -146,18 +147,22 @@ bool ctl_session_next(const struct ctl *c, uint32_t *cursor, uint64_t now_ms,
 
 bool ctl_tunnel_get(const struct ctl *c, uint16_t id, uint64_t now_ms, struct ctl_tunnel_view *out)
 {
-	if (c->tunnel_of_id[id] == NULL)
+	const struct tunnel *tn = tunnel_of_id(c, id);
+
+	if (tn == NULL)
 		return false;
-	view_tunnel(c->tunnel_of_id[id], now_ms, out);
+	view_tunnel(tn, now_ms, out);
 	return true;
 }
 
 bool ctl_session_get(const struct ctl *c, uint16_t id, uint64_t now_ms,
                      struct ctl_session_view *out)
 {
-	if (c->session_of_id[id] == NULL)
+	const struct session *s = session_of_id(c, id);
+
+	if (s == NULL)
 		return false;
-	view_session(c->session_of_id[id], now_ms, out);
+	view_session(s, now_ms, out);
 	return true;
 }
 
@@ -193,7 +198,7 @@ uint32_t ctl_profile_sessions(const struct ctl *c, uint32_t profile)
 
 uint32_t ctl_host_sessions(const struct ctl *c, uint32_t profile, uint32_t host)
 {
-	return c->host_sessions[profile][host];
+	return c->hosts[c->first_host[profile] + host].sessions;
 }
 
 /* RFC 2661 4.4.2: StopCCN 1, a general request to clear; CDN 3, administrative reasons. */
@@ -210,16 +215,16 @@ static void clear_one_session(struct session *s)
 {
 	/* A link that is up says good-bye to its peer first; its end closes the call. */
 	if (s->ppp != NULL)
-		ppp_close(s->ppp, s->tunnel->ctl->now_ms);
+		ppp_close(s->ppp, session_ctl(s)->now_ms);
 	else
-		l2tp_call_close(session_engine(s), &clear_call, s->tunnel->ctl->now_ms);
+		l2tp_call_close(session_engine(s), &clear_call, session_ctl(s)->now_ms);
 }
 
 int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)
 {
 	struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, id);
 
-	if (t == NULL || c->tunnel_of_id[id] == NULL)
+	if (t == NULL)
 		return -ENOENT;
 	c->now_ms = now_ms;
 	l2tp_tunnel_close(t, &clear_tunnel, now_ms);
@@ -228,7 +233,7 @@ int ctl_clear_tunnel(struct ctl *c, uint16_t id, uint64_t now_ms)
 
 int ctl_clear_session(struct ctl *c, uint16_t id, uint64_t now_ms)
 {
-	struct session *s = c->session_of_id[id];
+	struct session *s = session_of_id(c, id);
 
 	if (s == NULL)
 		return -ENOENT;
@@ -241,9 +246,10 @@ int ctl_clear_session(struct ctl *c, uint16_t id, uint64_t now_ms)
 static bool thin_out(struct ctl *c, uint16_t id, uint32_t budget, uint64_t now_ms)
 {
 	struct l2tp_tunnel *t = l2tp_tunnel_by_id(c->l2tp, id);
+	const struct tunnel *tn = tunnel_of_id(c, id);
 	struct l2tp_call *call;
 
-	if (c->tunnel_of_id[id] == NULL || c->tunnel_of_id[id]->n_live <= budget)
+	if (tn == NULL || tn->n_live <= budget)
 		return false;
 	c->now_ms = now_ms;
 	while (budget-- > 0 && (call = l2tp_tunnel_first_call(t)) != NULL)

@@ -88,26 +88,34 @@ static void test_halfopen(void)
 	struct ipaddr a = ipaddr_v4(0x01020304), same = ipaddr_v4(0x01020399),
 	              b = ipaddr_v4(0x05060708);
 	struct halfopen *h = halfopen_new(4, 1);
-	struct halfopen_entry e[5] = {0};
+	struct halfopen_entry *e[4];
+	int owner[6];
 
 	CU_ASSERT_PTR_NULL(halfopen_victim(h));
-	halfopen_add(h, &e[0], &b);
-	halfopen_add(h, &e[1], &a);
-	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &e[0]); /* equally full: the older source */
-	halfopen_add(h, &e[2], &same);
-	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &e[1]);
-	halfopen_add(h, &e[3], &a);
+	e[0] = halfopen_add(h, &b, &owner[0]);
+	e[1] = halfopen_add(h, &a, &owner[1]);
+	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &owner[0]); /* equally full: the older source */
+	e[2] = halfopen_add(h, &same, &owner[2]);
+	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &owner[1]);
+	e[3] = halfopen_add(h, &a, &owner[3]);
 	CU_ASSERT_TRUE(halfopen_full(h));
-	halfopen_del(h, &e[1]);
+	halfopen_del(h, e[1]);
 	CU_ASSERT_FALSE(halfopen_full(h));
-	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &e[2]);
-	halfopen_del(h, &e[2]);
-	halfopen_del(h, &e[2]);
-	halfopen_del(h, &e[3]);
-	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &e[0]);
-	halfopen_del(h, &e[0]);
+	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &owner[2]);
+	halfopen_del(h, e[2]);
+	halfopen_del(h, NULL);
+	halfopen_del(h, e[3]);
+	CU_ASSERT_PTR_EQUAL(halfopen_victim(h), &owner[0]);
+	halfopen_del(h, e[0]);
 	CU_ASSERT_EQUAL(halfopen_count(h), 0);
 	CU_ASSERT_PTR_NULL(halfopen_victim(h));
+	/* one above the limit, and no more */
+	for (int i = 0; i < 4; i++)
+		e[i] = halfopen_add(h, &a, &owner[i]);
+	CU_ASSERT_TRUE(halfopen_full(h));
+	CU_ASSERT_PTR_NOT_NULL(halfopen_add(h, &b, &owner[4]));
+	CU_ASSERT_PTR_NULL(halfopen_add(h, &b, &owner[5]));
+	CU_ASSERT_EQUAL(halfopen_count(h), 5);
 	halfopen_free(h);
 }
 
