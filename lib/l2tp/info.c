@@ -21,6 +21,16 @@ struct l2tp_tunnel *l2tp_call_tunnel(const struct l2tp_call *c)
 	return c->t;
 }
 
+uint16_t l2tp_tunnel_peer_id(const struct l2tp_tunnel *t)
+{
+	return t->peer_id;
+}
+
+uint16_t l2tp_call_peer_id(const struct l2tp_call *c)
+{
+	return c->peer_id;
+}
+
 struct l2tp_call *l2tp_call_next(const struct l2tp_tunnel *t, const struct l2tp_call *prev)
 {
 	return prev == NULL ? TAILQ_FIRST(&t->calls) : TAILQ_NEXT(prev, link);

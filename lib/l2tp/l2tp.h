@@ -338,6 +338,9 @@ void l2tp_call_send_sli(struct l2tp_call *c, uint32_t send_accm, uint32_t recv_a
 struct l2tp_tunnel *l2tp_tunnel_by_id(struct l2tp *l, uint16_t local_id);
 struct l2tp_call *l2tp_call_by_id(struct l2tp *l, uint16_t local_id);
 struct l2tp_tunnel *l2tp_call_tunnel(const struct l2tp_call *c);
+/* The ids that the peer has assigned. */
+uint16_t l2tp_tunnel_peer_id(const struct l2tp_tunnel *t);
+uint16_t l2tp_call_peer_id(const struct l2tp_call *c);
 /* Walks the calls of a tunnel: prev NULL starts. The list may change only by closing calls. */
 struct l2tp_call *l2tp_call_next(const struct l2tp_tunnel *t, const struct l2tp_call *prev);
 const struct l2tp_path *l2tp_tunnel_path(const struct l2tp_tunnel *t);

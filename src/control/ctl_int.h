@@ -90,6 +90,7 @@ struct session_last {
 
 enum session_phase {
 	SESSION_LIVE,
+	SESSION_ENDED, /* the order to delete it did not fit into the FIFO yet */
 	SESSION_CLOSING, /* waits for the workers' acknowledgement */
 	SESSION_RECORD, /* destruct period */
 };
@@ -110,10 +111,10 @@ struct session {
 		uint64_t destruct_ms; /* record: when its period ends */
 	};
 	struct table_link link; /* in its tunnel */
-	struct table_link wait_link; /* closing: all; record: oldest first */
+	struct table_link wait_link; /* ended and closing: all; record: oldest first */
 	uint32_t user; /* authenticated: 1 + index into conf->users; while live it counts as his */
 	uint32_t peer_ip; /* reserved for the session; 0: none */
-	uint16_t id, peer_id, peer_tunnel_id;
+	uint16_t id;
 	uint16_t mtu; /* of the link; 0: it has not been up */
 	uint8_t worker;
 	uint8_t reason; /* enum l2tp_reason */
@@ -121,12 +122,11 @@ struct session {
 	uint8_t phase : 2; /* enum session_phase */
 	bool framed : 1; /* peer_ip is the user's own address */
 	bool established : 1;
-	bool delete_again : 1; /* the order did not fit into the FIFO yet */
 	bool open : 1; /* what follows is the workers' */
 	bool sequencing : 1;
 	bool tx_acfc : 1, tx_pfc : 1;
 };
-_Static_assert(sizeof(struct session) == 80, "there are tens of thousands");
+_Static_assert(sizeof(struct session) == 72, "there are tens of thousands");
 _Static_assert(DP_MAX_WORKERS <= UINT8_MAX, "a session names its worker");
 
 /* What a user has of sessions now. */

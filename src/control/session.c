@@ -98,17 +98,18 @@ const struct cfg_interface_profile *session_ifprof(const struct session *s)
 #define IP_TCP_HEADERS 40
 
 /* What the data plane is told of it. */
-static struct dp_session order_of(const struct session *s)
+static struct dp_session order_of(const struct session *s, uint16_t peer_id)
 {
 	const struct tunnel *tn = s->tunnel;
+	const struct l2tp_tunnel *t = tunnel_engine(tn);
 	const struct cfg_l2tp *g = &tunnel_ctl(tn)->conf->l2tp;
 	bool clamp = s->mtu != 0 && session_ifprof(s)->mss_clamp;
 
 	return (struct dp_session){
 	        .session_id = s->id,
 	        .tunnel_id = tn->id,
-	        .peer_session_id = s->peer_id,
-	        .peer_tunnel_id = s->peer_tunnel_id,
+	        .peer_session_id = peer_id,
+	        .peer_tunnel_id = t != NULL ? l2tp_tunnel_peer_id(t) : 0,
 	        .gen = session_gen(s),
 	        .worker = s->worker,
 	        .local = tunnel_path(tn)->local,
@@ -129,16 +130,17 @@ static struct dp_session order_of(const struct session *s)
 	};
 }
 
-static int session_add(const struct session *s)
+static int session_add(const struct session *s, uint16_t peer_id)
 {
-	struct dp_session order = order_of(s);
+	struct dp_session order = order_of(s, peer_id);
 
 	return dp_session_add(session_ctl(s)->dp, &order);
 }
 
 int session_update(const struct session *s)
 {
-	struct dp_session order = order_of(s);
+	const struct l2tp_call *call = session_engine(s);
+	struct dp_session order = order_of(s, call != NULL ? l2tp_call_peer_id(call) : 0);
 
 	return dp_session_update(session_ctl(s)->dp, &order);
 }
@@ -196,10 +198,8 @@ static void make_room(struct ctl *c)
 	session_record_free(oldest);
 }
 
-static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp_tunnel *t,
-                                   uint16_t peer_session)
+static struct session *session_new(struct ctl *c, struct tunnel *tn, uint16_t peer_id)
 {
-	struct l2tp_tunnel_info info;
 	struct session *s;
 
 	make_room(c);
@@ -210,10 +210,7 @@ static struct session *session_new(struct ctl *c, struct tunnel *tn, struct l2tp
 	s->serial = ctl_serial(c);
 	s->id = idpool_get(c->session_ids, tn->serial, c->now_ms);
 	if (s->id != 0) {
-		l2tp_tunnel_info(t, &info);
-		s->peer_tunnel_id = info.peer_id;
-		s->peer_id = peer_session;
-		if (take_owner(s, tn) && session_add(s) == 0) {
+		if (take_owner(s, tn) && session_add(s, peer_id) == 0) {
 			if (s->child != NULL)
 				ipsec_child_hold(s->child);
 			table_append(&c->sessions, &tn->sessions, s, LINK);
@@ -237,7 +234,7 @@ enum l2tp_verdict session_request(void *ctx, struct l2tp_tunnel *t, const struct
 		              "single-shot tunnel already fired");
 	if (limits_reached(tn))
 		return refuse(tn, res, CDN_NO_FACILITIES, L2TP_R_CALL_LIMIT_REACHED, "");
-	s = session_new(c, tn, t, msg->assigned_session_id);
+	s = session_new(c, tn, msg->assigned_session_id);
 	if (s == NULL)
 		return refuse(tn, res, CDN_NO_FACILITIES, L2TP_R_CALL_NO_RESOURCES, "");
 	c->profile_sessions[tunnel_host(tn)->profile]++;
@@ -329,6 +326,16 @@ static void log_down(const struct session *s, const struct l2tp_result *res)
 	         ppp_reason_name(s->ppp_reason), res->result, res->error);
 }
 
+/* False: the FIFO is full, ctl_tick tries again. */
+static bool order_away(struct session *s)
+{
+	if (dp_session_del(session_ctl(s)->dp, s->id, session_gen(s), &s->ticket) < 0)
+		return false;
+	s->phase = SESSION_CLOSING;
+	let_go_of_child(s);
+	return true;
+}
+
 /* What only a live session waits for. */
 static void stop_waiting(struct session *s)
 {
@@ -355,7 +362,7 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	tunnel_fire(tn, ss_reason_of_session(res->reason, s->ppp_reason));
 	s->reason = (uint8_t)res->reason;
 	stop_waiting(s);
-	s->phase = SESSION_CLOSING;
+	s->phase = SESSION_ENDED;
 	keep_last(s, call);
 	if (s->ppp != NULL)
 		ppp_lower_down(s->ppp);
@@ -370,10 +377,7 @@ void session_gone(void *ctx, struct l2tp_call *call, const struct l2tp_result *r
 	else
 		c->st.sessions.failed++;
 	keep_stats(s);
-	if (dp_session_del(c->dp, s->id, session_gen(s), &s->ticket) < 0)
-		s->delete_again = true; /* the FIFO is full: ctl_tick tries again */
-	else
-		let_go_of_child(s);
+	order_away(s);
 	table_append(&c->sessions, &c->closing_sessions, s, WAIT_LINK);
 	log_down(s, res);
 }
@@ -388,10 +392,8 @@ bool session_poll_closing(struct ctl *c)
 		if (n++ == CLOSED_A_TURN)
 			return true;
 		next = session_at(c, s->wait_link.next);
-		if (s->delete_again && dp_session_del(c->dp, s->id, session_gen(s), &s->ticket) < 0)
+		if (s->phase == SESSION_ENDED && !order_away(s))
 			break;
-		s->delete_again = false;
-		let_go_of_child(s);
 		if (!dp_applied(c->dp, s->ticket))
 			break; /* later ones have later tickets */
 		keep_stats(s);

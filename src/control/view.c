@@ -87,7 +87,7 @@ static void view_session(const struct session *s, uint64_t now_ms, struct ctl_se
 	        .tunnel_id = tn->id,
 	        .tunnel_serial = tn->serial,
 	        .gen = session_gen(s),
-	        .closing = s->phase == SESSION_CLOSING,
+	        .closing = s->phase == SESSION_ENDED || s->phase == SESSION_CLOSING,
 	        .destructing = s->phase == SESSION_RECORD,
 	        .destruct_left_s =
 	                s->phase == SESSION_RECORD ? seconds_left(s->destruct_ms, now_ms) : 0,
