@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "control/halfopen.h"
-#include "base/slab.h"
+#include "base/table.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -11,31 +12,31 @@
 #define BUCKETS 4096
 
 struct halfopen_entry {
-	TAILQ_ENTRY(halfopen_entry) link; /* in its network */
-	struct halfopen_net *net;
 	void *owner;
+	struct table_link link; /* in its network */
+	uint16_t net;
 };
-
-TAILQ_HEAD(entry_tailq, halfopen_entry);
 
 /* A source network: an IPv4 /24, an IPv6 /48. */
 struct halfopen_net {
 	struct ipaddr key;
-	uint32_t n;
-	struct entry_tailq entries; /* oldest first */
-	TAILQ_ENTRY(halfopen_net) level; /* among the networks with as many entries */
+	uint16_t n;
+	struct table_list entries; /* oldest first */
+	struct table_link level; /* among the networks with as many entries */
 	LIST_ENTRY(halfopen_net) link;
 };
 
-TAILQ_HEAD(net_tailq, halfopen_net);
+#define LINK  offsetof(struct halfopen_entry, link)
+#define LEVEL offsetof(struct halfopen_net, level)
+
 LIST_HEAD(net_list, halfopen_net);
 
 struct halfopen {
 	uint32_t limit, n, fullest;
 	uint64_t seed;
-	struct slab slab; /* of entries */
+	struct table entries, nets;
 	struct net_list bucket[BUCKETS];
-	struct net_tailq *level; /* [n]: networks with n entries, 1..limit */
+	struct table_list *level; /* [n]: networks with n entries, 1..limit */
 };
 
 struct halfopen *halfopen_new(uint32_t limit, uint64_t seed)
@@ -46,15 +47,13 @@ struct halfopen *halfopen_new(uint32_t limit, uint64_t seed)
 		return NULL;
 	h->limit = limit;
 	h->seed = seed;
-	slab_init(&h->slab, sizeof(struct halfopen_entry));
 	/* One above the limit: a source may be added before a victim goes. */
 	h->level = calloc(limit + 2, sizeof(*h->level));
-	if (h->level == NULL) {
-		free(h);
+	if (h->level == NULL || table_init(&h->entries, sizeof(struct halfopen_entry)) < 0 ||
+	    table_init(&h->nets, sizeof(struct halfopen_net)) < 0) {
+		halfopen_free(h);
 		return NULL;
 	}
-	for (uint32_t i = 0; i < limit + 2; i++)
-		TAILQ_INIT(&h->level[i]);
 	return h;
 }
 
@@ -62,21 +61,8 @@ void halfopen_free(struct halfopen *h)
 {
 	if (h == NULL)
 		return;
-	for (uint32_t i = 0; i < BUCKETS; i++) {
-		struct halfopen_net *net;
-
-		while ((net = LIST_FIRST(&h->bucket[i])) != NULL) {
-			struct halfopen_entry *e;
-
-			while ((e = TAILQ_FIRST(&net->entries)) != NULL) {
-				TAILQ_REMOVE(&net->entries, e, link);
-				slab_put(&h->slab, e);
-			}
-			LIST_REMOVE(net, link);
-			free(net);
-		}
-	}
-	slab_fini(&h->slab);
+	table_fini(&h->entries);
+	table_fini(&h->nets);
 	free(h->level);
 	free(h);
 }
@@ -96,16 +82,16 @@ static struct net_list *bucket_of(struct halfopen *h, const struct ipaddr *key)
 	return &h->bucket[endpoint_hash(&e, h->seed) % BUCKETS];
 }
 
-static void set_level(struct halfopen *h, struct halfopen_net *net, uint32_t n)
+static void set_level(struct halfopen *h, struct halfopen_net *net, uint16_t n)
 {
 	if (net->n > 0)
-		TAILQ_REMOVE(&h->level[net->n], net, level);
+		table_remove(&h->nets, &h->level[net->n], net, LEVEL);
 	net->n = n;
 	if (n > 0)
-		TAILQ_INSERT_TAIL(&h->level[n], net, level);
+		table_append(&h->nets, &h->level[n], net, LEVEL);
 	if (n > h->fullest)
 		h->fullest = n;
-	while (h->fullest > 0 && TAILQ_EMPTY(&h->level[h->fullest]))
+	while (h->fullest > 0 && h->level[h->fullest].first == 0)
 		h->fullest--;
 }
 
@@ -118,21 +104,12 @@ static struct halfopen_net *net_get(struct halfopen *h, const struct ipaddr *sou
 	LIST_FOREACH (net, b, link)
 		if (ipaddr_eq(&net->key, &key))
 			return net;
-	net = calloc(1, sizeof(*net));
+	net = table_get(&h->nets);
 	if (net == NULL)
 		return NULL;
 	net->key = key;
-	TAILQ_INIT(&net->entries);
 	LIST_INSERT_HEAD(b, net, link);
 	return net;
-}
-
-static void net_put(struct halfopen_net *net)
-{
-	if (net->n > 0)
-		return;
-	LIST_REMOVE(net, link);
-	free(net);
 }
 
 struct halfopen_entry *halfopen_add(struct halfopen *h, const struct ipaddr *source, void *owner)
@@ -140,21 +117,17 @@ struct halfopen_entry *halfopen_add(struct halfopen *h, const struct ipaddr *sou
 	struct halfopen_entry *e;
 	struct halfopen_net *net;
 
-	if (h->n > h->limit)
+	if (h->n > h->limit || table_full(&h->entries))
 		return NULL;
 	net = net_get(h, source);
 	if (net == NULL)
 		return NULL;
-	e = slab_get(&h->slab);
-	if (e == NULL) {
-		net_put(net);
-		return NULL;
-	}
-	TAILQ_INSERT_TAIL(&net->entries, e, link);
-	e->net = net;
+	e = table_get(&h->entries);
 	e->owner = owner;
+	e->net = table_number(&h->nets, net);
+	table_append(&h->entries, &net->entries, e, LINK);
 	h->n++;
-	set_level(h, net, net->n + 1);
+	set_level(h, net, (uint16_t)(net->n + 1));
 	return e;
 }
 
@@ -164,12 +137,15 @@ void halfopen_del(struct halfopen *h, struct halfopen_entry *e)
 
 	if (e == NULL)
 		return;
-	net = e->net;
-	TAILQ_REMOVE(&net->entries, e, link);
-	slab_put(&h->slab, e);
+	net = table_at(&h->nets, e->net);
+	table_remove(&h->entries, &net->entries, e, LINK);
+	table_put(&h->entries, e);
 	h->n--;
-	set_level(h, net, net->n - 1);
-	net_put(net);
+	set_level(h, net, (uint16_t)(net->n - 1));
+	if (net->n == 0) {
+		LIST_REMOVE(net, link);
+		table_put(&h->nets, net);
+	}
 }
 
 uint32_t halfopen_count(const struct halfopen *h)
@@ -184,8 +160,9 @@ bool halfopen_full(const struct halfopen *h)
 
 void *halfopen_victim(const struct halfopen *h)
 {
-	struct halfopen_net *net = h->fullest > 0 ? TAILQ_FIRST(&h->level[h->fullest]) : NULL;
+	const struct halfopen_net *net = table_at(&h->nets, h->level[h->fullest].first);
+	const struct halfopen_entry *e =
+	        net != NULL ? table_at(&h->entries, net->entries.first) : NULL;
 
-	/* A network without entries is not there. */
-	return net != NULL ? TAILQ_FIRST(&net->entries)->owner : NULL;
+	return e != NULL ? e->owner : NULL;
 }

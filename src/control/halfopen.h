@@ -14,11 +14,11 @@
 struct halfopen;
 struct halfopen_entry; /* of a tunnel, as long as it is half-open */
 
-/* limit: how many may be half-open at once. NULL: no memory. */
+/* limit: how many may be half-open at once, 1..TABLE_MAX. NULL: no memory. */
 struct halfopen *halfopen_new(uint32_t limit, uint64_t seed);
 void halfopen_free(struct halfopen *h);
 
-/* Adds what owner has from a source. NULL: no memory, or more than the limit are there already. */
+/* Adds what owner has from a source. NULL: more than the limit are there already. */
 struct halfopen_entry *halfopen_add(struct halfopen *h, const struct ipaddr *source, void *owner);
 /* Takes it out and frees it; NULL is fine. */
 void halfopen_del(struct halfopen *h, struct halfopen_entry *e);
