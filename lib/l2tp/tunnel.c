@@ -75,6 +75,7 @@ static void gone(struct l2tp_tunnel *t)
 	t->gone_due = !TAILQ_EMPTY(&t->calls);
 	if (t->gone_due)
 		return;
+	l2tp_tunnel_stop(t);
 	l2tp_tunnel_unlink(t);
 	t->l->ops->tunnel_gone(t->l->ctx, t);
 	l2tp_bury_tunnel(t);

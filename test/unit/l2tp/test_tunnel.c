@@ -160,6 +160,19 @@ static void test_close_many_calls(void)
 	env_expect(&e, "tunnel_gone");
 	env_free(&e);
 
+	/* Or they all end in other ways before the timer, and the peer answers before it, too. */
+	dial_many(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	while (l2tp_tunnel_first_call(e.t) != NULL)
+		l2tp_call_close(l2tp_tunnel_first_call(e.t), &res, e.now);
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), MANY);
+	peer_next(&e);
+	e.log[0] = '\0';
+	peer_zlb(&e);
+	env_expect(&e, "tunnel_gone");
+	timerq_run(&e.q, e.now, 0);
+	env_free(&e);
+
 	/* Or the engine goes first. */
 	dial_many(&e);
 	peer_stopccn(&e);
