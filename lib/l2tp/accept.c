@@ -54,8 +54,8 @@ static bool collision(struct l2tp *l, const struct l2tp_path *path)
 	if (t == NULL)
 		return false;
 	for (; t != NULL; t = l2tp_wait_next(l, path, t)) {
-		if (t->tie_breaker < lowest)
-			lowest = t->tie_breaker;
+		if (t->setup->tie_breaker < lowest)
+			lowest = t->setup->tie_breaker;
 	}
 	if (!theirs || lowest < msg->tie_breaker)
 		return true;
@@ -123,7 +123,7 @@ static bool repeated(struct l2tp *l, const struct l2tp_path *path, uint64_t requ
 	 * On a tunnel that is up this may be a peer that has crashed and begins anew with the id that it
 	 * had: a Hello finds out, and the old tunnel makes room when it is not acknowledged.
 	 */
-	if (t->state == L2TP_TS_ESTABLISHED && t->chan.n_queue == 0)
+	if (t->state == L2TP_TS_ESTABLISHED && l2tp_chan_queued(&t->chan) == 0)
 		l2tp_send_hello(t);
 	else
 		l2tp_chan_first_again(&t->chan);

@@ -28,7 +28,7 @@ static const char *const event_names[L2TP_CE_MAX] = {
 
 static void establish_set(struct l2tp_call *c, uint32_t ms)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	if (ms == 0)
 		timer_cancel(l->timers, &c->establish->timer);
@@ -39,7 +39,7 @@ static void establish_set(struct l2tp_call *c, uint32_t ms)
 /* No state waits for it any more. */
 void l2tp_call_establish_end(struct l2tp_call *c)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	if (c->establish == NULL)
 		return;
@@ -54,22 +54,22 @@ static void end(struct l2tp_call *c, const struct l2tp_result *res)
 	struct l2tp_tunnel *t = c->t;
 
 	l2tp_call_establish_end(c);
-	if (c->established_ms == 0)
+	if (!c->was_up)
 		t->calls_failed++;
 	else
 		t->calls_established--;
 	l2tp_call_unlink(c);
-	log_info(t->l->log,
+	log_info(l2tp_of(t)->log,
 	         "l2tp tunnel=%u session=%u peer-session=%u down reason=\"%s\" result=%u", t->id,
-	         c->conf.local_id, c->peer_id, l2tp_reason_name(res->reason), res->result);
-	t->l->ops->call_gone(t->l->ctx, c, res);
+	         c->id, c->peer_id, l2tp_reason_name(res->reason), res->result);
+	l2tp_of(t)->ops->call_gone(l2tp_of(t)->ctx, c, res);
 	l2tp_bury_call(c);
 }
 
 /* The tunnel after its call has ended, when no CDN is due. */
 static void leave_tunnel(struct l2tp_tunnel *t)
 {
-	if (t->conf->single_shot)
+	if (l2tp_conf_of(t)->single_shot)
 		l2tp_call_last_word(t, NULL);
 	else
 		l2tp_tunnel_calls_changed(t);
@@ -79,7 +79,7 @@ void l2tp_call_last_word(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn)
 {
 	struct l2tp_result done;
 
-	if (t->conf->single_shot) {
+	if (l2tp_conf_of(t)->single_shot) {
 		t->used = true;
 		l2tp_result_set(&done, L2TP_R_TUNNEL_SINGLE_SHOT_DONE, L2TP_STOP_CLEAR, -1, NULL);
 		l2tp_tunnel_event(t, L2TP_TE_CLOSE,
@@ -97,24 +97,25 @@ static void act_none(struct l2tp_call *c, const struct l2tp_call_in *in)
 
 static void act_request(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	establish_set(c, c->t->conf->call_establish_ms);
+	establish_set(c, l2tp_conf_of(c->t)->call_establish_ms);
 	l2tp_send_icrq(c);
 }
 
 static void act_reply(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	establish_set(c, c->t->conf->call_establish_ms);
+	establish_set(c, l2tp_conf_of(c->t)->call_establish_ms);
 	l2tp_send_icrp(c);
 }
 
 static void up(struct l2tp_call *c, const struct l2tp_msg *iccn)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	l2tp_call_establish_end(c);
-	c->established_ms = l->now_ms > 0 ? l->now_ms : 1;
+	c->was_up = true;
+	c->up_after_ms = l2tp_took_ms(c->created_ms, l->now_ms);
 	c->t->calls_established++;
-	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->id, c->conf.local_id,
+	log_info(l->log, "l2tp tunnel=%u session=%u peer-session=%u up", c->t->id, c->id,
 	         c->peer_id);
 	l->ops->call_up(l->ctx, c, iccn);
 }
@@ -127,11 +128,10 @@ static void act_connected(struct l2tp_call *c, const struct l2tp_call_in *in)
 
 static void act_replied(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	c->replied = true;
 	c->peer_id = in->msg->assigned_session_id;
 	l2tp_call_peer_insert(c);
 	establish_set(c, 0); /* from here on it is the owner who takes time */
-	c->t->l->ops->call_reply(c->t->l->ctx, c);
+	l2tp_of(c->t)->ops->call_reply(l2tp_of(c->t)->ctx, c);
 }
 
 static void act_connect(struct l2tp_call *c, const struct l2tp_call_in *in)
@@ -152,7 +152,7 @@ static void act_connect(struct l2tp_call *c, const struct l2tp_call_in *in)
 
 static void act_info(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	if (l->ops->call_info != NULL)
 		l->ops->call_info(l->ctx, c, in->msg);
@@ -161,8 +161,7 @@ static void act_info(struct l2tp_call *c, const struct l2tp_call_in *in)
 /* The local end of a call that the peer knows of. */
 static void act_disconnect(struct l2tp_call *c, const struct l2tp_call_in *in)
 {
-	struct l2tp_last_cdn cdn = {
-	        .peer_sid = c->peer_id, .local_sid = c->conf.local_id, .res = in->res};
+	struct l2tp_last_cdn cdn = {.peer_sid = c->peer_id, .local_sid = c->id, .res = in->res};
 
 	end(c, in->res);
 	l2tp_call_last_word(c->t, &cdn);
@@ -232,17 +231,18 @@ void l2tp_call_event(struct l2tp_call *c, enum l2tp_call_event ev, const struct 
 
 		if (row->state != c->state || row->event != ev)
 			continue;
-		log_debug(c->t->l->log, "l2tp tunnel=%u session=%u event=\"%s\" state=%s next=%s",
-		          c->t->id, c->conf.local_id, event_names[ev],
-		          l2tp_call_state_name(c->state), l2tp_call_state_name(row->next));
-		c->state = (uint8_t)row->next;
+		log_debug(l2tp_of(c->t)->log,
+		          "l2tp tunnel=%u session=%u event=\"%s\" state=%s next=%s", c->t->id,
+		          c->id, event_names[ev], l2tp_call_state_name(c->state),
+		          l2tp_call_state_name(row->next));
+		c->state = row->next;
 		row->action(c, in);
 		return;
 	}
 	/* A message out of place ends the call (7.4.1, 7.4.2), not the tunnel. */
 	if (in->msg != NULL && c->state != L2TP_CS_CLOSED) {
-		log_info(c->t->l->log, "l2tp tunnel=%u session=%u unexpected=%s state=%s", c->t->id,
-		         c->conf.local_id, l2tp_msg_name(in->msg->type),
+		log_info(l2tp_of(c->t)->log, "l2tp tunnel=%u session=%u unexpected=%s state=%s",
+		         c->t->id, c->id, l2tp_msg_name(in->msg->type),
 		         l2tp_call_state_name(c->state));
 		l2tp_call_fail(c, L2TP_R_CALL_FSM_ERROR, L2TP_CDN_ERROR, L2TP_ERR_VALUE,
 		               "unexpected message");
@@ -264,9 +264,9 @@ bool l2tp_calls_down(struct l2tp_tunnel *t, const struct l2tp_result *res, uint3
 	struct l2tp_call *c;
 
 	down.reason = L2TP_R_CALL_TUNNEL_DOWN;
-	for (; most > 0 && (c = TAILQ_FIRST(&t->calls)) != NULL; most--)
+	for (; most > 0 && (c = l2tp_tunnel_first_call(t)) != NULL; most--)
 		l2tp_call_event(c, L2TP_CE_TUNNEL_DOWN, &(struct l2tp_call_in){.res = &down});
-	return !TAILQ_EMPTY(&t->calls);
+	return t->n_calls > 0;
 }
 
 /* Sending runs no callback, so the list stays as it is. */
@@ -274,7 +274,7 @@ void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
 {
 	struct l2tp_call *c;
 
-	TAILQ_FOREACH (c, &t->calls, link) {
+	for (c = l2tp_call_next(t, NULL); c != NULL; c = l2tp_call_next(t, c)) {
 		if (c->state == L2TP_CS_WAIT_TUNNEL)
 			l2tp_call_event(c, L2TP_CE_TUNNEL_UP, &(struct l2tp_call_in){0});
 	}
@@ -283,7 +283,7 @@ void l2tp_calls_tunnel_up(struct l2tp_tunnel *t)
 static void on_establish(struct timer *timer, uint64_t now_ms)
 {
 	struct l2tp_call *c = timer_owner(timer, struct l2tp_establish, timer)->call;
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	l2tp_enter(l, now_ms);
 	/* Result 10 speaks of the LAC's patience (4.4.2); the LNS has none of its own. */
@@ -294,17 +294,17 @@ static void on_establish(struct timer *timer, uint64_t now_ms)
 
 struct l2tp_call *l2tp_call_alloc(struct l2tp_tunnel *t)
 {
-	struct l2tp_call *c = slab_get(&t->l->call_slab);
+	struct l2tp_call *c = slab_get(&l2tp_of(t)->call_slab);
 
 	if (c == NULL)
 		return NULL;
-	c->establish = slab_get(&t->l->establish_slab);
+	c->establish = slab_get(&l2tp_of(t)->establish_slab);
 	if (c->establish == NULL) {
-		slab_put(&t->l->call_slab, c);
+		slab_put(&l2tp_of(t)->call_slab, c);
 		return NULL;
 	}
 	c->t = t;
-	c->created_ms = t->l->now_ms;
+	c->created_ms = l2tp_of(t)->now_ms;
 	c->establish->call = c;
 	timer_init(&c->establish->timer, on_establish);
 	return c;
@@ -347,15 +347,12 @@ void l2tp_call_start(struct l2tp_call *c, const struct l2tp_call_conf *conf, voi
 {
 	struct l2tp_tunnel *t = c->t;
 
-	assert(conf->local_id != 0 && t->l->calls[conf->local_id] == NULL);
-	c->conf.local_id = conf->local_id;
-	c->conf.sequencing = conf->sequencing;
-	c->conf.has_bearer = conf->has_bearer;
+	assert(conf->local_id != 0 && l2tp_of(t)->calls[conf->local_id] == NULL);
+	c->id = conf->local_id;
+	c->sequencing = conf->sequencing;
+	c->has_bearer = conf->has_bearer;
 	c->user = user;
-	t->l->calls[conf->local_id] = c;
-	t->l->n_calls++;
-	TAILQ_INSERT_TAIL(&t->calls, c, link);
-	t->n_calls++;
+	l2tp_call_insert(c);
 	t->calls_total++;
 	t->used = true;
 	l2tp_tunnel_calls_changed(t);
@@ -367,11 +364,11 @@ static bool may_open(const struct l2tp_tunnel *t, const struct l2tp_call_conf *c
 	if (t->state != L2TP_TS_WAIT_CTL_REPLY && t->state != L2TP_TS_WAIT_CTL_CONN &&
 	    t->state != L2TP_TS_ESTABLISHED)
 		return false;
-	if (t->conf->single_shot && t->used)
+	if (l2tp_conf_of(t)->single_shot && t->used)
 		return false;
-	if (t->conf->max_calls != 0 && t->n_calls >= t->conf->max_calls)
+	if (l2tp_conf_of(t)->max_calls != 0 && t->n_calls >= l2tp_conf_of(t)->max_calls)
 		return false;
-	return conf->local_id != 0 && t->l->calls[conf->local_id] == NULL;
+	return conf->local_id != 0 && l2tp_of(t)->calls[conf->local_id] == NULL;
 }
 
 static void take_number(struct l2tp_call *c, enum l2tp_number which, const char *number)
@@ -383,7 +380,7 @@ static void take_number(struct l2tp_call *c, enum l2tp_number which, const char 
 struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_conf *conf,
                                  void *user, uint64_t now_ms)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 	struct l2tp_call *c = NULL;
 
 	l2tp_enter(l, now_ms);
@@ -405,17 +402,17 @@ struct l2tp_call *l2tp_call_open(struct l2tp_tunnel *t, const struct l2tp_call_c
 
 void l2tp_call_connect(struct l2tp_call *c, const struct l2tp_connect_info *info, uint64_t now_ms)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	l2tp_enter(l, now_ms);
-	if (c->replied)
+	if (l2tp_call_replied(c))
 		l2tp_call_event(c, L2TP_CE_CONNECT, &(struct l2tp_call_in){.info = info});
 	l2tp_leave(l);
 }
 
 void l2tp_call_close(struct l2tp_call *c, const struct l2tp_result *res, uint64_t now_ms)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	l2tp_enter(l, now_ms);
 	l2tp_call_event(c, L2TP_CE_CLOSE, &(struct l2tp_call_in){.res = res});

@@ -45,16 +45,16 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 	        .peer_sid = l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_SESSION_ID)
 	                            ? msg->assigned_session_id
 	                            : 0,
-	        .local_sid = local_sid != 0 ? local_sid : l2tp_spare_call_id(t->l),
+	        .local_sid = local_sid != 0 ? local_sid : l2tp_spare_call_id(l2tp_of(t)),
 	        .refusal = true,
 	        .res = res,
 	};
 
-	t->l->stats.calls_refused++;
+	l2tp_of(t)->stats.calls_refused++;
 	t->calls_failed++;
-	log_debug(t->l->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"", t->id,
+	log_debug(l2tp_of(t)->log, "l2tp tunnel=%u peer-session=%u refused reason=\"%s\"", t->id,
 	          cdn.peer_sid, l2tp_reason_name(res->reason));
-	if (fire && t->conf->single_shot)
+	if (fire && l2tp_conf_of(t)->single_shot)
 		l2tp_call_last_word(t, cdn.peer_sid != 0 ? &cdn : NULL);
 	else if (cdn.peer_sid != 0 && t->state == L2TP_TS_ESTABLISHED)
 		l2tp_send_cdn(t, &cdn);
@@ -64,7 +64,7 @@ static void refuse(struct l2tp_tunnel *t, const struct l2tp_msg *msg, uint16_t l
 static bool objection(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in,
                       struct l2tp_result *res)
 {
-	const struct l2tp_tunnel_conf *conf = t->conf;
+	const struct l2tp_tunnel_conf *conf = l2tp_conf_of(t);
 	const struct l2tp_msg *msg = in->msg;
 
 	if (in->err != L2TP_MSG_OK)
@@ -87,7 +87,7 @@ static bool objection(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in,
 
 static void ask_owner(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 	struct l2tp_call *c = l2tp_call_alloc(t);
 	struct l2tp_call_conf conf = {0};
 	struct l2tp_result res = {0};
@@ -127,17 +127,17 @@ static void ask_owner(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 static void fired(const struct l2tp_tunnel *t, struct l2tp_result *res)
 {
 	l2tp_result_set(res, L2TP_R_CALL_SINGLE_SHOT_FIRED,
-	                t->conf->fired_result != 0 ? t->conf->fired_result : 5,
-	                t->conf->fired_error, "single-shot tunnel already fired");
+	                l2tp_conf_of(t)->fired_result != 0 ? l2tp_conf_of(t)->fired_result : 5,
+	                l2tp_conf_of(t)->fired_error, "single-shot tunnel already fired");
 }
 
 /* ICRQ or OCRQ for a new call. */
 static void rx_request(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 	struct l2tp_result res;
 
-	if (t->conf->single_shot && t->used) {
+	if (l2tp_conf_of(t)->single_shot && t->used) {
 		/* B1: one call ever. The first one is not touched. */
 		fired(t, &res);
 		l->ops->call_refused(l->ctx, t, in->msg, &res);
@@ -162,7 +162,7 @@ static struct l2tp_call *find(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 		return msg->type == L2TP_CDN && l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_SESSION_ID)
 		               ? l2tp_call_by_peer(t, msg->assigned_session_id)
 		               : NULL;
-	c = t->l->calls[msg->hdr.session_id];
+	c = l2tp_of(t)->calls[msg->hdr.session_id];
 	return c != NULL && c->t == t ? c : NULL;
 }
 
@@ -171,8 +171,9 @@ static enum l2tp_call_event event_of(const struct l2tp_call *c, const struct l2t
 	switch (msg->type) {
 	case L2TP_ICRP:
 		/* The peer's session id cannot be 0, nor come twice. */
-		return c->replied || c->lns || msg->assigned_session_id == 0 ? L2TP_CE_WRONG
-		                                                             : L2TP_CE_ICRP;
+		return l2tp_call_replied(c) || c->lns || msg->assigned_session_id == 0
+		               ? L2TP_CE_WRONG
+		               : L2TP_CE_ICRP;
 	case L2TP_ICCN:
 		return L2TP_CE_ICCN;
 	case L2TP_CDN:
@@ -209,11 +210,11 @@ void l2tp_call_deliver_late(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *
 
 	if (in->msg->type != L2TP_ICRQ && in->msg->type != L2TP_OCRQ)
 		return;
-	if (t->conf->single_shot)
+	if (l2tp_conf_of(t)->single_shot)
 		fired(t, &res);
 	else
 		l2tp_result_set(&res, L2TP_R_CALL_TUNNEL_DOWN, 0, -1, NULL);
-	t->l->stats.calls_refused++;
+	l2tp_of(t)->stats.calls_refused++;
 	t->calls_failed++;
-	t->l->ops->call_refused(t->l->ctx, t, in->msg, &res);
+	l2tp_of(t)->ops->call_refused(l2tp_of(t)->ctx, t, in->msg, &res);
 }

@@ -16,9 +16,9 @@ void l2tp_send_icrq(struct l2tp_call *c)
 	struct l2tp_build b;
 
 	l2tp_build_start(c->t, &b, L2TP_ICRQ, 0, true);
-	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->conf.local_id);
+	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->id);
 	l2tp_build_u32(&b, L2TP_AVP_CALL_SERIAL, c->serial);
-	if (c->conf.has_bearer)
+	if (c->has_bearer)
 		l2tp_build_u32(&b, L2TP_AVP_BEARER_TYPE, c->bearer_type);
 	build_number(&b, L2TP_AVP_CALLED_NUMBER, l2tp_call_number(c, L2TP_NR_CALLED));
 	build_number(&b, L2TP_AVP_CALLING_NUMBER, l2tp_call_number(c, L2TP_NR_CALLING));
@@ -30,7 +30,7 @@ void l2tp_send_icrp(struct l2tp_call *c)
 	struct l2tp_build b;
 
 	l2tp_build_start(c->t, &b, L2TP_ICRP, c->peer_id, true);
-	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->conf.local_id);
+	l2tp_build_u16(&b, L2TP_AVP_ASSIGNED_SESSION_ID, c->id);
 	l2tp_send_built(c->t, &b, true);
 }
 
@@ -64,7 +64,7 @@ bool l2tp_send_iccn(struct l2tp_call *c, const struct l2tp_connect_info *info)
 	}
 	if (info->rx_speed != 0)
 		l2tp_build_u32(&b, L2TP_AVP_RX_SPEED, info->rx_speed);
-	if (c->conf.sequencing)
+	if (c->sequencing)
 		l2tp_build_empty(&b, L2TP_AVP_SEQUENCING_REQUIRED);
 	c->tx_speed = info->tx_speed;
 	c->rx_speed = info->rx_speed != 0 ? info->rx_speed : info->tx_speed;
@@ -90,7 +90,7 @@ void l2tp_send_cdn(struct l2tp_tunnel *t, const struct l2tp_last_cdn *cdn)
 void l2tp_call_send_sli(struct l2tp_call *c, uint32_t send_accm, uint32_t recv_accm,
                         uint64_t now_ms)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 	struct l2tp_build b;
 
 	l2tp_enter(l, now_ms);

@@ -25,6 +25,7 @@
 #define L2TP_CHALLENGE    16 /* bytes of the challenges that we send */
 
 #define L2TP_SHARED_BUCKETS 256
+#define L2TP_TIME_BITS      44 /* milliseconds: five centuries */
 
 /* Result codes of StopCCN (4.4.2). */
 enum {
@@ -52,9 +53,7 @@ enum {
 	L2TP_ERR_UNKNOWN_AVP = 8,
 };
 
-TAILQ_HEAD(l2tp_call_list, l2tp_call);
-LIST_HEAD(l2tp_call_bucket, l2tp_call);
-LIST_HEAD(l2tp_tunnel_bucket, l2tp_tunnel);
+LIST_HEAD(l2tp_setup_bucket, l2tp_setup);
 LIST_HEAD(l2tp_linger_bucket, l2tp_linger);
 LIST_HEAD(l2tp_shared_list, l2tp_shared);
 TAILQ_HEAD(l2tp_linger_list, l2tp_linger);
@@ -73,16 +72,18 @@ struct l2tp {
 	struct l2tp_tunnel *dead_tunnels;
 	struct l2tp_call *dead_calls;
 
+	/* What is in these has its links to others as their local ids, 0 being none. */
 	struct l2tp_tunnel **tunnels; /* by local id */
 	struct l2tp_call **calls; /* by local id */
-	struct l2tp_tunnel_bucket *by_peer; /* responders, by path and the peer's tunnel id */
-	struct l2tp_tunnel_bucket *waiting; /* initiators in wait-ctl-reply, by path */
-	struct l2tp_call_bucket *calls_by_peer; /* by tunnel and the peer's session id */
+	uint16_t *by_peer; /* responders, by path and the peer's tunnel id */
+	uint16_t *calls_by_peer; /* by tunnel and the peer's session id */
+
+	struct l2tp_setup_bucket *waiting; /* initiators in wait-ctl-reply, by path */
 	struct l2tp_linger_bucket *linger; /* by path and local id */
 	struct l2tp_linger_bucket *linger_by_peer; /* by path and the peer's tunnel id */
 	struct l2tp_linger_list lingering; /* oldest first */
 	uint32_t n_tunnels, n_calls, n_linger;
-	struct slab tunnel_slab, call_slab, establish_slab;
+	struct slab tunnel_slab, setup_slab, call_slab, establish_slab;
 	struct texts *texts; /* names of peers */
 	struct l2tp_shared_list shared[L2TP_SHARED_BUCKETS]; /* configurations in use */
 
@@ -101,50 +102,94 @@ enum l2tp_life {
 	L2TP_LIFE_CALLS, /* it is down, and has calls left to end */
 };
 
-struct l2tp_tunnel {
+/* A configuration, and what follows from it, for all tunnels that have the same. */
+struct l2tp_shared {
 	struct l2tp *l;
-	void *user;
-	struct l2tp_path path;
-	const struct l2tp_tunnel_conf *conf; /* shared.c's; without local_id */
-	struct l2tp_channel chan;
+	struct l2tp_tunnel_conf conf; /* local_id is each tunnel's own */
+	struct l2tp_chan_conf chan;
+	uint32_t refs;
+	bool listed;
+	LIST_ENTRY(l2tp_shared) link;
+};
 
-	uint16_t id, peer_id, peer_rws; /* id: ours */
-	uint8_t state; /* enum l2tp_tunnel_state */
-	uint8_t life_for; /* enum l2tp_life */
+/* What a tunnel needs until it is established. */
+struct l2tp_setup {
+	struct l2tp_tunnel *t;
+	uint8_t challenge[L2TP_CHALLENGE]; /* ours, when the configuration wants one */
+	uint64_t tie_breaker; /* initiator: of our SCCRQ */
+	bool waiting; /* in l2tp.waiting, by link */
+	LIST_ENTRY(l2tp_setup) link;
+};
+
+struct l2tp_tunnel {
+	struct l2tp_channel chan; /* with the peer's id; its conf is in l2tp_shared */
+	struct l2tp_path path;
+	void *user;
+
+	struct timer timer; /* of what comes first of life_at and the next Hello */
+	uint64_t life_at; /* UINT64_MAX: not waited for */
+	uint64_t heard_ms; /* something authentic came from the peer */
+
+	uint64_t created_ms : L2TP_TIME_BITS;
+	uint64_t state : 3; /* enum l2tp_tunnel_state */
+	uint64_t life_for : 3; /* enum l2tp_life */
 	bool initiator : 1;
 	bool authenticated : 1;
-	bool challenged : 1; /* our challenge below is out */
+	bool was_up : 1;
 	bool used : 1; /* single-shot: the one call was there, or failed to be */
-	bool down_told : 1, in_wait_list : 1, in_peer_list : 1;
+	bool down_told : 1; /* it is on its way down, and its owner knows */
+	bool in_peer_list : 1;
 	bool gone_due : 1; /* nothing is left of it but calls */
-	uint8_t peer_version, peer_revision;
-	uint16_t peer_firmware;
-	uint8_t challenge[L2TP_CHALLENGE];
+	bool nomem : 1; /* a message could not be stored: it ends with the timer */
 
-	struct timer timer; /* of what comes first of .. */
-	uint64_t life_at, hello_at; /* UINT64_MAX: not waited for */
-	uint64_t heard_ms; /* something authentic came from the peer */
-	uint64_t hello_ms; /* the last Hello was sent, or forgiven */
+	uint16_t id; /* ours */
+	uint16_t peer_next; /* in a bucket of by_peer */
+	uint16_t first_call, last_call; /* the oldest and the newest */
+	uint16_t n_calls, calls_established; /* there now */
+	uint32_t calls_total, calls_failed;
+	uint32_t up_after_ms; /* since created_ms; when was_up */
 
-	struct l2tp_result *calls_end; /* why those end that are left; NULL: none was left */
-	struct l2tp_call_list calls;
-	uint32_t n_calls, calls_total, calls_failed, calls_established;
-	uint64_t created_ms, established_ms;
-	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
 	uint32_t peer_framing, peer_bearer;
+	uint16_t peer_firmware;
+	uint8_t peer_version, peer_revision;
+	const char *peer_host, *peer_vendor; /* of texts; NULL: not told */
 
 	union {
-		struct { /* initiator */
-			LIST_ENTRY(l2tp_tunnel) wait_link;
-			uint64_t tie_breaker; /* of our SCCRQ */
-		};
-		struct { /* responder */
-			LIST_ENTRY(l2tp_tunnel) peer_link;
-			uint64_t request_digest; /* of the SCCRQ that made this tunnel */
-		};
-		struct l2tp_tunnel *next_dead;
+		uint64_t request_digest; /* in_peer_list: of the SCCRQ that made this tunnel */
+		struct l2tp_tunnel *next_dead; /* in the graveyard */
+	};
+	union {
+		struct l2tp_setup *setup; /* until down_told; NULL: it is established */
+		struct l2tp_result *calls_end; /* then: why those end that are left, or NULL */
 	};
 };
+
+static inline struct l2tp_shared *l2tp_shared_of(const struct l2tp_tunnel *t)
+{
+	return (struct l2tp_shared *)((uintptr_t)t->chan.conf - offsetof(struct l2tp_shared, chan));
+}
+
+static inline struct l2tp *l2tp_of(const struct l2tp_tunnel *t)
+{
+	return l2tp_shared_of(t)->l;
+}
+
+static inline const struct l2tp_tunnel_conf *l2tp_conf_of(const struct l2tp_tunnel *t)
+{
+	return &l2tp_shared_of(t)->conf;
+}
+
+/* We ask for the peer's proof that it knows the secret. */
+static inline bool l2tp_challenges(const struct l2tp_tunnel *t)
+{
+	return l2tp_conf_of(t)->challenge && l2tp_conf_of(t)->secret_len > 0;
+}
+
+/* For what is short: what took longer counts as the longest. */
+static inline uint32_t l2tp_took_ms(uint64_t from_ms, uint64_t to_ms)
+{
+	return to_ms - from_ms < UINT32_MAX ? (uint32_t)(to_ms - from_ms) : UINT32_MAX;
+}
 
 /* What a call tells about who calls whom: texts behind each other, in this order. */
 enum l2tp_number {
@@ -165,26 +210,34 @@ struct l2tp_establish {
 struct l2tp_call {
 	struct l2tp_tunnel *t;
 	void *user;
-	struct {
-		uint16_t local_id;
-		bool sequencing : 1, has_bearer : 1;
-	} conf; /* as l2tp_call_conf */
-	uint16_t peer_id;
-	uint8_t state; /* enum l2tp_call_state */
-	bool lns : 1;
-	bool replied : 1; /* LAC: the ICRP is here */
-	bool sequencing_required : 1;
-	bool in_peer_list : 1;
-	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
 	char *numbers; /* NULL: none was told */
 	struct l2tp_establish *establish; /* NULL: it is established, or over */
-	uint64_t created_ms, established_ms;
-	TAILQ_ENTRY(l2tp_call) link;
+
+	uint64_t created_ms : L2TP_TIME_BITS;
+	uint64_t state : 3; /* enum l2tp_call_state */
+	bool lns : 1;
+	bool sequencing : 1, has_bearer : 1; /* as l2tp_call_conf */
+	bool sequencing_required : 1;
+	bool was_up : 1;
+
+	uint32_t up_after_ms; /* since created_ms; when was_up */
+	uint16_t id; /* ours */
+	uint16_t peer_id; /* 0: not yet known */
+	uint32_t bearer_type, framing_type, tx_speed, rx_speed, physical_channel, serial;
 	union {
-		LIST_ENTRY(l2tp_call) peer_link; /* while in_peer_list */
-		struct l2tp_call *next_dead;
+		struct { /* while it is known by its id */
+			uint16_t next, prev; /* of its tunnel */
+			uint16_t peer_next, peer_prev; /* in a bucket of calls_by_peer */
+		};
+		struct l2tp_call *next_dead; /* in the graveyard */
 	};
 };
+
+/* LAC: the ICRP is here. */
+static inline bool l2tp_call_replied(const struct l2tp_call *c)
+{
+	return !c->lns && c->peer_id != 0;
+}
 
 /* --- l2tp.c: entries, graveyard, tables ------------------------------------------------------ */
 void l2tp_enter(struct l2tp *l, uint64_t now_ms);
@@ -200,12 +253,15 @@ void l2tp_peer_insert(struct l2tp_tunnel *t);
 struct l2tp_tunnel *l2tp_peer_find(const struct l2tp *l, const struct l2tp_path *path,
                                    uint16_t peer_id);
 void l2tp_wait_insert(struct l2tp_tunnel *t);
-void l2tp_wait_remove(struct l2tp_tunnel *t);
+void l2tp_wait_remove(struct l2tp_setup *setup);
 struct l2tp_tunnel *l2tp_wait_next(const struct l2tp *l, const struct l2tp_path *path,
                                    struct l2tp_tunnel *prev);
 void l2tp_peer_remove(struct l2tp_tunnel *t);
 void l2tp_tunnel_unlink(struct l2tp_tunnel *t);
+/* Makes a call known by its id, as the newest of its tunnel. */
+void l2tp_call_insert(struct l2tp_call *c);
 void l2tp_call_peer_insert(struct l2tp_call *c);
+/* From all tables that it is in. */
 void l2tp_call_unlink(struct l2tp_call *c);
 struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_id);
 /* Ids that no object has, for an answer about something that never became an object. */
@@ -229,12 +285,11 @@ void l2tp_rx_without_id(struct l2tp *l, const struct l2tp_path *path, const stru
 
 /* --- shared.c: the configurations of tunnels ---------------------------------------------------- */
 /* Room for one; NULL: no memory. */
-const struct l2tp_tunnel_conf *l2tp_shared_new(void);
+struct l2tp_shared *l2tp_shared_new(struct l2tp *l);
 /* Fills that room, or gives it back for one that is the same. Cannot fail. */
-const struct l2tp_tunnel_conf *l2tp_shared_fill(struct l2tp *l, const struct l2tp_tunnel_conf *own,
-                                                const struct l2tp_tunnel_conf *conf);
+struct l2tp_shared *l2tp_shared_fill(struct l2tp_shared *own, const struct l2tp_tunnel_conf *conf);
 /* The last one who lets go of it wipes and frees it. */
-void l2tp_shared_put(const struct l2tp_tunnel_conf *conf);
+void l2tp_shared_put(struct l2tp_shared *s);
 
 /* --- result.c: why ----------------------------------------------------------------------------- */
 void l2tp_result_set(struct l2tp_result *res, enum l2tp_reason reason, uint16_t result,
@@ -292,6 +347,8 @@ void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t r
 /* The number of calls changed, or the tunnel came up: idle and first-call timers. */
 void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t);
 void l2tp_tunnel_stop(struct l2tp_tunnel *t); /* waits for nothing any more */
+/* It is established, or down: forgets what that took. Idempotent. */
+void l2tp_tunnel_setup_end(struct l2tp_tunnel *t);
 
 /* --- tunnel_rx.c: a message in order becomes an event ------------------------------------------ */
 void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len);

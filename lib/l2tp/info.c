@@ -23,7 +23,7 @@ struct l2tp_tunnel *l2tp_call_tunnel(const struct l2tp_call *c)
 
 uint16_t l2tp_tunnel_peer_id(const struct l2tp_tunnel *t)
 {
-	return t->peer_id;
+	return t->chan.peer_tid;
 }
 
 uint16_t l2tp_call_peer_id(const struct l2tp_call *c)
@@ -33,7 +33,8 @@ uint16_t l2tp_call_peer_id(const struct l2tp_call *c)
 
 struct l2tp_call *l2tp_call_next(const struct l2tp_tunnel *t, const struct l2tp_call *prev)
 {
-	return prev == NULL ? TAILQ_FIRST(&t->calls) : TAILQ_NEXT(prev, link);
+	/* No call has the id 0. */
+	return l2tp_of(t)->calls[prev == NULL ? t->first_call : prev->next];
 }
 
 const struct l2tp_path *l2tp_tunnel_path(const struct l2tp_tunnel *t)
@@ -56,13 +57,22 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from != NULL ? from : "");
 }
 
+/* 0: never; what came up at 0 did so at 1. */
+static uint64_t established_ms(bool was_up, uint64_t created_ms, uint32_t up_after_ms)
+{
+	if (!was_up)
+		return 0;
+	return created_ms + up_after_ms > 0 ? created_ms + up_after_ms : 1;
+}
+
 void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 {
 	const struct l2tp_channel *ch = &t->chan;
+	uint32_t queued = l2tp_chan_queued(ch);
 
 	*out = (struct l2tp_tunnel_info){
 	        .local_id = t->id,
-	        .peer_id = t->peer_id,
+	        .peer_id = t->chan.peer_tid,
 	        .state = t->state,
 	        .initiated_by_us = t->initiator,
 	        .authenticated = t->authenticated,
@@ -71,14 +81,14 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	        .peer_revision = t->peer_revision,
 	        .peer_framing = t->peer_framing,
 	        .peer_bearer = t->peer_bearer,
-	        .rws = ch->rws,
-	        .peer_rws = t->peer_rws,
+	        .rws = ch->conf->rws,
+	        .peer_rws = t->chan.peer_rws,
 	        .cwnd = ch->cwnd,
 	        .ssthresh = ch->ssthresh,
-	        .ns = ch->ns,
+	        .ns = l2tp_chan_ns(ch),
 	        .nr = ch->nr,
 	        .peer_nr = ch->una,
-	        .send_queue = ch->n_queue < UINT16_MAX ? (uint16_t)ch->n_queue : UINT16_MAX,
+	        .send_queue = queued < UINT16_MAX ? (uint16_t)queued : UINT16_MAX,
 	        .rx_zlb = ch->rx_zlb,
 	        .tx_zlb = ch->tx_zlb,
 	        .rx_duplicate = ch->rx_duplicate,
@@ -90,8 +100,8 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 	        .calls_failed = t->calls_failed,
 	        .calls_established = t->calls_established,
 	        .created_ms = t->created_ms,
-	        .established_ms = t->established_ms,
-	        .single_shot = t->conf->single_shot,
+	        .established_ms = established_ms(t->was_up, t->created_ms, t->up_after_ms),
+	        .single_shot = l2tp_conf_of(t)->single_shot,
 	};
 	copy(out->peer_host, sizeof(out->peer_host), t->peer_host);
 	copy(out->peer_vendor, sizeof(out->peer_vendor), t->peer_vendor);
@@ -100,7 +110,7 @@ void l2tp_tunnel_info(const struct l2tp_tunnel *t, struct l2tp_tunnel_info *out)
 void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 {
 	*out = (struct l2tp_call_info){
-	        .local_id = c->conf.local_id,
+	        .local_id = c->id,
 	        .peer_id = c->peer_id,
 	        .state = c->state,
 	        .lns = c->lns,
@@ -110,10 +120,10 @@ void l2tp_call_info_get(const struct l2tp_call *c, struct l2tp_call_info *out)
 	        .tx_speed = c->tx_speed,
 	        .rx_speed = c->rx_speed,
 	        .physical_channel = c->physical_channel,
-	        .sequencing = c->conf.sequencing || c->sequencing_required,
+	        .sequencing = c->sequencing || c->sequencing_required,
 	        .sequencing_required = c->sequencing_required,
 	        .created_ms = c->created_ms,
-	        .established_ms = c->established_ms,
+	        .established_ms = established_ms(c->was_up, c->created_ms, c->up_after_ms),
 	};
 	copy(out->calling_number, sizeof(out->calling_number),
 	     l2tp_call_number(c, L2TP_NR_CALLING));
@@ -137,5 +147,5 @@ void l2tp_count(const struct l2tp *l, uint32_t *tunnels, uint32_t *calls, uint32
 
 struct l2tp_call *l2tp_tunnel_first_call(const struct l2tp_tunnel *t)
 {
-	return TAILQ_FIRST(&t->calls);
+	return l2tp_call_next(t, NULL);
 }

@@ -15,21 +15,23 @@ void l2tp_enter(struct l2tp *l, uint64_t now_ms)
 	l->depth++;
 }
 
-static void free_tunnel(struct l2tp_tunnel *t)
+static void free_tunnel(struct l2tp *l, struct l2tp_tunnel *t)
 {
-	l2tp_shared_put(t->conf);
-	explicit_bzero(t->challenge, sizeof(t->challenge));
-	texts_put(t->l->texts, t->peer_host);
-	texts_put(t->l->texts, t->peer_vendor);
-	free(t->calls_end);
-	slab_put(&t->l->tunnel_slab, t);
+	texts_put(l->texts, t->peer_host);
+	texts_put(l->texts, t->peer_vendor);
+	if (t->down_told)
+		free(t->calls_end);
+	else
+		l2tp_tunnel_setup_end(t);
+	l2tp_shared_put(l2tp_shared_of(t));
+	slab_put(&l->tunnel_slab, t);
 }
 
-static void free_call(struct l2tp_call *c)
+static void free_call(struct l2tp *l, struct l2tp_call *c)
 {
 	free(c->numbers);
 	l2tp_call_establish_end(c);
-	slab_put(&c->t->l->call_slab, c);
+	slab_put(&l->call_slab, c);
 }
 
 void l2tp_leave(struct l2tp *l)
@@ -40,25 +42,27 @@ void l2tp_leave(struct l2tp *l)
 		struct l2tp_call *c = l->dead_calls;
 
 		l->dead_calls = c->next_dead;
-		free_call(c);
+		free_call(l, c);
 	}
 	while (l->dead_tunnels != NULL) {
 		struct l2tp_tunnel *t = l->dead_tunnels;
 
 		l->dead_tunnels = t->next_dead;
-		free_tunnel(t);
+		free_tunnel(l, t);
 	}
 }
 
 void l2tp_bury_tunnel(struct l2tp_tunnel *t)
 {
-	t->next_dead = t->l->dead_tunnels;
-	t->l->dead_tunnels = t;
+	struct l2tp *l = l2tp_of(t);
+
+	t->next_dead = l->dead_tunnels;
+	l->dead_tunnels = t;
 }
 
 void l2tp_bury_call(struct l2tp_call *c)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp *l = l2tp_of(c->t);
 
 	c->next_dead = l->dead_calls;
 	l->dead_calls = c;
@@ -76,11 +80,12 @@ struct l2tp *l2tp_new(const struct l2tp_ops *ops, void *ctx, struct timerq *time
 	l->timers = timers;
 	l->log = log;
 	l->firmware = firmware;
-	l->chan_env = (struct l2tp_chan_env){&l2tp_tunnel_chan_ops, timers, &l->stats};
+	l2tp_chan_env_init(&l->chan_env, &l2tp_tunnel_chan_ops, timers, &l->stats);
 	if (vendor != NULL)
 		snprintf(l->vendor, sizeof(l->vendor), "%s", vendor);
 	ops->random(ctx, (uint8_t *)&l->seed, sizeof(l->seed));
 	slab_init(&l->tunnel_slab, sizeof(struct l2tp_tunnel));
+	slab_init(&l->setup_slab, sizeof(struct l2tp_setup));
 	slab_init(&l->call_slab, sizeof(struct l2tp_call));
 	slab_init(&l->establish_slab, sizeof(struct l2tp_establish));
 	l->texts = texts_new();
@@ -103,7 +108,7 @@ void l2tp_free(struct l2tp *l)
 		if (c == NULL)
 			continue;
 		l2tp_call_unlink(c);
-		free_call(c);
+		free_call(l, c);
 	}
 	for (uint32_t id = 0; id < L2TP_IDS && l->n_tunnels > 0; id++) {
 		struct l2tp_tunnel *t = l->tunnels[id];
@@ -113,12 +118,14 @@ void l2tp_free(struct l2tp *l)
 		l2tp_tunnel_stop(t);
 		l2tp_chan_close(&t->chan);
 		l2tp_tunnel_unlink(t);
-		free_tunnel(t);
+		free_tunnel(l, t);
 	}
 	l2tp_linger_free(l);
 	slab_fini(&l->call_slab);
 	slab_fini(&l->establish_slab);
+	slab_fini(&l->setup_slab);
 	slab_fini(&l->tunnel_slab);
+	l2tp_chan_env_fini(&l->chan_env);
 	texts_free(l->texts);
 	l2tp_tables_free(l);
 	explicit_bzero(&l->rx, sizeof(l->rx));

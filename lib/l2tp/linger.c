@@ -58,11 +58,11 @@ static struct l2tp_linger *find(struct l2tp *l, const struct l2tp_path *path, ui
 
 void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 	struct l2tp_linger *r;
 
 	l2tp_linger_drop(l, &t->path, t->id);
-	if (t->conf->linger_ms == 0)
+	if (l2tp_conf_of(t)->linger_ms == 0)
 		return;
 	if (l->n_linger >= L2TP_LINGER_MAX)
 		drop(TAILQ_FIRST(&l->lingering));
@@ -72,12 +72,12 @@ void l2tp_linger_add(const struct l2tp_tunnel *t, bool stopped)
 	r->l = l;
 	r->path = t->path;
 	r->local_id = t->id;
-	r->peer_id = t->peer_id;
-	r->ns = t->chan.high;
+	r->peer_id = t->chan.peer_tid;
+	r->ns = l2tp_chan_high(&t->chan);
 	r->nr = t->chan.nr;
 	r->stopped = stopped;
 	timer_init(&r->end, on_end);
-	timer_set(l->timers, &r->end, l->now_ms + t->conf->linger_ms);
+	timer_set(l->timers, &r->end, l->now_ms + l2tp_conf_of(t)->linger_ms);
 	LIST_INSERT_HEAD(bucket(l, l->linger, &r->path, r->local_id), r, link);
 	LIST_INSERT_HEAD(bucket(l, l->linger_by_peer, &r->path, r->peer_id), r, peer_link);
 	TAILQ_INSERT_TAIL(&l->lingering, r, order);

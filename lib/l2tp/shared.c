@@ -9,13 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct l2tp_shared {
-	struct l2tp_tunnel_conf conf; /* local_id is each tunnel's own */
-	uint32_t refs;
-	bool listed;
-	LIST_ENTRY(l2tp_shared) link;
-};
-
 static struct l2tp_shared_list *bucket(struct l2tp *l, const struct l2tp_tunnel_conf *c)
 {
 	uint64_t h = l->seed, word;
@@ -28,14 +21,15 @@ static struct l2tp_shared_list *bucket(struct l2tp *l, const struct l2tp_tunnel_
 	return &l->shared[(h >> 32) % L2TP_SHARED_BUCKETS];
 }
 
-const struct l2tp_tunnel_conf *l2tp_shared_new(void)
+struct l2tp_shared *l2tp_shared_new(struct l2tp *l)
 {
 	struct l2tp_shared *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
 		return NULL;
+	s->l = l;
 	s->refs = 1;
-	return &s->conf;
+	return s;
 }
 
 /* With nothing behind the ends of its texts, so that what is the same compares so. */
@@ -51,30 +45,30 @@ static void take(struct l2tp_tunnel_conf *to, const struct l2tp_tunnel_conf *fro
 	memset(to->secret + to->secret_len, 0, sizeof(to->secret) - to->secret_len);
 }
 
-const struct l2tp_tunnel_conf *l2tp_shared_fill(struct l2tp *l, const struct l2tp_tunnel_conf *own,
-                                                const struct l2tp_tunnel_conf *conf)
+struct l2tp_shared *l2tp_shared_fill(struct l2tp_shared *own, const struct l2tp_tunnel_conf *conf)
 {
-	struct l2tp_shared *s = (struct l2tp_shared *)(uintptr_t)own, *other;
+	struct l2tp *l = own->l;
 	struct l2tp_shared_list *b;
+	struct l2tp_shared *other;
 
-	take(&s->conf, conf);
-	b = bucket(l, &s->conf);
+	take(&own->conf, conf);
+	b = bucket(l, &own->conf);
 	LIST_FOREACH (other, b, link) {
-		if (memcmp(&other->conf, &s->conf, sizeof(s->conf)) != 0)
+		if (memcmp(&other->conf, &own->conf, sizeof(own->conf)) != 0)
 			continue;
 		other->refs++;
 		l2tp_shared_put(own);
-		return &other->conf;
+		return other;
 	}
-	LIST_INSERT_HEAD(b, s, link);
-	s->listed = true;
+	l2tp_chan_conf_init(&own->chan, &l->chan_env, own->conf.rws, own->conf.retransmit_first_ms,
+	                    own->conf.retransmit_cap_ms);
+	LIST_INSERT_HEAD(b, own, link);
+	own->listed = true;
 	return own;
 }
 
-void l2tp_shared_put(const struct l2tp_tunnel_conf *conf)
+void l2tp_shared_put(struct l2tp_shared *s)
 {
-	struct l2tp_shared *s = (struct l2tp_shared *)(uintptr_t)conf;
-
 	if (--s->refs > 0)
 		return;
 	if (s->listed)

@@ -25,22 +25,22 @@ static uint64_t path_hash(const struct l2tp *l, const struct l2tp_path *path, ui
 	return mix(mix(h, path->conn), id);
 }
 
-static struct l2tp_tunnel_bucket *peer_bucket(const struct l2tp *l, const struct l2tp_path *path,
-                                              uint16_t peer_id)
+static uint16_t *peer_bucket(const struct l2tp *l, const struct l2tp_path *path, uint16_t peer_id)
 {
 	return &l->by_peer[(path_hash(l, path, peer_id) >> 32) % L2TP_BUCKETS];
 }
 
-static struct l2tp_tunnel_bucket *wait_bucket(const struct l2tp *l, const struct l2tp_path *path)
+static struct l2tp_setup_bucket *wait_bucket(const struct l2tp *l, const struct l2tp_path *path)
 {
 	return &l->waiting[(path_hash(l, path, 0) >> 32) % L2TP_WAIT_BUCKETS];
 }
 
-static struct l2tp_call_bucket *call_bucket(const struct l2tp_tunnel *t, uint16_t peer_id)
+static uint16_t *call_bucket(const struct l2tp_tunnel *t, uint16_t peer_id)
 {
-	uint64_t h = mix(mix(t->l->seed, t->id), peer_id);
+	struct l2tp *l = l2tp_of(t);
+	uint64_t h = mix(mix(l->seed, t->id), peer_id);
 
-	return &t->l->calls_by_peer[(h >> 32) % L2TP_BUCKETS];
+	return &l->calls_by_peer[(h >> 32) % L2TP_BUCKETS];
 }
 
 int l2tp_tables_init(struct l2tp *l)
@@ -72,7 +72,10 @@ void l2tp_tables_free(struct l2tp *l)
 
 void l2tp_peer_insert(struct l2tp_tunnel *t)
 {
-	LIST_INSERT_HEAD(peer_bucket(t->l, &t->path, t->peer_id), t, peer_link);
+	uint16_t *b = peer_bucket(l2tp_of(t), &t->path, t->chan.peer_tid);
+
+	t->peer_next = *b;
+	*b = t->id;
 	t->in_peer_list = true;
 }
 
@@ -81,80 +84,137 @@ struct l2tp_tunnel *l2tp_peer_find(const struct l2tp *l, const struct l2tp_path 
 {
 	struct l2tp_tunnel *t;
 
-	LIST_FOREACH (t, peer_bucket(l, path, peer_id), peer_link) {
-		if (t->peer_id == peer_id && l2tp_path_eq(&t->path, path))
+	for (uint16_t id = *peer_bucket(l, path, peer_id); id != 0; id = t->peer_next) {
+		t = l->tunnels[id];
+		if (t->chan.peer_tid == peer_id && l2tp_path_eq(&t->path, path))
 			return t;
 	}
 	return NULL;
 }
 
-void l2tp_wait_insert(struct l2tp_tunnel *t)
+/* Path and peer's id are of one tunnel only, so there is little to walk past. */
+void l2tp_peer_remove(struct l2tp_tunnel *t)
 {
-	LIST_INSERT_HEAD(wait_bucket(t->l, &t->path), t, wait_link);
-	t->in_wait_list = true;
+	struct l2tp *l = l2tp_of(t);
+	uint16_t *id;
+
+	if (!t->in_peer_list)
+		return;
+	id = peer_bucket(l, &t->path, t->chan.peer_tid);
+	while (*id != t->id)
+		id = &l->tunnels[*id]->peer_next;
+	*id = t->peer_next;
+	t->in_peer_list = false;
 }
 
-void l2tp_wait_remove(struct l2tp_tunnel *t)
+void l2tp_wait_insert(struct l2tp_tunnel *t)
 {
-	if (t->in_wait_list)
-		LIST_REMOVE(t, wait_link);
-	t->in_wait_list = false;
+	LIST_INSERT_HEAD(wait_bucket(l2tp_of(t), &t->path), t->setup, link);
+	t->setup->waiting = true;
+}
+
+void l2tp_wait_remove(struct l2tp_setup *setup)
+{
+	if (setup->waiting)
+		LIST_REMOVE(setup, link);
+	setup->waiting = false;
 }
 
 struct l2tp_tunnel *l2tp_wait_next(const struct l2tp *l, const struct l2tp_path *path,
                                    struct l2tp_tunnel *prev)
 {
-	struct l2tp_tunnel *t =
-	        prev == NULL ? LIST_FIRST(wait_bucket(l, path)) : LIST_NEXT(prev, wait_link);
+	struct l2tp_setup *s =
+	        prev == NULL ? LIST_FIRST(wait_bucket(l, path)) : LIST_NEXT(prev->setup, link);
 
-	while (t != NULL && !l2tp_path_eq(&t->path, path))
-		t = LIST_NEXT(t, wait_link);
-	return t;
-}
-
-void l2tp_peer_remove(struct l2tp_tunnel *t)
-{
-	if (t->in_peer_list)
-		LIST_REMOVE(t, peer_link);
-	t->in_peer_list = false;
+	while (s != NULL && !l2tp_path_eq(&s->t->path, path))
+		s = LIST_NEXT(s, link);
+	return s != NULL ? s->t : NULL;
 }
 
 void l2tp_tunnel_unlink(struct l2tp_tunnel *t)
 {
-	l2tp_wait_remove(t);
+	struct l2tp *l = l2tp_of(t);
+
 	l2tp_peer_remove(t);
-	if (t->l->tunnels[t->id] == t) {
-		t->l->tunnels[t->id] = NULL;
-		t->l->n_tunnels--;
+	if (l->tunnels[t->id] == t) {
+		l->tunnels[t->id] = NULL;
+		l->n_tunnels--;
 	}
 }
 
+void l2tp_call_insert(struct l2tp_call *c)
+{
+	struct l2tp_tunnel *t = c->t;
+	struct l2tp *l = l2tp_of(t);
+
+	l->calls[c->id] = c;
+	l->n_calls++;
+	c->prev = t->last_call;
+	if (c->prev != 0)
+		l->calls[c->prev]->next = c->id;
+	else
+		t->first_call = c->id;
+	t->last_call = c->id;
+	t->n_calls++;
+}
+
+static bool in_peer_list(const struct l2tp *l, const struct l2tp_call *c)
+{
+	return c->peer_prev != 0 || (c->peer_id != 0 && *call_bucket(c->t, c->peer_id) == c->id);
+}
+
+/* Linked in both ways: whatever ids a peer gives to its calls, none takes long to remove. */
 void l2tp_call_peer_insert(struct l2tp_call *c)
 {
-	LIST_INSERT_HEAD(call_bucket(c->t, c->peer_id), c, peer_link);
-	c->in_peer_list = true;
+	struct l2tp *l = l2tp_of(c->t);
+	uint16_t *b = call_bucket(c->t, c->peer_id);
+
+	c->peer_next = *b;
+	if (*b != 0)
+		l->calls[*b]->peer_prev = c->id;
+	*b = c->id;
+}
+
+static void call_peer_remove(struct l2tp *l, struct l2tp_call *c)
+{
+	if (!in_peer_list(l, c))
+		return;
+	if (c->peer_next != 0)
+		l->calls[c->peer_next]->peer_prev = c->peer_prev;
+	if (c->peer_prev != 0)
+		l->calls[c->peer_prev]->peer_next = c->peer_next;
+	else
+		*call_bucket(c->t, c->peer_id) = c->peer_next;
 }
 
 void l2tp_call_unlink(struct l2tp_call *c)
 {
-	struct l2tp *l = c->t->l;
+	struct l2tp_tunnel *t = c->t;
+	struct l2tp *l = l2tp_of(t);
 
-	if (c->in_peer_list)
-		LIST_REMOVE(c, peer_link);
-	c->in_peer_list = false;
-	if (l->calls[c->conf.local_id] == c) {
-		l->calls[c->conf.local_id] = NULL;
-		l->n_calls--;
-		TAILQ_REMOVE(&c->t->calls, c, link);
-		c->t->n_calls--;
-	}
+	if (l->calls[c->id] != c)
+		return;
+	call_peer_remove(l, c);
+	if (c->next != 0)
+		l->calls[c->next]->prev = c->prev;
+	else
+		t->last_call = c->prev;
+	if (c->prev != 0)
+		l->calls[c->prev]->next = c->next;
+	else
+		t->first_call = c->next;
+	l->calls[c->id] = NULL;
+	l->n_calls--;
+	t->n_calls--;
 }
 
 struct l2tp_call *l2tp_call_by_peer(const struct l2tp_tunnel *t, uint16_t peer_id)
 {
+	struct l2tp *l = l2tp_of(t);
 	struct l2tp_call *c;
 
-	LIST_FOREACH (c, call_bucket(t, peer_id), peer_link) {
+	for (uint16_t id = *call_bucket(t, peer_id); id != 0; id = c->peer_next) {
+		c = l->calls[id];
 		if (c->t == t && c->peer_id == peer_id)
 			return c;
 	}

@@ -35,33 +35,58 @@ static const char *const event_names[L2TP_TE_MAX] = {
         [L2TP_TE_DEAD] = "retries exhausted",
 };
 
-static void arm(struct l2tp_tunnel *t)
+/*
+ * 6.5: a Hello after a silence. With a message unacknowledged its retransmission does a Hello's work.
+ */
+static uint64_t hello_at(const struct l2tp_tunnel *t)
 {
-	uint64_t at = t->life_at < t->hello_at ? t->life_at : t->hello_at;
+	uint32_t hello_ms = l2tp_conf_of(t)->hello_ms;
 
-	if (at == UINT64_MAX)
-		timer_cancel(t->l->timers, &t->timer);
-	else if (!t->timer.queued || t->timer.at_ms != at)
-		timer_set(t->l->timers, &t->timer, at);
+	if (t->state != L2TP_TS_ESTABLISHED || hello_ms == 0 || l2tp_chan_queued(&t->chan) > 0)
+		return UINT64_MAX;
+	return t->heard_ms + hello_ms;
 }
 
-static void hello_set(struct l2tp_tunnel *t, uint64_t at)
+/*
+ * To be called when something has come nearer. What has moved away is not worth the work: the timer
+ * looks again when it fires.
+ */
+static void arm(struct l2tp_tunnel *t)
 {
-	t->hello_at = at;
-	arm(t);
+	struct l2tp *l = l2tp_of(t);
+	uint64_t hello = hello_at(t);
+	uint64_t at = t->nomem ? l->now_ms : t->life_at < hello ? t->life_at : hello;
+
+	if (at == UINT64_MAX)
+		timer_cancel(l->timers, &t->timer);
+	else if (!t->timer.queued || t->timer.at_ms > at)
+		timer_set(l->timers, &t->timer, at);
 }
 
 void l2tp_tunnel_stop(struct l2tp_tunnel *t)
 {
-	t->life_at = t->hello_at = UINT64_MAX;
-	arm(t);
+	t->life_at = UINT64_MAX;
+	t->nomem = false;
+	timer_cancel(l2tp_of(t)->timers, &t->timer);
 }
 
 static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
 {
-	t->life_for = (uint8_t)life;
-	t->life_at = life == L2TP_LIFE_NONE || ms == 0 ? UINT64_MAX : t->l->now_ms + ms;
+	t->life_for = life;
+	t->life_at = life == L2TP_LIFE_NONE || ms == 0 ? UINT64_MAX : l2tp_of(t)->now_ms + ms;
 	arm(t);
+}
+
+void l2tp_tunnel_setup_end(struct l2tp_tunnel *t)
+{
+	struct l2tp_setup *setup = t->down_told ? NULL : t->setup;
+
+	if (setup == NULL)
+		return;
+	l2tp_wait_remove(setup);
+	explicit_bzero(setup->challenge, sizeof(setup->challenge));
+	t->setup = NULL;
+	slab_put(&l2tp_of(t)->setup_slab, setup);
 }
 
 /*
@@ -70,14 +95,17 @@ static void life_set(struct l2tp_tunnel *t, enum l2tp_life life, uint32_t ms)
  */
 static void gone(struct l2tp_tunnel *t)
 {
+	struct l2tp *l = l2tp_of(t);
+
 	l2tp_chan_close(&t->chan);
 	l2tp_peer_remove(t);
-	t->gone_due = !TAILQ_EMPTY(&t->calls);
+	t->nomem = false;
+	t->gone_due = t->n_calls > 0;
 	if (t->gone_due)
 		return;
 	l2tp_tunnel_stop(t);
 	l2tp_tunnel_unlink(t);
-	t->l->ops->tunnel_gone(t->l->ctx, t);
+	l->ops->tunnel_gone(l->ctx, t);
 	l2tp_bury_tunnel(t);
 }
 
@@ -93,7 +121,7 @@ static void calls_later(struct l2tp_tunnel *t, const struct l2tp_result *res)
 		*t->calls_end = *res;
 	}
 	t->life_for = L2TP_LIFE_CALLS;
-	t->life_at = t->l->now_ms;
+	t->life_at = l2tp_of(t)->now_ms;
 	arm(t);
 }
 
@@ -108,14 +136,16 @@ static void calls_go_on(struct l2tp_tunnel *t)
 /* The owner first, so that its latch is written; then the calls; nothing has been sent yet. */
 static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 {
-	l2tp_wait_remove(t);
+	struct l2tp *l = l2tp_of(t);
+
+	l2tp_tunnel_setup_end(t);
 	t->life_for = L2TP_LIFE_NONE;
 	l2tp_tunnel_stop(t);
 	if (!t->down_told) {
 		t->down_told = true;
-		log_info(t->l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
-		         t->id, t->peer_id, l2tp_reason_name(res->reason), res->result);
-		t->l->ops->tunnel_down(t->l->ctx, t, res);
+		log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u down reason=\"%s\" result=%u",
+		         t->id, t->chan.peer_tid, l2tp_reason_name(res->reason), res->result);
+		l->ops->tunnel_down(l->ctx, t, res);
 	}
 	if (l2tp_calls_down(t, res, L2TP_CALLS_AT_ONCE))
 		calls_later(t, res);
@@ -123,15 +153,15 @@ static void down(struct l2tp_tunnel *t, const struct l2tp_result *res)
 
 static void up(struct l2tp_tunnel *t)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 
-	l2tp_wait_remove(t);
-	t->established_ms = l->now_ms > 0 ? l->now_ms : 1;
-	l2tp_chan_set_retries(&t->chan, t->conf->retries_established);
-	if (t->conf->hello_ms > 0)
-		hello_set(t, l->now_ms + t->conf->hello_ms);
+	l2tp_tunnel_setup_end(t);
+	t->was_up = true;
+	t->up_after_ms = l2tp_took_ms(t->created_ms, l->now_ms);
+	l2tp_chan_set_retries(&t->chan, l2tp_conf_of(t)->retries_established);
 	l2tp_tunnel_calls_changed(t);
-	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->id, t->peer_id,
+	arm(t);
+	log_info(l->log, "l2tp tunnel=%u peer-tunnel=%u up host=\"%s\"", t->id, t->chan.peer_tid,
 	         t->peer_host != NULL ? t->peer_host : "");
 	l->ops->tunnel_up(l->ctx, t);
 	if (t->state == L2TP_TS_ESTABLISHED)
@@ -144,14 +174,14 @@ static void act_none(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 
 static void act_open(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, l2tp_conf_of(t)->establish_ms);
 	l2tp_wait_insert(t);
 	l2tp_send_sccrq(t);
 }
 
 static void act_answer(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in)
 {
-	life_set(t, L2TP_LIFE_ESTABLISH, t->conf->establish_ms);
+	life_set(t, L2TP_LIFE_ESTABLISH, l2tp_conf_of(t)->establish_ms);
 	l2tp_send_sccrp(t, in->msg);
 }
 
@@ -183,7 +213,7 @@ static void act_disconnect(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *i
 	if (t->state != L2TP_TS_DISCONNECTING)
 		return;
 	if (in->cdn != NULL) {
-		l2tp_chan_hurry(&t->chan, t->l->now_ms);
+		l2tp_chan_hurry(&t->chan, l2tp_of(t)->now_ms);
 		l2tp_send_cdn(t, in->cdn);
 	}
 	l2tp_send_stopccn(t, in->res);
@@ -195,8 +225,8 @@ static void act_peer_stop(struct l2tp_tunnel *t, const struct l2tp_tunnel_in *in
 	struct l2tp_result res;
 
 	l2tp_result_received(&res, L2TP_R_TUNNEL_RX_STOPCCN, in->msg);
-	if (t->peer_id == 0 && l2tp_msg_has(in->msg, L2TP_AVP_ASSIGNED_TUNNEL_ID))
-		t->peer_id = t->chan.peer_tid = in->msg->assigned_tunnel_id;
+	if (t->chan.peer_tid == 0 && l2tp_msg_has(in->msg, L2TP_AVP_ASSIGNED_TUNNEL_ID))
+		t->chan.peer_tid = in->msg->assigned_tunnel_id;
 	down(t, &res);
 	l2tp_chan_flush(&t->chan);
 	l2tp_linger_add(t, true);
@@ -271,16 +301,16 @@ void l2tp_tunnel_event(struct l2tp_tunnel *t, enum l2tp_tunnel_event ev,
 
 		if (row->state != t->state || row->event != ev)
 			continue;
-		log_debug(t->l->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s", t->id,
+		log_debug(l2tp_of(t)->log, "l2tp tunnel=%u event=\"%s\" state=%s next=%s", t->id,
 		          event_names[ev], l2tp_tunnel_state_name(t->state),
 		          l2tp_tunnel_state_name(row->next));
-		t->state = (uint8_t)row->next;
+		t->state = row->next;
 		row->action(t, in);
 		return;
 	}
 	/* A message out of place ends the control connection (7.2.1). */
 	if (in->msg != NULL && t->state != L2TP_TS_CLOSED) {
-		log_info(t->l->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->id,
+		log_info(l2tp_of(t)->log, "l2tp tunnel=%u unexpected=\"%s\" state=%s", t->id,
 		         event_names[ev], l2tp_tunnel_state_name(t->state));
 		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_FSM_ERROR, L2TP_STOP_FSM, -1, NULL);
 	}
@@ -297,14 +327,16 @@ void l2tp_tunnel_fail(struct l2tp_tunnel *t, enum l2tp_reason reason, uint16_t r
 
 void l2tp_tunnel_calls_changed(struct l2tp_tunnel *t)
 {
+	const struct l2tp_tunnel_conf *conf = l2tp_conf_of(t);
+
 	if (t->state != L2TP_TS_ESTABLISHED)
 		return;
 	if (t->n_calls > 0)
 		life_set(t, L2TP_LIFE_NONE, 0);
-	else if (!t->conf->single_shot)
-		life_set(t, L2TP_LIFE_IDLE, t->conf->idle_ms);
+	else if (!conf->single_shot)
+		life_set(t, L2TP_LIFE_IDLE, conf->idle_ms);
 	else if (!t->used)
-		life_set(t, L2TP_LIFE_FIRST_CALL, t->conf->first_call_ms);
+		life_set(t, L2TP_LIFE_FIRST_CALL, conf->first_call_ms);
 }
 
 static void on_life(struct l2tp_tunnel *t)
@@ -324,57 +356,60 @@ static void on_life(struct l2tp_tunnel *t)
 		l2tp_tunnel_fail(t, why[t->life_for], L2TP_STOP_CLEAR, -1, NULL);
 }
 
-/*
- * 6.5: a Hello after a silence. Its time is not moved by each message but looks back when it fires.
- * With a message unacknowledged its retransmission does a Hello's work.
- */
-static void on_hello(struct l2tp_tunnel *t, uint64_t now_ms)
+/* Out of memory, or out of retransmissions. */
+static void give_up(struct l2tp_tunnel *t, enum l2tp_reason reason)
 {
-	uint64_t due = t->heard_ms + t->conf->hello_ms;
+	struct l2tp_result res;
 
-	if (due <= now_ms) {
-		due = now_ms + t->conf->hello_ms;
-		if (t->chan.n_queue == 0)
-			l2tp_send_hello(t);
-	}
-	hello_set(t, due);
+	l2tp_result_set(&res, reason, 0, -1, NULL);
+	l2tp_tunnel_event(t, L2TP_TE_DEAD, &(struct l2tp_tunnel_in){.res = &res});
 }
 
 /* One thing a time: the other, if it is due as well, comes with the timer that is set for it. */
 static void on_timer(struct timer *timer, uint64_t now_ms)
 {
 	struct l2tp_tunnel *t = timer_owner(timer, struct l2tp_tunnel, timer);
-	struct l2tp *l = t->l;
-	bool life = t->life_at <= t->hello_at;
+	struct l2tp *l = l2tp_of(t);
+	uint64_t hello = hello_at(t);
 
 	l2tp_enter(l, now_ms);
-	if (life)
+	if (t->nomem) {
+		t->nomem = false;
+		give_up(t, L2TP_R_TUNNEL_NO_RESOURCES);
+	} else if (t->life_at <= now_ms && t->life_at <= hello) {
 		t->life_at = UINT64_MAX;
-	else
-		t->hello_at = UINT64_MAX;
-	arm(t);
-	if (life)
 		on_life(t);
-	else
-		on_hello(t, now_ms);
+	} else if (hello <= now_ms) {
+		l2tp_send_hello(t);
+	}
+	arm(t);
 	l2tp_leave(l);
 }
 
-static void on_send(void *arg, const uint8_t *pkt, size_t len)
+static struct l2tp_tunnel *tunnel_of(struct l2tp_channel *ch)
 {
-	struct l2tp_tunnel *t = arg;
-
-	t->l->ops->send(t->l->ctx, &t->path, pkt, len);
+	return (struct l2tp_tunnel *)((uintptr_t)ch - offsetof(struct l2tp_tunnel, chan));
 }
 
-static void on_deliver(void *arg, const uint8_t *pkt, size_t len)
+static void on_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
-	l2tp_tunnel_deliver(arg, pkt, len);
+	struct l2tp_tunnel *t = tunnel_of(ch);
+	struct l2tp *l = l2tp_of(t);
+
+	l->ops->send(l->ctx, &t->path, pkt, len);
 }
 
-static void on_drained(void *arg)
+static void on_deliver(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
-	l2tp_tunnel_event(arg, L2TP_TE_DRAINED, &(struct l2tp_tunnel_in){0});
+	l2tp_tunnel_deliver(tunnel_of(ch), pkt, len);
+}
+
+static void on_drained(struct l2tp_channel *ch)
+{
+	struct l2tp_tunnel *t = tunnel_of(ch);
+
+	arm(t);
+	l2tp_tunnel_event(t, L2TP_TE_DRAINED, &(struct l2tp_tunnel_in){0});
 }
 
 /*
@@ -382,23 +417,26 @@ static void on_drained(void *arg)
  * behind is tried anew as long as something else came from the peer in the meantime; any other message that
  * is not acknowledged means that control has failed, whatever the data does.
  */
-static bool on_dead(void *arg, bool nomem, uint64_t now_ms)
+static bool on_dead(struct l2tp_channel *ch, uint64_t now_ms)
 {
-	struct l2tp_tunnel *t = arg;
-	struct l2tp *l = t->l;
-	struct l2tp_result res;
+	struct l2tp_tunnel *t = tunnel_of(ch);
+	struct l2tp *l = l2tp_of(t);
 
-	if (!nomem && t->state == L2TP_TS_ESTABLISHED && l2tp_chan_only(&t->chan, L2TP_HELLO) &&
-	    t->heard_ms > t->hello_ms) {
-		t->hello_ms = now_ms;
+	if (t->state == L2TP_TS_ESTABLISHED && l2tp_chan_only(ch, L2TP_HELLO) &&
+	    t->heard_ms > ch->tx->since_ms)
 		return true;
-	}
 	l2tp_enter(l, now_ms);
-	l2tp_result_set(&res, nomem ? L2TP_R_TUNNEL_NO_RESOURCES : L2TP_R_TUNNEL_TIMEOUT_CONTROL, 0,
-	                -1, NULL);
-	l2tp_tunnel_event(t, L2TP_TE_DEAD, &(struct l2tp_tunnel_in){.res = &res});
+	give_up(t, L2TP_R_TUNNEL_TIMEOUT_CONTROL);
 	l2tp_leave(l);
 	return false;
+}
+
+static void on_nomem(struct l2tp_channel *ch)
+{
+	struct l2tp_tunnel *t = tunnel_of(ch);
+
+	t->nomem = true;
+	arm(t);
 }
 
 const struct l2tp_chan_ops l2tp_tunnel_chan_ops = {
@@ -406,51 +444,44 @@ const struct l2tp_chan_ops l2tp_tunnel_chan_ops = {
         .deliver = on_deliver,
         .drained = on_drained,
         .dead = on_dead,
+        .nomem = on_nomem,
 };
 
 struct l2tp_tunnel *l2tp_tunnel_alloc(struct l2tp *l, const struct l2tp_path *path)
 {
 	struct l2tp_tunnel *t = slab_get(&l->tunnel_slab);
+	struct l2tp_setup *setup = slab_get(&l->setup_slab);
+	struct l2tp_shared *shared = l2tp_shared_new(l);
 
-	if (t == NULL)
-		return NULL;
-	t->conf = l2tp_shared_new();
-	if (t->conf == NULL) {
+	if (t == NULL || setup == NULL || shared == NULL) {
 		slab_put(&l->tunnel_slab, t);
+		slab_put(&l->setup_slab, setup);
+		if (shared != NULL)
+			l2tp_shared_put(shared);
 		return NULL;
 	}
-	t->l = l;
+	t->chan.conf = &shared->chan;
+	t->setup = setup;
+	setup->t = t;
 	t->path = *path;
 	t->created_ms = t->heard_ms = l->now_ms;
-	TAILQ_INIT(&t->calls);
 	timer_init(&t->timer, on_timer);
-	t->life_at = t->hello_at = UINT64_MAX;
+	t->life_at = UINT64_MAX;
 	return t;
 }
 
 void l2tp_tunnel_start(struct l2tp_tunnel *t, const struct l2tp_tunnel_conf *conf, void *user,
                        uint16_t peer_id, uint16_t peer_rws)
 {
-	struct l2tp *l = t->l;
-	struct l2tp_chan_conf cc = {
-	        .rws = conf->rws,
-	        .peer_rws = peer_rws,
-	        .peer_tid = peer_id,
-	        .retries = conf->retries_not_established,
-	        .first_ms = conf->retransmit_first_ms,
-	        .cap_ms = conf->retransmit_cap_ms,
-	};
+	struct l2tp_shared *shared = l2tp_shared_fill(l2tp_shared_of(t), conf);
+	struct l2tp *l = shared->l;
 
 	assert(conf->local_id != 0 && l->tunnels[conf->local_id] == NULL);
-	t->conf = l2tp_shared_fill(l, t->conf, conf);
+	l2tp_chan_init(&t->chan, &shared->chan, conf->retries_not_established, peer_id, peer_rws);
 	t->id = conf->local_id;
 	t->user = user;
-	t->peer_id = peer_id;
-	t->peer_rws = peer_rws;
-	t->challenged = conf->challenge && conf->secret_len > 0;
-	if (t->challenged)
-		l->ops->random(l->ctx, t->challenge, sizeof(t->challenge));
-	l2tp_chan_init(&t->chan, &cc, &l->chan_env, t);
+	if (l2tp_challenges(t))
+		l->ops->random(l->ctx, t->setup->challenge, sizeof(t->setup->challenge));
 	l2tp_linger_drop(l, &t->path, conf->local_id);
 	l->tunnels[conf->local_id] = t;
 	l->n_tunnels++;
@@ -467,7 +498,8 @@ struct l2tp_tunnel *l2tp_tunnel_open(struct l2tp *l, const struct l2tp_path *pat
 		t = l2tp_tunnel_alloc(l, path);
 	if (t != NULL) {
 		t->initiator = true;
-		l->ops->random(l->ctx, (uint8_t *)&t->tie_breaker, sizeof(t->tie_breaker));
+		l->ops->random(l->ctx, (uint8_t *)&t->setup->tie_breaker,
+		               sizeof(t->setup->tie_breaker));
 		l2tp_tunnel_start(t, conf, user, 0, L2TP_RWS_DEFAULT);
 		l2tp_tunnel_event(t, L2TP_TE_OPEN, &(struct l2tp_tunnel_in){0});
 	}
@@ -477,7 +509,7 @@ struct l2tp_tunnel *l2tp_tunnel_open(struct l2tp *l, const struct l2tp_path *pat
 
 void l2tp_tunnel_close(struct l2tp_tunnel *t, const struct l2tp_result *res, uint64_t now_ms)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 
 	l2tp_enter(l, now_ms);
 	l2tp_tunnel_event(t, L2TP_TE_CLOSE, &(struct l2tp_tunnel_in){.res = res});
@@ -486,7 +518,7 @@ void l2tp_tunnel_close(struct l2tp_tunnel *t, const struct l2tp_result *res, uin
 
 void l2tp_tunnel_abort(struct l2tp_tunnel *t, const struct l2tp_result *res, uint64_t now_ms)
 {
-	struct l2tp *l = t->l;
+	struct l2tp *l = l2tp_of(t);
 
 	l2tp_enter(l, now_ms);
 	l2tp_tunnel_event(t, L2TP_TE_ABORT, &(struct l2tp_tunnel_in){.res = res});

@@ -23,20 +23,21 @@ static const char *text(struct l2tp *l, const struct l2tp_bytes *b)
 
 void l2tp_tunnel_learn(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 {
-	t->peer_id = msg->assigned_tunnel_id;
-	if (l2tp_msg_has(msg, L2TP_AVP_RECEIVE_WINDOW_SIZE))
-		t->peer_rws = msg->rws;
+	struct l2tp *l = l2tp_of(t);
+
 	t->peer_version = msg->version;
 	t->peer_revision = msg->revision;
 	t->peer_framing = msg->framing_caps;
 	t->peer_bearer = msg->bearer_caps;
 	t->peer_firmware = msg->firmware;
-	texts_put(t->l->texts, t->peer_host);
-	texts_put(t->l->texts, t->peer_vendor);
-	t->peer_host = text(t->l, &msg->host_name);
+	texts_put(l->texts, t->peer_host);
+	texts_put(l->texts, t->peer_vendor);
+	t->peer_host = text(l, &msg->host_name);
 	t->peer_vendor =
-	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? text(t->l, &msg->vendor_name) : NULL;
-	l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
+	        l2tp_msg_has(msg, L2TP_AVP_VENDOR_NAME) ? text(l, &msg->vendor_name) : NULL;
+	l2tp_chan_set_peer(&t->chan, msg->assigned_tunnel_id,
+	                   l2tp_msg_has(msg, L2TP_AVP_RECEIVE_WINDOW_SIZE) ? msg->rws
+	                                                                   : t->chan.peer_rws);
 }
 
 /* Takes as long whatever the bytes are. */
@@ -52,14 +53,15 @@ static bool equal_ct(const uint8_t *a, const uint8_t *b, size_t n)
 /* The peer's proof that it knows the secret (4.4.3), when we have asked for one. */
 static bool proof_ok(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 {
+	const struct l2tp_tunnel_conf *conf = l2tp_conf_of(t);
 	uint8_t want[16];
 
-	if (!t->challenged)
+	if (!l2tp_challenges(t))
 		return true;
 	if (!l2tp_msg_has(msg, L2TP_AVP_CHALLENGE_RESPONSE))
 		return false;
-	l2tp_challenge_response((uint8_t)msg->type, t->conf->secret, t->conf->secret_len,
-	                        t->challenge, sizeof(t->challenge), want);
+	l2tp_challenge_response((uint8_t)msg->type, conf->secret, conf->secret_len,
+	                        t->setup->challenge, sizeof(t->setup->challenge), want);
 	t->authenticated = equal_ct(want, msg->challenge_response, sizeof(want));
 	explicit_bzero(want, sizeof(want));
 	return t->authenticated;
@@ -80,14 +82,14 @@ static bool acceptable(struct l2tp_tunnel *t, const struct l2tp_msg *msg, struct
 	}
 	/* A challenge must be answered (4.4.3), and without a secret it cannot be. */
 	if (l2tp_msg_has(msg, L2TP_AVP_CHALLENGE) && msg->type != L2TP_SCCCN &&
-	    t->conf->secret_len == 0) {
-		t->l->stats.auth_failed++;
+	    l2tp_conf_of(t)->secret_len == 0) {
+		l2tp_of(t)->stats.auth_failed++;
 		l2tp_result_set(res, L2TP_R_TUNNEL_AUTH_FAILED, L2TP_STOP_NOT_AUTHORIZED, 0,
 		                "no secret for this peer");
 		return false;
 	}
 	if (msg->type != L2TP_SCCRQ && !proof_ok(t, msg)) {
-		t->l->stats.auth_failed++;
+		l2tp_of(t)->stats.auth_failed++;
 		l2tp_result_set(res, L2TP_R_TUNNEL_AUTH_FAILED, L2TP_STOP_NOT_AUTHORIZED, 0,
 		                "tunnel authentication failed");
 		return false;
@@ -128,7 +130,7 @@ static void bad_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg, enum 
 	struct l2tp_tunnel_in in = {.msg = msg, .err = err, .bad_avp = bad_avp};
 	struct l2tp_result res;
 
-	log_info(t->l->log, "l2tp tunnel=%u bad message=%s error=\"%s\" attribute=%u", t->id,
+	log_info(l2tp_of(t)->log, "l2tp tunnel=%u bad message=%s error=\"%s\" attribute=%u", t->id,
 	         l2tp_msg_name(msg->type), l2tp_msg_error_name(err), bad_avp);
 	if (msg->type == L2TP_STOPCCN) {
 		l2tp_tunnel_event(t, L2TP_TE_STOPCCN, &in);
@@ -136,10 +138,9 @@ static void bad_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg, enum 
 	           (about_session(msg->type) || msg->hdr.session_id != 0)) {
 		l2tp_tunnel_event(t, L2TP_TE_SESSION, &in);
 	} else {
-		if (t->initiator && t->peer_id == 0 &&
+		if (t->initiator && t->chan.peer_tid == 0 &&
 		    l2tp_msg_has(msg, L2TP_AVP_ASSIGNED_TUNNEL_ID)) {
-			t->peer_id = msg->assigned_tunnel_id;
-			l2tp_chan_set_peer(&t->chan, t->peer_id, t->peer_rws);
+			l2tp_chan_set_peer(&t->chan, msg->assigned_tunnel_id, t->chan.peer_rws);
 		}
 		l2tp_result_parse(&res, L2TP_R_TUNNEL_BAD_MESSAGE, err, bad_avp);
 		l2tp_tunnel_event(t, L2TP_TE_CLOSE, &(struct l2tp_tunnel_in){.res = &res});
@@ -156,7 +157,7 @@ static void good_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 		break;
 	case L2TP_SCCRP:
 		/* Also when we have given up: now the StopCCN can be addressed. */
-		if (t->initiator && t->peer_id == 0 && msg->assigned_tunnel_id != 0)
+		if (t->initiator && t->chan.peer_tid == 0 && msg->assigned_tunnel_id != 0)
 			l2tp_tunnel_learn(t, msg);
 		if (t->state == L2TP_TS_WAIT_CTL_REPLY)
 			judge(t, L2TP_TE_SCCRP, msg);
@@ -185,16 +186,17 @@ static void good_message(struct l2tp_tunnel *t, const struct l2tp_msg *msg)
 
 void l2tp_tunnel_deliver(struct l2tp_tunnel *t, const uint8_t *pkt, size_t len)
 {
-	struct l2tp_msg *msg = &t->l->rx;
+	const struct l2tp_tunnel_conf *conf = l2tp_conf_of(t);
+	struct l2tp_msg *msg = &l2tp_of(t)->rx;
 	enum l2tp_msg_error err;
 	uint16_t bad_avp = 0;
 
-	if (t->chan.n_replies > REPLIES_BASE + 2u * t->chan.rws + 4 * t->n_calls) {
+	if (l2tp_chan_replies(&t->chan) > REPLIES_BASE + 2u * t->chan.conf->rws + 4 * t->n_calls) {
 		l2tp_tunnel_fail(t, L2TP_R_TUNNEL_NO_RESOURCES, L2TP_STOP_ERROR, L2TP_ERR_RESOURCES,
 		                 "too much unacknowledged");
 		return;
 	}
-	err = l2tp_msg_parse(pkt, len, t->conf->secret, t->conf->secret_len, msg, &bad_avp);
+	err = l2tp_msg_parse(pkt, len, conf->secret, conf->secret_len, msg, &bad_avp);
 	if (err != L2TP_MSG_OK)
 		bad_message(t, msg, err, bad_avp);
 	else

@@ -12,13 +12,15 @@
 void l2tp_build_start(struct l2tp_tunnel *t, struct l2tp_build *b, uint16_t type, uint16_t peer_sid,
                       bool may_hide)
 {
+	const struct l2tp_tunnel_conf *conf = l2tp_conf_of(t);
+	struct l2tp *l = l2tp_of(t);
 	uint8_t vector[16];
 
-	l2tp_build_begin(b, t->l->tx, sizeof(t->l->tx), type, t->peer_id, peer_sid);
-	if (!may_hide || !t->conf->hide_avps || t->conf->secret_len == 0)
+	l2tp_build_begin(b, l->tx, sizeof(l->tx), type, t->chan.peer_tid, peer_sid);
+	if (!may_hide || !conf->hide_avps || conf->secret_len == 0)
 		return;
-	t->l->ops->random(t->l->ctx, vector, sizeof(vector));
-	l2tp_build_hide(b, t->conf->secret, t->conf->secret_len, vector);
+	l->ops->random(l->ctx, vector, sizeof(vector));
+	l2tp_build_hide(b, conf->secret, conf->secret_len, vector);
 }
 
 bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply)
@@ -26,31 +28,33 @@ bool l2tp_send_built(struct l2tp_tunnel *t, struct l2tp_build *b, bool reply)
 	size_t len = l2tp_build_end(b);
 
 	if (len == 0) {
-		log_error(t->l->log, "l2tp tunnel=%u message too long", t->id);
+		log_error(l2tp_of(t)->log, "l2tp tunnel=%u message too long", t->id);
 		return false;
 	}
-	/* Without memory the channel itself ends the tunnel. */
-	l2tp_chan_send(&t->chan, b->buf, len, reply, t->l->now_ms);
+	/* Without memory the tunnel ends with its timer. */
+	l2tp_chan_send(&t->chan, b->buf, len, reply, l2tp_of(t)->now_ms);
 	return true;
 }
 
 /* What SCCRQ and SCCRP have in common. */
 static void build_self(struct l2tp_tunnel *t, struct l2tp_build *b)
 {
-	struct l2tp *l = t->l;
+	const char *host_name = l2tp_conf_of(t)->host_name;
+	struct l2tp *l = l2tp_of(t);
 
 	l2tp_build_u16(b, L2TP_AVP_PROTOCOL_VERSION, PROTOCOL_VERSION);
 	l2tp_build_u32(b, L2TP_AVP_FRAMING_CAPS, FRAMING_CAPS);
 	l2tp_build_u32(b, L2TP_AVP_BEARER_CAPS, BEARER_CAPS);
 	l2tp_build_u16(b, L2TP_AVP_FIRMWARE_REVISION, l->firmware);
-	l2tp_build_bytes(b, L2TP_AVP_HOST_NAME, t->conf->host_name,
-	                 strnlen(t->conf->host_name, sizeof(t->conf->host_name)));
+	l2tp_build_bytes(b, L2TP_AVP_HOST_NAME, host_name,
+	                 strnlen(host_name, sizeof(l2tp_conf_of(t)->host_name)));
 	if (l->vendor[0] != '\0')
 		l2tp_build_bytes(b, L2TP_AVP_VENDOR_NAME, l->vendor, strlen(l->vendor));
 	l2tp_build_u16(b, L2TP_AVP_ASSIGNED_TUNNEL_ID, t->id);
-	l2tp_build_u16(b, L2TP_AVP_RECEIVE_WINDOW_SIZE, t->chan.rws);
-	if (t->challenged)
-		l2tp_build_bytes(b, L2TP_AVP_CHALLENGE, t->challenge, sizeof(t->challenge));
+	l2tp_build_u16(b, L2TP_AVP_RECEIVE_WINDOW_SIZE, t->chan.conf->rws);
+	if (l2tp_challenges(t))
+		l2tp_build_bytes(b, L2TP_AVP_CHALLENGE, t->setup->challenge,
+		                 sizeof(t->setup->challenge));
 }
 
 /* The answer to the peer's challenge, made for the message that carries it (4.4.3). */
@@ -61,8 +65,8 @@ static void build_response(struct l2tp_tunnel *t, struct l2tp_build *b, uint8_t 
 
 	if (!l2tp_msg_has(from, L2TP_AVP_CHALLENGE))
 		return;
-	l2tp_challenge_response(type, t->conf->secret, t->conf->secret_len, from->challenge.p,
-	                        from->challenge.len, response);
+	l2tp_challenge_response(type, l2tp_conf_of(t)->secret, l2tp_conf_of(t)->secret_len,
+	                        from->challenge.p, from->challenge.len, response);
 	l2tp_build_bytes(b, L2TP_AVP_CHALLENGE_RESPONSE, response, sizeof(response));
 }
 
@@ -73,7 +77,7 @@ void l2tp_send_sccrq(struct l2tp_tunnel *t)
 
 	l2tp_build_start(t, &b, L2TP_SCCRQ, 0, false);
 	build_self(t, &b);
-	l2tp_build_u64(&b, L2TP_AVP_TIE_BREAKER, t->tie_breaker);
+	l2tp_build_u64(&b, L2TP_AVP_TIE_BREAKER, t->setup->tie_breaker);
 	l2tp_send_built(t, &b, false);
 }
 
@@ -100,7 +104,6 @@ void l2tp_send_hello(struct l2tp_tunnel *t)
 {
 	struct l2tp_build b;
 
-	t->hello_ms = t->l->now_ms;
 	l2tp_build_start(t, &b, L2TP_HELLO, 0, false);
 	l2tp_send_built(t, &b, false);
 }
@@ -121,7 +124,7 @@ void l2tp_send_stopccn(struct l2tp_tunnel *t, const struct l2tp_result *res)
 	l2tp_build_start(t, &b, L2TP_STOPCCN, 0, false);
 	build_stop(&b, t->id, res);
 	len = l2tp_build_end(&b);
-	l2tp_chan_send_last(&t->chan, b.buf, len, t->l->now_ms);
+	l2tp_chan_send_last(&t->chan, b.buf, len, l2tp_of(t)->now_ms);
 }
 
 void l2tp_send_refusal(struct l2tp *l, const struct l2tp_path *path, uint16_t peer_id,

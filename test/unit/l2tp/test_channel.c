@@ -17,6 +17,7 @@ struct end {
 	struct timerq q;
 	struct l2tp_stats stats;
 	struct l2tp_chan_env chan_env;
+	struct l2tp_chan_conf conf;
 	struct l2tp_channel ch;
 	uint64_t now;
 	/* what it sent: Ns (or -1 for an acknowledgement), Nr, its number */
@@ -31,7 +32,8 @@ struct end {
 	unsigned drained, died;
 	unsigned again; /* rounds of retransmissions that dead still grants */
 	bool reply; /* answer each message with one */
-	bool close_on_deliver, nomem;
+	bool close_on_deliver;
+	unsigned nomem; /* messages that could not be stored */
 	struct end *peer; /* where datagrams go, or NULL */
 	unsigned (*fate)(struct end *e); /* copies to deliver; NULL: one */
 	uint32_t rnd;
@@ -43,6 +45,11 @@ struct end {
 		bool used;
 	} wire[WIRE_MAX];
 };
+
+static struct end *end_of(struct l2tp_channel *ch)
+{
+	return (struct end *)((uintptr_t)ch - offsetof(struct end, ch));
+}
 
 static void put(struct end *e, uint32_t number)
 {
@@ -71,9 +78,9 @@ static uint32_t rnd(struct end *e)
 	return e->rnd >> 8;
 }
 
-static void on_send(void *arg, const uint8_t *pkt, size_t len)
+static void on_send(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
-	struct end *e = arg;
+	struct end *e = end_of(ch);
 	unsigned copies = e->fate != NULL ? e->fate(e) : 1;
 	struct l2tp_hdr h;
 
@@ -96,9 +103,9 @@ static void on_send(void *arg, const uint8_t *pkt, size_t len)
 	}
 }
 
-static void on_deliver(void *arg, const uint8_t *pkt, size_t len)
+static void on_deliver(struct l2tp_channel *ch, const uint8_t *pkt, size_t len)
 {
-	struct end *e = arg;
+	struct end *e = end_of(ch);
 
 	e->got[e->n_got++ % SENT_MAX] = number_of(pkt, len);
 	if (e->reply)
@@ -107,19 +114,18 @@ static void on_deliver(void *arg, const uint8_t *pkt, size_t len)
 		l2tp_chan_close(&e->ch);
 }
 
-static void on_drained(void *arg)
+static void on_drained(struct l2tp_channel *ch)
 {
-	struct end *e = arg;
+	struct end *e = end_of(ch);
 
 	e->drained++;
 }
 
-static bool on_dead(void *arg, bool nomem, uint64_t now_ms)
+static bool on_dead(struct l2tp_channel *ch, uint64_t now_ms)
 {
-	struct end *e = arg;
+	struct end *e = end_of(ch);
 
 	e->died++;
-	e->nomem = nomem;
 	CU_ASSERT_EQUAL(now_ms, e->now);
 	if (e->again == 0)
 		return false;
@@ -127,27 +133,28 @@ static bool on_dead(void *arg, bool nomem, uint64_t now_ms)
 	return true;
 }
 
+static void on_nomem(struct l2tp_channel *ch)
+{
+	end_of(ch)->nomem++;
+}
+
 static const struct l2tp_chan_ops ops = {
         .send = on_send,
         .deliver = on_deliver,
         .drained = on_drained,
         .dead = on_dead,
+        .nomem = on_nomem,
 };
 
 static struct end *end_new(uint16_t rws, uint16_t peer_rws, uint8_t retries)
 {
-	struct l2tp_chan_conf conf = {.rws = rws,
-	                              .peer_rws = peer_rws,
-	                              .peer_tid = 5,
-	                              .retries = retries,
-	                              .first_ms = 1000,
-	                              .cap_ms = 8000};
 	struct end *e = calloc(1, sizeof(*e));
 
 	e->now = 1;
 	e->rnd = 12345;
-	e->chan_env = (struct l2tp_chan_env){&ops, &e->q, &e->stats};
-	l2tp_chan_init(&e->ch, &conf, &e->chan_env, e);
+	l2tp_chan_env_init(&e->chan_env, &ops, &e->q, &e->stats);
+	l2tp_chan_conf_init(&e->conf, &e->chan_env, rws, 1000, 8000);
+	l2tp_chan_init(&e->ch, &e->conf, retries, 5, peer_rws);
 	return e;
 }
 
@@ -156,6 +163,9 @@ static void end_free(struct end *e)
 	l2tp_chan_close(&e->ch);
 	l2tp_chan_close(&e->ch);
 	CU_ASSERT_EQUAL(e->q.n, 0);
+	CU_ASSERT_PTR_NULL(e->ch.tx);
+	CU_ASSERT_PTR_NULL(e->ch.store);
+	l2tp_chan_env_fini(&e->chan_env);
 	free(e);
 }
 
@@ -249,6 +259,7 @@ static void test_out_of_order(void)
 	CU_ASSERT_EQUAL(e->stats.rx_out_of_window, 1);
 	rx(e, 0, 0, 1);
 	CU_ASSERT_EQUAL(e->n_got, 4);
+	CU_ASSERT_PTR_NULL(e->ch.store); /* nothing waits any more */
 	for (uint32_t i = 0; i < 4; i++)
 		CU_ASSERT_EQUAL(e->got[i], i + 1);
 	CU_ASSERT_EQUAL(e->n_sent, 1);
@@ -264,7 +275,7 @@ static void test_bounded_store(void)
 	for (uint32_t i = 1; i < 30000; i++)
 		rx(e, (uint16_t)i, 0, i);
 	CU_ASSERT_EQUAL(e->stats.rx_out_of_order, 255);
-	CU_ASSERT_EQUAL(e->ch.n_stored, 255);
+	CU_ASSERT_EQUAL(e->ch.store->n, 255);
 	end_free(e);
 }
 
@@ -272,7 +283,7 @@ static void test_wrap(void)
 {
 	struct end *e = end_new(5, 8, 5);
 
-	e->ch.ns = e->ch.una = e->ch.high = 65534;
+	e->ch.una = 65534;
 	e->ch.nr = 65533;
 	e->ch.cwnd = 8;
 	for (uint32_t i = 0; i < 5; i++)
@@ -280,14 +291,14 @@ static void test_wrap(void)
 	CU_ASSERT_EQUAL(e->n_sent, 5);
 	CU_ASSERT_EQUAL(e->sent[2].ns, 0);
 	rx(e, 0, 65534, 0); /* nothing new */
-	CU_ASSERT_EQUAL(e->ch.n_queue, 5);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 5);
 	rx(e, 0, 1, 0);
-	CU_ASSERT_EQUAL(e->ch.n_queue, 2);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 2);
 	rx(e, 0, 65535, 0); /* old */
 	rx(e, 0, 9, 0); /* never sent */
-	CU_ASSERT_EQUAL(e->ch.n_queue, 2);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 2);
 	rx(e, 0, 3, 0);
-	CU_ASSERT_EQUAL(e->ch.n_queue, 0);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 0);
 	CU_ASSERT_EQUAL(e->drained, 1);
 	/* Received numbers wrap within the store, too. */
 	rx(e, 1, 3, 15);
@@ -434,7 +445,7 @@ static void test_go_on_after_loss(void)
 	end_free(e);
 }
 
-/* What cannot be stored ends the channel, but from the timer: never in the caller's back. */
+/* What cannot be stored its owner hears of; the channel goes on for as long as it is let. */
 static void test_no_memory(void)
 {
 	static uint8_t huge[L2TP_MSG_MAX + 1];
@@ -442,11 +453,20 @@ static void test_no_memory(void)
 
 	put(e, 1);
 	CU_ASSERT_EQUAL(l2tp_chan_send(&e->ch, huge, sizeof(huge), false, e->now), -ENOMEM);
-	rx(e, 0, 1, 0); /* an acknowledgement does not make it good */
+	CU_ASSERT_EQUAL(e->nomem, 1);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 1);
+	rx(e, 0, 1, 0);
+	CU_ASSERT_EQUAL(e->drained, 1);
+	/* With nothing else under way nothing is left of it. */
+	CU_ASSERT_EQUAL(l2tp_chan_send_last(&e->ch, huge, sizeof(huge), e->now), -ENOMEM);
+	CU_ASSERT_EQUAL(e->nomem, 2);
+	CU_ASSERT_PTR_NULL(e->ch.tx);
+	CU_ASSERT_EQUAL(l2tp_chan_ns(&e->ch), 1);
 	CU_ASSERT_EQUAL(e->died, 0);
-	run(e, e->now);
-	CU_ASSERT_EQUAL(e->died, 1);
-	CU_ASSERT(e->nomem);
+	CU_ASSERT_EQUAL(e->q.n, 0);
+	l2tp_chan_close(&e->ch);
+	CU_ASSERT_EQUAL(l2tp_chan_send(&e->ch, huge, sizeof(huge), false, e->now), -EPIPE);
+	CU_ASSERT_EQUAL(e->nomem, 2);
 	end_free(e);
 }
 
@@ -478,7 +498,7 @@ static void test_last_message(void)
 	/* What never left makes room, and the congestion window does not matter. */
 	CU_ASSERT_EQUAL(e->n_sent, 2);
 	CU_ASSERT_EQUAL(e->sent[1].ns, 1);
-	CU_ASSERT_EQUAL(e->ch.n_queue, 2);
+	CU_ASSERT_EQUAL(l2tp_chan_queued(&e->ch), 2);
 	rx(e, 0, 2, 0);
 	CU_ASSERT_EQUAL(e->drained, 1);
 	end_free(e);
@@ -507,8 +527,8 @@ static void test_long_queue(void)
 
 	for (uint32_t i = 0; i < 70000; i++)
 		put(e, i + 1);
-	while (e->ch.n_queue > 0 && acked < 80000) {
-		acked += e->ch.n_flight;
+	while (l2tp_chan_queued(&e->ch) > 0 && acked < 80000) {
+		acked += e->ch.tx->n_flight;
 		rx(e, 0, (uint16_t)acked, 0);
 	}
 	CU_ASSERT_EQUAL(acked, 70000);
@@ -550,12 +570,14 @@ static void test_bad_network(void)
 		a->fate = b->fate = bad_net;
 		a->rnd = seed;
 		b->rnd = seed * 7919;
-		a->ch.ns = a->ch.high = a->ch.una = b->ch.nr = 65500;
+		a->ch.una = b->ch.nr = 65500;
 		for (uint32_t i = 0; i < 100; i++) {
 			put(a, i + 1);
 			put(b, i + 1001);
 		}
-		for (uint64_t t = 2; t < 3000000 && a->ch.n_queue + b->ch.n_queue > 0; t += 5) {
+		for (uint64_t t = 2;
+		     t < 3000000 && l2tp_chan_queued(&a->ch) + l2tp_chan_queued(&b->ch) > 0;
+		     t += 5) {
 			run(a, t);
 			run(b, t);
 			arrive(a);

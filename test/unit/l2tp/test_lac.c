@@ -342,6 +342,38 @@ static void test_call_exits(void)
 }
 
 /* SLI reaches an established call; WEN is a LAC's to send, but harmless. */
+/* A peer that names its ends of our calls alike is put up with. */
+static void test_same_session_ids(void)
+{
+	struct l2tp_result res = {.result = 3, .reason = L2TP_R_CALL_ADMIN_CLOSE};
+	struct l2tp_call *c[5];
+	struct env e;
+
+	start(&e);
+	for (size_t i = 0; i < 5; i++) {
+		c[i] = open_call(&e);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c[i]);
+		peer_icrp(&e, (uint16_t)(e.next_sid - 1), 9);
+	}
+	peer_drain(&e);
+	e.quiet = true;
+	l2tp_call_close(c[2], &res, e.now); /* between others */
+	l2tp_call_close(c[4], &res, e.now); /* the newest */
+	l2tp_call_close(c[0], &res, e.now); /* the oldest */
+	CU_ASSERT_PTR_EQUAL(l2tp_call_next(e.t, NULL), c[1]);
+	CU_ASSERT_PTR_EQUAL(l2tp_call_next(e.t, c[1]), c[3]);
+	CU_ASSERT_PTR_NULL(l2tp_call_next(e.t, c[3]));
+	peer_drain(&e);
+	e.log[0] = '\0';
+	peer_cdn(&e, 0, 9);
+	peer_cdn(&e, 0, 9);
+	peer_cdn(&e, 0, 9); /* of none any more */
+	env_expect(&e, "call_gone call_gone");
+	CU_ASSERT_PTR_NULL(l2tp_tunnel_first_call(e.t));
+	CU_ASSERT_EQUAL(env_state(&e), L2TP_TS_ESTABLISHED);
+	env_free(&e);
+}
+
 static void test_sli(void)
 {
 	struct l2tp_build *b;
@@ -559,6 +591,7 @@ int main(void)
 	        {"proxy attributes", test_connect_info},
 	        {"calls that wait for the tunnel", test_waiting_calls},
 	        {"exits of a call", test_call_exits},
+	        {"session ids alike", test_same_session_ids},
 	        {"SLI", test_sli},
 	        {"single-shot (E34)", test_single_shot},
 	        {"tie breaker (E12)", test_tie_breaker},

@@ -5,18 +5,18 @@
 
 #include <string.h>
 
-static const struct l2tp_tunnel_conf *get(struct env *e, const struct l2tp_tunnel_conf *conf)
+static struct l2tp_shared *get(struct env *e, const struct l2tp_tunnel_conf *conf)
 {
-	const struct l2tp_tunnel_conf *own = l2tp_shared_new();
+	struct l2tp_shared *own = l2tp_shared_new(e->l);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(own);
-	return l2tp_shared_fill(e->l, own, conf);
+	return l2tp_shared_fill(own, conf);
 }
 
 static void test_shared(void)
 {
 	struct l2tp_tunnel_conf conf = {.local_id = 7, .host_name = "lns", .secret_len = 3};
-	const struct l2tp_tunnel_conf *a, *b, *c;
+	struct l2tp_shared *a, *b, *c;
 	struct env e;
 
 	env_init(&e);
@@ -33,13 +33,13 @@ static void test_shared(void)
 	c = get(&e, &conf);
 	CU_ASSERT_PTR_NOT_EQUAL(a, c);
 	l2tp_shared_put(a);
-	CU_ASSERT_EQUAL(memcmp(b->secret, "abc", 4), 0);
-	CU_ASSERT_STRING_EQUAL(b->host_name, "lns");
-	CU_ASSERT_EQUAL(b->hello_ms, 0);
-	CU_ASSERT_EQUAL(c->hello_ms, 5000);
+	CU_ASSERT_EQUAL(memcmp(b->conf.secret, "abc", 4), 0);
+	CU_ASSERT_STRING_EQUAL(b->conf.host_name, "lns");
+	CU_ASSERT_EQUAL(b->conf.hello_ms, 0);
+	CU_ASSERT_EQUAL(c->conf.hello_ms, 5000);
 	l2tp_shared_put(b);
 	l2tp_shared_put(c);
-	l2tp_shared_put(l2tp_shared_new()); /* one that never was filled */
+	l2tp_shared_put(l2tp_shared_new(e.l)); /* one that never was filled */
 	env_free(&e);
 }
 
@@ -53,14 +53,14 @@ static void test_tunnels_keep_theirs(void)
 	env_dial(&e);
 	first = l2tp_tunnel_by_id(e.l, e.tid);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
-	CU_ASSERT_EQUAL(first->conf->hello_ms, e.conf.hello_ms);
+	CU_ASSERT_EQUAL(l2tp_conf_of(first)->hello_ms, e.conf.hello_ms);
 	e.conf.hello_ms += 1000;
 	e.path.remote.port++;
 	e.ns = e.nr = 0;
 	env_dial(&e);
 	CU_ASSERT_NOT_EQUAL(e.tid, first->id);
-	CU_ASSERT_EQUAL(l2tp_tunnel_by_id(e.l, e.tid)->conf->hello_ms, e.conf.hello_ms);
-	CU_ASSERT_EQUAL(first->conf->hello_ms, e.conf.hello_ms - 1000);
+	CU_ASSERT_EQUAL(l2tp_conf_of(l2tp_tunnel_by_id(e.l, e.tid))->hello_ms, e.conf.hello_ms);
+	CU_ASSERT_EQUAL(l2tp_conf_of(first)->hello_ms, e.conf.hello_ms - 1000);
 	env_free(&e);
 }
 

@@ -4,6 +4,7 @@
 #include "engine_env.h"
 #include "suite.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,6 +180,52 @@ static void test_close_many_calls(void)
 	l2tp_free(e.l);
 	CU_ASSERT_EQUAL(e.q.n, 0);
 	free(e.sent);
+}
+
+/* Without memory for a message its tunnel ends, but with the timer: never in the caller's back. */
+static void test_no_memory(void)
+{
+	static uint8_t huge[L2TP_MSG_MAX + 1];
+	struct l2tp_result res = {.result = 1, .reason = L2TP_R_TUNNEL_ADMIN_CLOSE};
+	struct env e;
+
+	env_init(&e);
+	env_dial(&e);
+	env_call(&e, 11);
+	peer_drain(&e);
+	e.log[0] = '\0';
+	CU_ASSERT_EQUAL(l2tp_chan_send(&e.t->chan, huge, sizeof(huge), false, e.now), -ENOMEM);
+	env_expect(&e, "");
+	/* An acknowledgement does not make it good, nor does what else the timer would wait for. */
+	peer_zlb(&e);
+	peer_begin(&e, L2TP_HELLO, 0);
+	peer_send(&e);
+	env_expect(&e, "tx:ZLB");
+	env_run(&e, 0);
+	env_expect(&e, "tunnel_down call_gone tunnel_gone");
+	CU_ASSERT_EQUAL(e.down.reason, L2TP_R_TUNNEL_NO_RESOURCES);
+	env_free(&e);
+
+	/* As for the last message, when calls wait for their end besides. */
+	dial_many(&e);
+	l2tp_tunnel_close(e.t, &res, e.now);
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), L2TP_CALLS_AT_ONCE);
+	CU_ASSERT_EQUAL(l2tp_chan_send_last(&e.t->chan, huge, sizeof(huge), e.now), -ENOMEM);
+	env_run(&e, 0);
+	CU_ASSERT_STRING_EQUAL(e.log + strlen(e.log) - 21, "call_gone tunnel_gone");
+	CU_ASSERT_EQUAL(count(&e, "call_gone"), MANY - L2TP_CALLS_AT_ONCE);
+	env_free(&e);
+
+	/* The peer may end it first. */
+	env_init(&e);
+	env_dial(&e);
+	CU_ASSERT_EQUAL(l2tp_chan_send(&e.t->chan, huge, sizeof(huge), false, e.now), -ENOMEM);
+	e.log[0] = '\0';
+	peer_stopccn(&e);
+	env_expect(&e, "tunnel_down tx:ZLB tunnel_gone");
+	env_run(&e, 0);
+	env_expect(&e, "");
+	env_free(&e);
 }
 
 /* The peer never acknowledges our StopCCN: sent 1 + retries times within 31 s, then gone. */
@@ -569,6 +616,7 @@ int main(void)
 	        {"closed by the owner", test_close},
 	        {"StopCCN for very many calls", test_many_calls},
 	        {"StopCCN of ours for very many calls", test_close_many_calls},
+	        {"no memory for a message", test_no_memory},
 	        {"StopCCN never acknowledged", test_close_unanswered},
 	        {"path gone", test_abort},
 	        {"half-open", test_half_open},
