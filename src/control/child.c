@@ -21,9 +21,9 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 {
 	const struct sa *sa;
 
-	SLIST_FOREACH (sa, &ch->sas, link)
-		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
-			return true;
+	SA_FOREACH(sa, ch)
+	if (ipaddr_eq(&sa_peer(sa)->addr, addr))
+		return true;
 	return false;
 }
 
@@ -33,9 +33,9 @@ void child_arm(struct child *ch)
 	uint64_t at = UINT64_MAX;
 	const struct sa *sa;
 
-	SLIST_FOREACH (sa, &ch->sas, link)
-		if (sa_due(sa) < at)
-			at = sa_due(sa);
+	SA_FOREACH(sa, ch)
+	if (sa_due(sa) < at)
+		at = sa_due(sa);
 	if (at == UINT64_MAX)
 		timer_cancel(timers, &ch->timer);
 	else if (!ch->timer.queued || ch->timer.at_ms != at)
@@ -49,9 +49,9 @@ static void on_timer(struct timer *t, uint64_t now_ms)
 	struct sa *sa, *first = NULL;
 
 	ch->conn->ctl->now_ms = now_ms;
-	SLIST_FOREACH (sa, &ch->sas, link)
-		if (sa_due(sa) <= now_ms && (first == NULL || sa_due(sa) <= sa_due(first)))
-			first = sa;
+	SA_FOREACH(sa, ch)
+	if (sa_due(sa) <= now_ms && (first == NULL || sa_due(sa) <= sa_due(first)))
+		first = sa;
 	if (first != NULL)
 		sa_do(first);
 	else
@@ -62,19 +62,19 @@ struct child *child_find(const struct conn *k, const struct child_key *key)
 {
 	struct child *ch;
 
-	TAILQ_FOREACH (ch, &k->children, link)
-		if (same_key(ch, key) && ipaddr_eq(&ch->local.addr, &key->local.addr) &&
-		    ipaddr_eq(&ch->peer.addr, &key->peer.addr))
-			return ch;
+	CHILD_FOREACH(ch, k)
+	if (same_key(ch, key) && ipaddr_eq(&ch->local.addr, &key->local.addr) &&
+	    ipaddr_eq(&ch->peer.addr, &key->peer.addr))
+		return ch;
 	/*
 	 * In transport mode the selectors name the outer address, so after a move behind a NAT those
 	 * of a rekeyed SA differ (E8). What is inside goes on under the old one.
 	 */
 	if (key->tunnel_mode)
 		return NULL;
-	TAILQ_FOREACH (ch, &k->children, link)
-		if (same_key(ch, key) && has_moved_to(ch, &key->peer.addr))
-			return ch;
+	CHILD_FOREACH(ch, k)
+	if (same_key(ch, key) && has_moved_to(ch, &key->peer.addr))
+		return ch;
 	return NULL;
 }
 
@@ -105,7 +105,7 @@ struct child *child_new(struct ctl *c, struct conn *k, const struct child_key *k
 		errno = -ret;
 		return NULL;
 	}
-	TAILQ_INSERT_HEAD(&k->children, ch, link);
+	ref_prepend(&k->children, ch, CHILD_LINK);
 	k->n_children++;
 	c->ipsec->st.children_total++;
 	c->ipsec->st.children_now++;
@@ -204,8 +204,8 @@ static void check_left(struct ctl *c, struct child *ch)
 	if (!ch->leaving || ch->moving || ch->left || ch->n_orders != 0 || ch->n_sessions != 0)
 		return;
 	ch->left = true;
-	TAILQ_REMOVE(&c->ipsec->leaving, ch, link);
-	TAILQ_INSERT_TAIL(&c->ipsec->left, ch, link);
+	ref_remove(&c->ipsec->leaving, ch, CHILD_LINK);
+	ref_append(&c->ipsec->left, ch, CHILD_LINK);
 }
 
 /* Nobody is left who could find another one. */
@@ -218,17 +218,17 @@ static bool has_moved(const struct ipsec *p, const struct child *ch)
 bool child_move(struct ctl *c)
 {
 	struct ipsec *p = c->ipsec;
-	struct child *ch = TAILQ_FIRST(&p->moving);
+	struct child *ch = slab_at(p->moving.first);
 	uint32_t moves = 0;
 
 	for (uint32_t n = 0; ch != NULL && n < SLOTS_A_TURN && moves < MOVES_A_TURN; n++) {
 		if (has_moved(p, ch)) {
 			p->move_at = 0;
 			ch->moving = false;
-			TAILQ_REMOVE(&p->moving, ch, link);
-			TAILQ_INSERT_TAIL(&p->leaving, ch, link);
+			ref_remove(&p->moving, ch, CHILD_LINK);
+			ref_append(&p->leaving, ch, CHILD_LINK);
 			check_left(c, ch);
-			ch = TAILQ_FIRST(&p->moving);
+			ch = slab_at(p->moving.first);
 		} else if (move_slot(c, ch, p->move_at, &moves)) {
 			p->move_at++;
 		} else {
@@ -244,17 +244,17 @@ void child_leave(struct ctl *c, struct child *ch)
 
 	/* Its orders may still wait for room; whatever fires meanwhile must not wait for them. */
 	child_latch(c, ch);
-	TAILQ_REMOVE(&k->children, ch, link);
+	ref_remove(&k->children, ch, CHILD_LINK);
 	k->n_children--;
 	k->n_leaving++;
 	ch->leaving = true;
 	ch->moving = true; /* it stays where it is while its last session goes */
-	TAILQ_INSERT_TAIL(&c->ipsec->moving, ch, link);
+	ref_append(&c->ipsec->moving, ch, CHILD_LINK);
 	if (!move_at_once(ch))
 		return;
 	ch->moving = false;
-	TAILQ_REMOVE(&c->ipsec->moving, ch, link);
-	TAILQ_INSERT_TAIL(&c->ipsec->leaving, ch, link);
+	ref_remove(&c->ipsec->moving, ch, CHILD_LINK);
+	ref_append(&c->ipsec->leaving, ch, CHILD_LINK);
 	check_left(c, ch);
 }
 
@@ -268,7 +268,7 @@ void child_check(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
 
-	if (!SLIST_EMPTY(&ch->sas) || ch->any)
+	if (!(ch->sas == 0) || ch->any)
 		return;
 	child_leave(c, ch);
 	if (k->n_sas != 0 || k->down || k->ending)
@@ -293,14 +293,14 @@ bool child_poll(struct ctl *c)
 	for (uint32_t n = 0; n < CHILDREN_A_TURN; n++) {
 		struct conn *k;
 
-		ch = TAILQ_FIRST(&c->ipsec->left);
+		ch = slab_at(c->ipsec->left.first);
 		if (ch == NULL || ch == first_kept)
 			return false;
 		k = ch->conn;
-		TAILQ_REMOVE(&c->ipsec->left, ch, link);
+		ref_remove(&c->ipsec->left, ch, CHILD_LINK);
 		ret = dp_child_del(c->dp, ch->index);
 		if (ret == -EAGAIN || ret == -EBUSY) {
-			TAILQ_INSERT_TAIL(&c->ipsec->left, ch, link);
+			ref_append(&c->ipsec->left, ch, CHILD_LINK);
 			if (first_kept == NULL)
 				first_kept = ch;
 			continue;
@@ -321,7 +321,8 @@ struct child *ipsec_child_of(const struct conn *k, const struct endpoint *local,
 {
 	struct child *ch, *found = NULL;
 
-	TAILQ_FOREACH (ch, &k->children, link) {
+	CHILD_FOREACH(ch, k)
+	{
 		if (ch->any)
 			return ch;
 		if (!ipaddr_eq(&ch->local.addr, &local->addr) ||

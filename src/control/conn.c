@@ -90,7 +90,6 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p)
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind)
 {
 	*k = (struct conn){.id = id, .kind = (uint8_t)kind};
-	TAILQ_INIT(&k->children);
 }
 
 enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot)

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/addr.h"
+#include "base/slab.h"
 #include "base/table.h"
 #include "l2tp/l2tp.h"
 #include "ppp/ppp.h"
@@ -47,12 +48,10 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
 
 struct ike;
 struct child;
-TAILQ_HEAD(child_tailq, child);
 
 /* All fields are control's alone. */
 struct conn {
 	uint64_t id; /* 0: plain UDP */
-	struct conn *next; /* in the table's bucket */
 	uint64_t fired_at_ms;
 	struct table_list live; /* tunnels, newest first */
 	uint32_t tunnels; /* live ones */
@@ -87,12 +86,13 @@ struct conn {
 	struct ctl *ctl;
 	struct ike *ike; /* NULL: none, or gone */
 	const char *profile, *remote_id; /* of texts; as last told */
-	struct child_tailq children; /* newest first */
+	struct ref_list children; /* newest first */
 	uint64_t created_ms, down_ms;
 	uint32_t refused_sas, rekeys, ike_rekeys, nat_moves;
 	uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */
-	TAILQ_ENTRY(conn) end_link;
-	LIST_ENTRY(conn) ike_link;
+	struct ref_link end_link;
+	uint32_t ike_next; /* of its IKE_SA's */
+	uint32_t next; /* in the table's bucket */
 };
 
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind);

@@ -32,14 +32,14 @@ void conns_fini(struct ctl *c)
 
 		if (k == NULL)
 			continue;
-		while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
+		while ((ch = slab_at(k->children.first)) != NULL) {
 			struct sa *sa;
 
-			while ((sa = SLIST_FIRST(&ch->sas)) != NULL) {
+			while ((sa = slab_at(ch->sas)) != NULL) {
 				sa_leave_child(sa);
 				sa_free(c, sa);
 			}
-			TAILQ_REMOVE(&k->children, ch, link);
+			ref_remove(&k->children, ch, CHILD_LINK);
 			early_forget(ch);
 			slab_put(&c->ipsec->child_slab, ch);
 		}
@@ -56,8 +56,9 @@ struct conn *ctl_conn_find(const struct ctl *c, uint64_t id)
 
 	if (id == 0)
 		return (struct conn *)&c->udp;
-	for (k = c->conns.bucket[id % CONN_BUCKETS]; k != NULL && k->id != id; k = k->next)
-		;
+	REF_FOREACH(k, c->conns.bucket[id % CONN_BUCKETS], next)
+	if (k->id == id)
+		break;
 	return k;
 }
 
@@ -81,8 +82,7 @@ struct conn *conn_make(struct ctl *c)
 	k->created_ms = c->now_ms;
 	k->slot = t->n_free > 0 ? t->free_slot[--t->n_free] : t->n_slots++;
 	t->slot[k->slot] = k;
-	k->next = t->bucket[k->id % CONN_BUCKETS];
-	t->bucket[k->id % CONN_BUCKETS] = k;
+	ref_push(&t->bucket[k->id % CONN_BUCKETS], k, offsetof(struct conn, next));
 	c->ipsec->st.conns_total++;
 	c->ipsec->st.conns_now++;
 	return k;
@@ -116,14 +116,11 @@ uint64_t ctl_conn_open(struct ctl *c)
 void ctl_conn_release(struct ctl *c, struct conn *k)
 {
 	struct conns *t = &c->conns;
-	struct conn **at;
 
 	if (k->kind == CONN_UDP || !k->down || k->ending || k->tunnels != 0 || k->records != 0 ||
 	    k->n_children != 0 || k->n_leaving != 0 || k->n_removing != 0)
 		return;
-	for (at = &t->bucket[k->id % CONN_BUCKETS]; *at != k; at = &(*at)->next)
-		;
-	*at = k->next;
+	ref_unlink(&t->bucket[k->id % CONN_BUCKETS], k, offsetof(struct conn, next));
 	t->slot[k->slot] = NULL;
 	t->free_slot[t->n_free++] = k->slot;
 	c->ipsec->load[k->worker]--;
@@ -139,8 +136,8 @@ bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r)
 	if (!conn_fire(k, r, c->now_ms))
 		return false;
 	c->st.ss_fired[r]++;
-	TAILQ_FOREACH (ch, &k->children, link)
-		child_latch(c, ch);
+	CHILD_FOREACH(ch, k)
+	child_latch(c, ch);
 	return true;
 }
 
@@ -161,7 +158,7 @@ static void settle_later(struct ctl *c, struct conn *k)
 	if (k->settling)
 		return;
 	k->settling = true;
-	TAILQ_INSERT_TAIL(&c->ipsec->ending, k, end_link);
+	ref_append(&c->ipsec->ending, k, CONN_END);
 }
 
 /*
@@ -174,8 +171,8 @@ void conn_end(struct ctl *c, struct conn *k)
 
 	if (k->ending)
 		return;
-	TAILQ_FOREACH (ch, &k->children, link)
-		child_latch(c, ch);
+	CHILD_FOREACH(ch, k)
+	child_latch(c, ch);
 	k->ending = true;
 	k->stripped = false;
 	settle_later(c, k);
@@ -195,13 +192,13 @@ static void forget_same(struct conn *k)
 	struct child *ch;
 	struct sa *sa;
 
-	TAILQ_FOREACH (ch, &k->children, link)
-		SLIST_FOREACH (sa, &ch->sas, link)
-			if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
-			    endpoint_eq(&sa->own->peer, &k->peer)) {
-				free(sa->own);
-				sa->own = NULL;
-			}
+	CHILD_FOREACH(ch, k)
+	SA_FOREACH(sa, ch)
+	if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
+	    endpoint_eq(&sa->own->peer, &k->peer)) {
+		free(sa->own);
+		sa->own = NULL;
+	}
 }
 
 bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer)
@@ -211,15 +208,16 @@ bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoi
 
 	if (endpoint_eq(&k->local, local) && endpoint_eq(&k->peer, peer))
 		return true;
-	TAILQ_FOREACH (ch, &k->children, link)
-		SLIST_FOREACH (sa, &ch->sas, link) {
-			if (sa->own != NULL)
-				continue;
-			sa->own = malloc(sizeof(*sa->own));
-			if (sa->own == NULL)
-				return false;
-			*sa->own = (struct sa_ends){.local = k->local, .peer = k->peer};
-		}
+	CHILD_FOREACH(ch, k)
+	SA_FOREACH(sa, ch)
+	{
+		if (sa->own != NULL)
+			continue;
+		sa->own = malloc(sizeof(*sa->own));
+		if (sa->own == NULL)
+			return false;
+		*sa->own = (struct sa_ends){.local = k->local, .peer = k->peer};
+	}
 	k->local = *local;
 	k->peer = *peer;
 	forget_same(k);
@@ -231,8 +229,8 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 	struct child *ch;
 	struct sa *sa;
 
-	while ((ch = TAILQ_FIRST(&k->children)) != NULL) {
-		while ((sa = SLIST_FIRST(&ch->sas)) != NULL) {
+	while ((ch = slab_at(k->children.first)) != NULL) {
+		while ((sa = slab_at(ch->sas)) != NULL) {
 			struct sslink_msg m = {
 			        .type = SSLINK_DELETE_CHILD,
 			        .sa_id = {.spi = sa->spi,
@@ -253,8 +251,7 @@ static bool is_alone(const struct conn *k)
 {
 	const struct ike *e = k->ike;
 
-	return e != NULL && e->conn == k && LIST_FIRST(&e->conns) == k &&
-	       LIST_NEXT(k, ike_link) == NULL;
+	return e != NULL && e->conn == k && slab_at(e->conns) == k && slab_at(k->ike_next) == NULL;
 }
 
 /* All orders to remove its SAs have taken effect. */
@@ -284,8 +281,8 @@ void conns_settle(struct ctl *c)
 {
 	struct conn *k;
 
-	while ((k = TAILQ_FIRST(&c->ipsec->ending)) != NULL) {
-		TAILQ_REMOVE(&c->ipsec->ending, k, end_link);
+	while ((k = slab_at(c->ipsec->ending.first)) != NULL) {
+		ref_remove(&c->ipsec->ending, k, CONN_END);
 		k->settling = false;
 		if (!k->stripped) {
 			k->stripped = true;

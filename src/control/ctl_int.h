@@ -135,11 +135,11 @@ struct user_use {
 	bool address; /* one of them has his own address */
 };
 
-#define CONN_BUCKETS 131072
+#define CONN_BUCKETS 65536 /* ids follow each other */
 #define CONN_SLOTS   131072 /* tunnels and records, and as many on their way */
 
 struct conns {
-	struct conn **bucket; /* by id */
+	uint32_t *bucket; /* by id: the first, by conn.next */
 	struct conn **slot; /* for the walk of shows */
 	uint32_t *free_slot;
 	uint32_t n_slots, n_free; /* n_slots: ever used */

@@ -6,13 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static uint32_t *bucket(const struct ctl *c, uint32_t id)
+{
+	return &c->ipsec->ikes[id % IKE_BUCKETS];
+}
+
 struct ike *ike_find(const struct ctl *c, uint32_t id)
 {
 	struct ike *e;
 
-	LIST_FOREACH (e, &c->ipsec->ikes[id % IKE_BUCKETS], link)
-		if (e->id == id)
-			return e;
+	REF_FOREACH(e, *bucket(c, id), next)
+	if (e->id == id)
+		return e;
 	return NULL;
 }
 
@@ -30,13 +35,13 @@ static void end(struct ike *e)
 static void end_no_more(struct ike *e)
 {
 	if (e->ending)
-		TAILQ_REMOVE(&e->ctl->ipsec->ike_ending, e, end_link);
+		ref_remove(&e->ctl->ipsec->ike_ending, e, IKE_END);
 	e->ending = false;
 }
 
 static void arm_end(struct ctl *c)
 {
-	const struct ike *e = TAILQ_FIRST(&c->ipsec->ike_ending);
+	const struct ike *e = slab_at(c->ipsec->ike_ending.first);
 
 	if (e != NULL)
 		timer_set(c->timers, &c->ipsec->ike_end, e->end_ms);
@@ -50,8 +55,8 @@ static void end_later(struct ike *e)
 	end_no_more(e);
 	e->ending = true;
 	e->end_ms = c->now_ms + TERMINATED_MS;
-	TAILQ_INSERT_TAIL(&c->ipsec->ike_ending, e, end_link);
-	if (TAILQ_FIRST(&c->ipsec->ike_ending) == e)
+	ref_append(&c->ipsec->ike_ending, e, IKE_END);
+	if (slab_at(c->ipsec->ike_ending.first) == e)
 		arm_end(c);
 }
 
@@ -59,7 +64,7 @@ void ike_end_due(struct timer *t, uint64_t now_ms)
 {
 	struct ipsec *p = timer_owner(t, struct ipsec, ike_end);
 	struct ctl *c = p->ctl;
-	struct ike *e = TAILQ_FIRST(&p->ike_ending);
+	struct ike *e = slab_at(p->ike_ending.first);
 
 	c->now_ms = now_ms;
 	if (e != NULL && e->end_ms <= now_ms) {
@@ -78,9 +83,7 @@ static struct ike *ike_new(struct ctl *c, uint32_t id, uint16_t worker)
 	e->ctl = c;
 	e->id = id;
 	e->worker = worker;
-	LIST_INIT(&e->conns);
-	SLIST_INIT(&e->spis);
-	LIST_INSERT_HEAD(&c->ipsec->ikes[id % IKE_BUCKETS], e, link);
+	ref_push(bucket(c, id), e, IKE_NEXT);
 	c->ipsec->load[worker]++;
 	c->ipsec->st.ike_sas++;
 	c->ipsec->st.ike_now++;
@@ -122,8 +125,8 @@ static void learn(struct ike *e, const struct sslink_ike *info)
 	e->local = info->local.addr;
 	if (info->auth != SSLINK_AUTH_UNKNOWN)
 		e->auth = info->auth;
-	LIST_FOREACH (k, &e->conns, ike_link)
-		ike_describe(e, k);
+	REF_FOREACH(k, e->conns, ike_next)
+	ike_describe(e, k);
 }
 
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info)
@@ -143,12 +146,12 @@ void ike_free(struct ike *e)
 	struct sa *sa;
 	struct conn *k;
 
-	while ((sa = SLIST_FIRST(&e->spis)) != NULL)
+	while ((sa = slab_at(e->spis)) != NULL)
 		sa_larval_free(sa);
-	while ((k = LIST_FIRST(&e->conns)) != NULL)
+	while ((k = slab_at(e->conns)) != NULL)
 		ike_detach(k);
 	end_no_more(e);
-	LIST_REMOVE(e, link);
+	ref_unlink(bucket(c, e->id), e, IKE_NEXT);
 	c->ipsec->load[e->worker]--;
 	c->ipsec->st.ike_now--;
 	texts_put(c->ipsec->texts, e->profile);
@@ -158,7 +161,7 @@ void ike_free(struct ike *e)
 
 void ike_maybe_free(struct ike *e)
 {
-	if (!e->up && SLIST_EMPTY(&e->spis) && LIST_EMPTY(&e->conns))
+	if (!e->up && e->spis == 0 && e->conns == 0)
 		ike_free(e);
 }
 
@@ -196,7 +199,7 @@ void ike_attach(struct ike *e, struct conn *k, bool primary)
 	if (k->ike != NULL)
 		ike_detach(k);
 	k->ike = e;
-	LIST_INSERT_HEAD(&e->conns, k, ike_link);
+	ref_push(&e->conns, k, CONN_NEXT);
 	if (primary)
 		e->conn = k;
 	ike_describe(e, k);
@@ -208,7 +211,7 @@ void ike_detach(struct conn *k)
 
 	if (e == NULL)
 		return;
-	LIST_REMOVE(k, ike_link);
+	ref_unlink(&k->ike->conns, k, CONN_NEXT);
 	k->ike = NULL;
 	if (e->conn == k)
 		e->conn = NULL;
@@ -249,7 +252,7 @@ void ike_on_down(struct ctl *c, uint32_t id)
 		return;
 	log_info(c->log, "event=ike-down ike=%u id=\"%s\"", e->id,
 	         e->remote_id != NULL ? e->remote_id : "");
-	while ((k = LIST_FIRST(&e->conns)) != NULL) {
+	while ((k = slab_at(e->conns)) != NULL) {
 		if (k->down)
 			ike_detach(k);
 		else
@@ -280,7 +283,7 @@ static void move_conns(struct ike *from, struct ike *to)
 		change_worker(to, k->worker);
 		ike_attach(to, k, true);
 	}
-	while ((k = LIST_FIRST(&from->conns)) != NULL)
+	while ((k = slab_at(from->conns)) != NULL)
 		ike_attach(to, k, false);
 }
 
@@ -297,11 +300,11 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		old->conn->ike_rekeys++;
 	log_debug(c->log, "event=ike-rekey ike=%u new=%u", old_id, new_id);
 	if (e == NULL) {
-		LIST_REMOVE(old, link);
+		ref_unlink(bucket(c, old_id), old, IKE_NEXT);
 		old->id = new_id;
-		LIST_INSERT_HEAD(&c->ipsec->ikes[new_id % IKE_BUCKETS], old, link);
-		LIST_FOREACH (k, &old->conns, ike_link)
-			ike_describe(old, k);
+		ref_push(bucket(c, new_id), old, IKE_NEXT);
+		REF_FOREACH(k, old->conns, ike_next)
+		ike_describe(old, k);
 		/* The order to terminate it has crossed this news, and found the old one only. */
 		if (old->ending || old->terminate)
 			ike_terminate(old);
@@ -310,9 +313,9 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 	e->up |= old->up;
 	e->retired |= old->retired;
 	move_conns(old, e);
-	while ((sa = SLIST_FIRST(&old->spis)) != NULL) {
-		SLIST_REMOVE_HEAD(&old->spis, link);
-		SLIST_INSERT_HEAD(&e->spis, sa, link);
+	while ((sa = slab_at(old->spis)) != NULL) {
+		old->spis = sa->next;
+		ref_push(&e->spis, sa, SA_NEXT);
 		sa->ike = e;
 		e->n_spis++;
 		old->n_spis--;

@@ -22,14 +22,7 @@ int ipsec_init(struct ctl *c)
 	if (p == NULL)
 		return -1;
 	c->ipsec = p;
-	TAILQ_INIT(&p->waiting);
-	TAILQ_INIT(&p->moving);
-	TAILQ_INIT(&p->leaving);
-	TAILQ_INIT(&p->left);
-	TAILQ_INIT(&p->ending);
-	TAILQ_INIT(&p->ike_ending);
 	p->ctl = c;
-	TAILQ_INIT(&p->larval);
 	timer_init(&p->ike_end, ike_end_due);
 	timer_init(&p->larval_end, sa_larval_due);
 	p->texts = texts_new();
@@ -45,30 +38,36 @@ int ipsec_init(struct ctl *c)
 	return p->texts == NULL || p->ikes == NULL || p->by_spi == NULL ? -1 : 0;
 }
 
+static void children_free(struct ipsec *p, struct ref_list *l)
+{
+	struct child *ch;
+
+	while ((ch = slab_at(l->first)) != NULL) {
+		ref_remove(l, ch, CHILD_LINK);
+		early_forget(ch);
+		slab_put(&p->child_slab, ch);
+	}
+}
+
 /* Connections, with the SAs that are theirs, have gone before. */
 void ipsec_fini(struct ctl *c)
 {
 	struct ipsec *p = c->ipsec;
-	struct child *ch;
 	struct sa *sa;
 	struct ike *e;
 
 	if (p == NULL)
 		return;
-	while ((sa = TAILQ_FIRST(&p->waiting)) != NULL)
+	while ((sa = slab_at(p->waiting.first)) != NULL)
 		sa_free(c, sa);
-	TAILQ_CONCAT(&p->leaving, &p->left, link);
-	TAILQ_CONCAT(&p->leaving, &p->moving, link);
-	while ((ch = TAILQ_FIRST(&p->leaving)) != NULL) {
-		TAILQ_REMOVE(&p->leaving, ch, link);
-		early_forget(ch);
-		slab_put(&p->child_slab, ch);
-	}
+	children_free(p, &p->moving);
+	children_free(p, &p->leaving);
+	children_free(p, &p->left);
 	for (uint32_t i = 0; p->ikes != NULL && i < IKE_BUCKETS; i++)
-		while ((e = LIST_FIRST(&p->ikes[i])) != NULL) {
-			while ((sa = SLIST_FIRST(&e->spis)) != NULL)
+		while ((e = slab_at(p->ikes[i])) != NULL) {
+			while ((sa = slab_at(e->spis)) != NULL)
 				sa_free(c, sa);
-			LIST_INIT(&e->conns);
+			e->conns = 0;
 			ike_free(e);
 		}
 	timer_cancel(c->timers, &p->ike_end);

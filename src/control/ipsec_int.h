@@ -16,9 +16,6 @@
 #define ORPHAN_LIFE_MS 3600000 /* of an unused orphan whose SAs have no hard lifetime */
 #define L2TP_PORT      1701
 
-SLIST_HEAD(sa_list, sa);
-TAILQ_HEAD(sa_tailq, sa);
-
 /* An IKE_SA, by charon's id. */
 struct ike {
 	uint32_t id;
@@ -33,15 +30,13 @@ struct ike {
 	uint32_t n_spis;
 	const char *profile, *remote_id; /* of texts; NULL: not told */
 	struct conn *conn; /* what new CHILD_SAs belong to; NULL: none yet */
-	LIST_HEAD(, conn) conns; /* it, and those adopted beside it */
-	struct sa_list spis; /* given out, no SA yet */
+	uint32_t conns; /* it, and those adopted beside it: the first, by ike_next */
+	uint32_t spis; /* given out, no SA yet: the first, by sa.next */
 	uint64_t end_ms; /* ending: it is gone by then, told or not */
-	TAILQ_ENTRY(ike) end_link;
-	LIST_ENTRY(ike) link;
+	struct ref_link end_link;
+	uint32_t next; /* in its bucket */
 	struct ctl *ctl;
 };
-LIST_HEAD(ike_list, ike);
-TAILQ_HEAD(ike_tailq, ike);
 
 /* A lineage of SAs between one pair of ports (dp.h). */
 struct child {
@@ -54,12 +49,12 @@ struct child {
 	bool any : 1; /* made without IKE: takes any path */
 	uint8_t n_in, n_out, n_early;
 	struct endpoint local, peer; /* inner; peer.port 0: any */
-	struct sa_list sas; /* newest first */
+	uint32_t sas; /* newest first: the first, by sa.next */
 	struct timer timer; /* of the one that has something due first */
 	uint32_t n_sessions; /* whose removal a worker has not taken yet */
 	uint32_t n_orders; /* .. and SAs */
 	struct early *early; /* messages for which there is no outbound SA yet, oldest first */
-	TAILQ_ENTRY(child) link; /* of the connection, or of those leaving */
+	struct ref_link link; /* of the connection, or of those leaving */
 };
 
 enum sa_state {
@@ -117,11 +112,21 @@ struct sa {
 		uint64_t ticket; /* adding, removing: of the order */
 		uint64_t use_at; /* use_due */
 	};
-	SLIST_ENTRY(sa) by_spi;
-	SLIST_ENTRY(sa) link; /* larval: of its IKE_SA; else of its child */
-	TAILQ_ENTRY(sa) wait; /* waits, or listed */
+	uint32_t next_spi; /* in its bucket */
+	uint32_t next; /* larval: of its IKE_SA; else of its child */
+	struct ref_link wait; /* waits, or listed */
 };
-TAILQ_HEAD(conn_tailq, conn);
+#define SA_WAIT    offsetof(struct sa, wait)
+#define SA_NEXT    offsetof(struct sa, next)
+#define SA_BY_SPI  offsetof(struct sa, next_spi)
+#define CHILD_LINK offsetof(struct child, link)
+#define CONN_NEXT  offsetof(struct conn, ike_next)
+#define CONN_END   offsetof(struct conn, end_link)
+#define IKE_NEXT   offsetof(struct ike, next)
+#define IKE_END    offsetof(struct ike, end_link)
+
+#define SA_FOREACH(sa, ch)   REF_FOREACH(sa, (ch)->sas, next)
+#define CHILD_FOREACH(ch, k) REF_FOREACH(ch, (k)->children.first, link.next)
 
 enum link_state { LINK_DOWN, LINK_HELLO, LINK_SYNC, LINK_UP };
 
@@ -136,19 +141,19 @@ struct ipsec {
 	uint32_t link_no; /* counts links; an answer goes to the link that asked */
 	struct texts *texts;
 	struct slab ike_slab, child_slab, sa_slab;
-	struct ike_list *ikes;
-	struct ike_tailq ike_ending; /* by time */
+	uint32_t *ikes; /* by id: the first, by ike.next */
+	struct ref_list ike_ending; /* by time */
 	struct timer ike_end; /* of the first */
-	struct sa_list *by_spi;
-	struct sa_tailq larval; /* by time */
+	uint32_t *by_spi; /* the first, by sa.next_spi */
+	struct ref_list larval; /* by time */
 	struct timer larval_end; /* of the first */
-	struct sa_tailq waiting; /* for a worker: the order's place, or its effect */
+	struct ref_list waiting; /* for a worker: the order's place, or its effect */
 	uint32_t n_waiting;
-	struct child_tailq moving; /* sessions of them are still to find another */
+	struct ref_list moving; /* sessions of them are still to find another */
 	uint32_t move_at; /* in the slots of tunnels, then in those of sessions */
-	struct child_tailq leaving; /* SAs or sessions of them are still to be ordered away */
-	struct child_tailq left; /* .. no more */
-	struct conn_tailq ending; /* for conns_settle */
+	struct ref_list leaving; /* SAs or sessions of them are still to be ordered away */
+	struct ref_list left; /* .. no more */
+	struct ref_list ending; /* for conns_settle */
 	/*
 	 * IKE_SAs and connections. With the session that each is for it makes three of an SA's session: it
 	 * costs its worker some three times as much as one outside of IPsec.

@@ -20,7 +20,7 @@ const struct endpoint *sa_peer(const struct sa *sa)
 	return sa->own != NULL ? &sa->own->peer : &sa->conn->peer;
 }
 
-static struct sa_list *spi_bucket(const struct ctl *c, uint32_t spi)
+static uint32_t *spi_bucket(const struct ctl *c, uint32_t spi)
 {
 	return &c->ipsec->by_spi[(spi ^ spi >> 16) % SA_BUCKETS];
 }
@@ -30,10 +30,10 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 {
 	struct sa *sa;
 
-	SLIST_FOREACH (sa, spi_bucket(c, spi), by_spi)
-		if (sa->spi == spi && sa->inbound == inbound &&
-		    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
-			return sa;
+	REF_FOREACH(sa, *spi_bucket(c, spi), next_spi)
+	if (sa->spi == spi && sa->inbound == inbound &&
+	    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
+		return sa;
 	return NULL;
 }
 
@@ -53,7 +53,7 @@ void sa_wait(struct sa *sa)
 	if (sa->waits)
 		return;
 	sa->waits = true;
-	TAILQ_INSERT_TAIL(&p->waiting, sa, wait);
+	ref_append(&p->waiting, sa, SA_WAIT);
 	p->n_waiting++;
 }
 
@@ -62,7 +62,7 @@ static void stop_waiting(struct ctl *c, struct sa *sa)
 	if (!sa->waits)
 		return;
 	sa->waits = false;
-	TAILQ_REMOVE(&c->ipsec->waiting, sa, wait);
+	ref_remove(&c->ipsec->waiting, sa, SA_WAIT);
 	c->ipsec->n_waiting--;
 }
 
@@ -86,14 +86,14 @@ struct sa *sa_new(struct ctl *c, uint32_t spi, bool inbound)
 	sa->created_ms = c->now_ms;
 	sa->soft_at = sa->hard_at = UINT64_MAX;
 	sa->seen = c->ipsec->link_no;
-	SLIST_INSERT_HEAD(spi_bucket(c, spi), sa, by_spi);
+	ref_push(spi_bucket(c, spi), sa, SA_BY_SPI);
 	return sa;
 }
 
 static void forget(struct ctl *c, struct sa *sa)
 {
 	sa_larval_unlist(sa);
-	SLIST_REMOVE(spi_bucket(c, sa->spi), sa, sa, by_spi);
+	ref_unlink(spi_bucket(c, sa->spi), sa, SA_BY_SPI);
 }
 
 void sa_free(struct ctl *c, struct sa *sa)
@@ -130,7 +130,7 @@ void sa_leave_child(struct sa *sa)
 	struct child *ch = sa->child;
 	struct conn *k = ch->conn;
 
-	SLIST_REMOVE(&ch->sas, sa, sa, link);
+	ref_unlink(&ch->sas, sa, SA_NEXT);
 	child_arm(ch);
 	if (sa->inbound)
 		ch->n_in--;
@@ -159,7 +159,7 @@ void sa_arm(struct sa *sa)
 
 static void arm_larval(struct ipsec *p)
 {
-	const struct sa *sa = TAILQ_FIRST(&p->larval);
+	const struct sa *sa = slab_at(p->larval.first);
 
 	if (sa != NULL)
 		timer_set(p->ctl->timers, &p->larval_end, sa->hard_at);
@@ -172,10 +172,10 @@ void sa_larval_list(struct sa *sa)
 
 	sa->listed = true;
 	sa->hard_at = p->ctl->now_ms + LARVAL_MS;
-	TAILQ_INSERT_TAIL(&p->larval, sa, wait);
-	if (TAILQ_FIRST(&p->larval) == sa)
+	ref_append(&p->larval, sa, SA_WAIT);
+	if (slab_at(p->larval.first) == sa)
 		arm_larval(p);
-	SLIST_INSERT_HEAD(&sa->ike->spis, sa, link);
+	ref_push(&sa->ike->spis, sa, SA_NEXT);
 	sa->ike->n_spis++;
 }
 
@@ -184,8 +184,8 @@ void sa_larval_unlist(struct sa *sa)
 	if (!sa->listed)
 		return;
 	sa->listed = false;
-	TAILQ_REMOVE(&sa->ike->ctl->ipsec->larval, sa, wait);
-	SLIST_REMOVE(&sa->ike->spis, sa, sa, link);
+	ref_remove(&sa->ike->ctl->ipsec->larval, sa, SA_WAIT);
+	ref_unlink(&sa->ike->spis, sa, SA_NEXT);
 	sa->ike->n_spis--;
 }
 
@@ -200,7 +200,7 @@ void sa_larval_free(struct sa *sa)
 void sa_larval_due(struct timer *t, uint64_t now_ms)
 {
 	struct ipsec *p = timer_owner(t, struct ipsec, larval_end);
-	struct sa *sa = TAILQ_FIRST(&p->larval);
+	struct sa *sa = slab_at(p->larval.first);
 	struct ike *e;
 
 	p->ctl->now_ms = now_ms;
@@ -511,7 +511,8 @@ static void moved(struct sa *sa, const struct endpoint *to)
 	c->ipsec->st.nat_moves++;
 	sa->child->conn->nat_moves++;
 	local = *sa_local(sa);
-	SLIST_FOREACH (other, &sa->child->sas, link) {
+	SA_FOREACH(other, sa->child)
+	{
 		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
 			continue;
 		if (move(other, &local, to, true))
@@ -585,6 +586,6 @@ void sa_poll(struct ctl *c, uint32_t most)
 	uint32_t n = c->ipsec->n_waiting < most ? c->ipsec->n_waiting : most;
 
 	/* What a turn frees is out of the queue, and then fewer are left. */
-	for (; n > 0 && !TAILQ_EMPTY(&c->ipsec->waiting); n--)
-		turn(TAILQ_FIRST(&c->ipsec->waiting));
+	for (; n > 0 && !(c->ipsec->waiting.first == 0); n--)
+		turn(slab_at(c->ipsec->waiting.first));
 }

@@ -20,7 +20,7 @@ static int add_one(struct ctl *c, struct child *ch, const struct ctl_static_sa *
 	        .enc_key = inbound ? s->enc_key_in : s->enc_key_out,
 	        .auth_key = inbound ? s->auth_key_in : s->auth_key_out,
 	        .replay_window = inbound ? s->replay_window : 0,
-	        .pair = inbound ? 0 : SLIST_FIRST(&ch->sas)->id,
+	        .pair = inbound ? 0 : ((const struct sa *)slab_at(ch->sas))->id,
 	        .user = sa,
 	};
 	int ret;

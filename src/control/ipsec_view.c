@@ -66,16 +66,17 @@ static void view_sas(const struct ctl *c, const struct conn *k, uint64_t now_ms,
 	const struct sa *sa;
 	uint32_t n = 0, i;
 
-	TAILQ_FOREACH (ch, &k->children, link)
-		SLIST_FOREACH (sa, &ch->sas, link) {
-			for (i = n; i > 0 && shown[i - 1]->created_ms < sa->created_ms; i--)
-				if (i < CTL_CONN_SAS_MAX)
-					shown[i] = shown[i - 1];
+	CHILD_FOREACH(ch, k)
+	SA_FOREACH(sa, ch)
+	{
+		for (i = n; i > 0 && shown[i - 1]->created_ms < sa->created_ms; i--)
 			if (i < CTL_CONN_SAS_MAX)
-				shown[i] = sa;
-			if (n < CTL_CONN_SAS_MAX)
-				n++;
-		}
+				shown[i] = shown[i - 1];
+		if (i < CTL_CONN_SAS_MAX)
+			shown[i] = sa;
+		if (n < CTL_CONN_SAS_MAX)
+			n++;
+	}
 	for (i = 0; i < n; i++)
 		view_sa(c, shown[i], now_ms, &v->sas[i]);
 }

@@ -105,11 +105,11 @@ static dp_sa_id take_pair(struct child *ch)
 {
 	struct sa *sa;
 
-	SLIST_FOREACH (sa, &ch->sas, link)
-		if (sa->inbound && !sa->paired && sa->id != 0) {
-			sa->paired = true;
-			return sa->id;
-		}
+	SA_FOREACH(sa, ch)
+	if (sa->inbound && !sa->paired && sa->id != 0) {
+		sa->paired = true;
+		return sa->id;
+	}
 	return 0;
 }
 
@@ -175,7 +175,7 @@ void sa_join_child(struct sa *sa, struct child *ch)
 
 	sa->child = ch;
 	sa->conn = k;
-	SLIST_INSERT_HEAD(&ch->sas, sa, link);
+	ref_push(&ch->sas, sa, SA_NEXT);
 	if (sa->inbound)
 		ch->n_in++;
 	else

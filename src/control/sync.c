@@ -28,19 +28,19 @@ static void orphan(struct ctl *c, struct conn *k)
 	}
 	if (k->tunnels != 0)
 		return;
-	TAILQ_FOREACH (ch, &k->children, link)
-		SLIST_FOREACH (sa, &ch->sas, link)
-			if (sa->hard_at == UINT64_MAX) {
-				sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
-				sa_arm(sa);
-			}
+	CHILD_FOREACH(ch, k)
+	SA_FOREACH(sa, ch)
+	if (sa->hard_at == UINT64_MAX) {
+		sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
+		sa_arm(sa);
+	}
 }
 
 static void forget_ike(struct ike *e)
 {
 	struct conn *k;
 
-	while ((k = LIST_FIRST(&e->conns)) != NULL)
+	while ((k = slab_at(e->conns)) != NULL)
 		orphan(e->ctl, k);
 }
 
@@ -49,7 +49,7 @@ void sync_forget(struct ctl *c)
 	struct ike *e;
 
 	for (uint32_t i = 0; i < IKE_BUCKETS; i++)
-		while ((e = LIST_FIRST(&c->ipsec->ikes[i])) != NULL) {
+		while ((e = slab_at(c->ipsec->ikes[i])) != NULL) {
 			forget_ike(e);
 			ike_free(e);
 		}
@@ -106,10 +106,10 @@ static void check_conn(struct ctl *c, struct conn *k)
 	struct child *ch, *next_child;
 	struct sa *sa, *next;
 
-	for (ch = TAILQ_FIRST(&k->children); ch != NULL; ch = next_child) {
-		next_child = TAILQ_NEXT(ch, link);
-		for (sa = SLIST_FIRST(&ch->sas); sa != NULL; sa = next) {
-			next = SLIST_NEXT(sa, link);
+	for (ch = slab_at(k->children.first); ch != NULL; ch = next_child) {
+		next_child = slab_at(ch->link.next);
+		for (sa = slab_at(ch->sas); sa != NULL; sa = next) {
+			next = slab_at(sa->next);
 			if (sa->seen != c->ipsec->link_no)
 				sa_remove(sa);
 			else
@@ -122,12 +122,12 @@ static void check_conn(struct ctl *c, struct conn *k)
 static void check_ike(struct ike *e)
 {
 	struct ctl *c = e->ctl;
-	bool used = !LIST_EMPTY(&e->conns);
+	bool used = !(e->conns == 0);
 	struct conn *k, *next;
 
 	if (e->seen == c->ipsec->link_no) {
-		for (k = LIST_FIRST(&e->conns); k != NULL; k = next) {
-			next = LIST_NEXT(k, ike_link);
+		for (k = slab_at(e->conns); k != NULL; k = next) {
+			next = slab_at(k->ike_next);
 			check_conn(c, k);
 		}
 		if (e->terminate || e->ending)
@@ -151,8 +151,8 @@ void sync_end(struct ctl *c)
 
 	c->ipsec->link = LINK_UP;
 	for (uint32_t i = 0; i < IKE_BUCKETS; i++)
-		for (e = LIST_FIRST(&c->ipsec->ikes[i]); e != NULL; e = next) {
-			next = LIST_NEXT(e, link);
+		for (e = slab_at(c->ipsec->ikes[i]); e != NULL; e = next) {
+			next = slab_at(e->next);
 			check_ike(e);
 		}
 	log_info(c->log, "event=ike-synced ike-sas=%u connections=%u orphans=%u",
