@@ -86,11 +86,18 @@ void esp_sa_free(struct esp_sa *sa);
  */
 size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *conf);
 struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *conf, void *at);
+/*
+ * Where in an SA of that conf ESP_GAP bytes, at a multiple of 64, are left to the caller: their offset; 0: nowhere.
+ * With AES-128-GCM a schedule's room for longer keys is empty. esp_sa_place and esp_sa_wipe zero them with the rest.
+ */
+#define ESP_GAP 64
+size_t esp_sa_gap(const struct esp *e, const struct esp_sa_conf *conf);
 /* Zeroes the SA with its keys and window; esp_sa_free does it before it frees. */
 void esp_sa_wipe(struct esp_sa *sa);
 
 uint32_t esp_sa_spi(const struct esp_sa *sa);
 const struct esp_suite *esp_sa_suite(const struct esp_sa *sa);
+bool esp_sa_esn(const struct esp_sa *sa);
 /*
  * Outbound: the last number used; inbound: the highest authenticated one. Any thread, relaxed. An SA
  * begins with it: it is asked for with every packet.

@@ -20,6 +20,16 @@
 #define ESP_SALT       4 /* salt or nonce, behind the key of a counter mode */
 #define ESP_CACHE_LINE 64
 
+/*
+ * struct gcm_key_data: round keys, as many as a key of 256 bits has, and then powers of the hash key. A key of 128 bits
+ * has no more than 11 of them, and to the rest the library does nothing that matters.
+ */
+#define ESP_GCM128_KEYS (11 * 16)
+#define ESP_GCM_POWERS  (15 * 16)
+_Static_assert(ESP_GCM128_KEYS + ESP_GAP == ESP_GCM_POWERS &&
+                       offsetof(struct gcm_key_data, ghash_keys) == ESP_GCM_POWERS,
+               "esp_sa_gap");
+
 /* What one call of the multi-buffer library can do together: one mode and one size of key. */
 enum esp_group {
 	ESP_G_NULL,
@@ -39,7 +49,8 @@ enum esp_group {
 
 /*
  * All that a packet needs to know of its SA is in the first line; only seq is written while packets
- * flow. In room: the replay window (inbound), the key schedule, the hashed pads of the HMAC key.
+ * flow. In room: the replay window (inbound), the key schedule, which may have the caller's gap in it, the
+ * hashed pads of the HMAC key.
  */
 struct esp_sa {
 	uint64_t seq; /* written by the owner, read by anyone */

@@ -29,7 +29,7 @@ static size_t schedule_size(const struct esp *e, const struct esp_suite *s)
 	}
 }
 
-static enum esp_group group_of(const struct esp *e, const struct esp_suite *s)
+static enum esp_group group_of(const struct esp_suite *s)
 {
 	int size = (s->key_len - 16) / 8;
 
@@ -65,10 +65,11 @@ static void expand_aes(IMB_MGR *m, const struct esp_sa_conf *c, uint8_t *out)
 	explicit_bzero(other, sizeof(other));
 }
 
-static void expand_gcm(const struct esp *e, const struct esp_sa_conf *c, void *out)
+static void expand_gcm(const struct esp *e, const struct esp_sa_conf *c, uint8_t *out)
 {
 	struct gcm_key_data all;
 	IMB_MGR *m = e->mgr;
+	size_t used;
 
 	if (c->suite.key_len == 16)
 		IMB_AES128_GCM_PRE(m, c->enc_key, &all);
@@ -76,7 +77,11 @@ static void expand_gcm(const struct esp *e, const struct esp_sa_conf *c, void *o
 		IMB_AES192_GCM_PRE(m, c->enc_key, &all);
 	else
 		IMB_AES256_GCM_PRE(m, c->enc_key, &all);
-	memcpy(out, &all, e->gcm_key_size);
+	/* Round keys end where the gap begins, and the powers stand behind it: esp_sa_gap. */
+	used = c->suite.key_len == 16 ? ESP_GCM128_KEYS : ESP_GCM_POWERS;
+	memcpy(out, &all, used);
+	memcpy(out + ESP_GCM_POWERS, (uint8_t *)&all + ESP_GCM_POWERS,
+	       e->gcm_key_size - ESP_GCM_POWERS);
 	explicit_bzero(&all, sizeof(all));
 }
 
@@ -169,7 +174,7 @@ static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_con
 
 	sa->spi_be = __builtin_bswap32(c->spi);
 	sa->window = window_of(c);
-	sa->group = (uint8_t)group_of(e, &c->suite);
+	sa->group = (uint8_t)group_of(&c->suite);
 	sa->auth = (uint8_t)c->suite.auth;
 	sa->iv_len = d->iv_len;
 	sa->head = (uint8_t)(ESP_HDR + d->iv_len);
@@ -192,18 +197,28 @@ struct layout {
 };
 
 /*
- * A short window stands in what the schedule leaves of its last line, in front of it: a line less, and one
- * less to fetch for every packet. Schedules want to be aligned to what is read of them at a time: more
- * than 16 bytes with AVX512 only, and not of GCM, whose powers of the hash key stand 240 bytes behind the begin.
+ * GCM's schedule begins 16 bytes into a line, for its powers of the hash key, 240 bytes on, are read by whole lines.
+ * In those 16 bytes a short window has its place, as it has with other schedules that leave so much of their last
+ * line: a line less, and one less to fetch for every packet. But these want to be aligned to what is read of them
+ * at a time: more than 16 bytes with AVX512.
  */
+static size_t keys_at(const struct esp *e, const struct esp_sa_conf *c, size_t map)
+{
+	size_t keys = schedule_size(e, &c->suite);
+	bool wide = e->mgr->used_arch == IMB_ARCH_AVX512;
+
+	if (c->suite.cipher == ESP_AES_GCM)
+		return AES_ALIGN + (map > AES_ALIGN ? lines(map - AES_ALIGN) : 0);
+	if (map > 0 && map <= AES_ALIGN && !wide && lines(AES_ALIGN + keys) == lines(keys))
+		return AES_ALIGN;
+	return lines(map);
+}
+
 static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 {
-	size_t map = window_of(c) / 8u, keys = schedule_size(e, &c->suite);
-	bool wide = e->mgr->used_arch == IMB_ARCH_AVX512 && c->suite.cipher != ESP_AES_GCM;
-	bool together = map <= AES_ALIGN && !wide && lines(AES_ALIGN + keys) == lines(keys);
-	struct layout l = {.map = map > 0 && together ? AES_ALIGN : lines(map)};
+	struct layout l = {.map = keys_at(e, c, window_of(c) / 8u)};
 
-	l.keys = lines(l.map + keys);
+	l.keys = lines(l.map + schedule_size(e, &c->suite));
 	l.hmac = l.keys;
 	if (c->suite.auth != ESP_AUTH_AEAD)
 		l.hmac += 2 * esp_hmac_state((uint8_t)c->suite.auth);
@@ -218,6 +233,13 @@ size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *c)
 		return 0;
 	l = layout_of(e, c);
 	return sizeof(struct esp_sa) + l.hmac;
+}
+
+size_t esp_sa_gap(const struct esp *e, const struct esp_sa_conf *c)
+{
+	if (!conf_ok(c) || group_of(&c->suite) != ESP_G_GCM128)
+		return 0;
+	return sizeof(struct esp_sa) + layout_of(e, c).map + ESP_GCM128_KEYS;
 }
 
 struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at)
@@ -287,6 +309,11 @@ uint32_t esp_sa_spi(const struct esp_sa *sa)
 const struct esp_suite *esp_sa_suite(const struct esp_sa *sa)
 {
 	return &sa->suite;
+}
+
+bool esp_sa_esn(const struct esp_sa *sa)
+{
+	return sa->esn;
 }
 
 uint16_t esp_sa_head(const struct esp_sa *sa)

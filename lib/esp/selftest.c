@@ -75,6 +75,7 @@ static struct esp_sa *make(struct esp *e, const struct esp_suite *s, bool esn, b
 	        .esn = esn,
 	        .replay_window = 64,
 	};
+	size_t gap = esp_sa_gap(e, &c);
 	struct esp_sa *sa;
 
 	for (unsigned int i = 0; i < sizeof(keys); i++)
@@ -83,6 +84,9 @@ static struct esp_sa *make(struct esp *e, const struct esp_suite *s, bool esn, b
 	if (sa != NULL) {
 		sa->iv_seed = ESP_KAT_SEED;
 		sa->seq = esp_kat_seq(esn);
+		/* What the caller writes there is nothing to the library. */
+		if (gap != 0)
+			memset((uint8_t *)sa + gap, 0x5a, ESP_GAP);
 	}
 	return sa;
 }

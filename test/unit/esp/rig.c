@@ -28,6 +28,8 @@ void rig_fill(uint8_t *p, size_t n)
 		p[i] = (uint8_t)(rig_random() >> 32);
 }
 
+#define GAP_NOISE 0xa5
+
 struct esp_sa *rig_sa(const struct ref_sa *r, bool inbound, uint32_t window)
 {
 	struct esp_sa_conf c = {
@@ -41,8 +43,25 @@ struct esp_sa *rig_sa(const struct ref_sa *r, bool inbound, uint32_t window)
 	        .esn = r->esn,
 	        .replay_window = window,
 	};
+	struct esp_sa *sa = esp_sa_new(rig_esp, &c);
+	size_t gap = esp_sa_gap(rig_esp, &c);
 
-	return esp_sa_new(rig_esp, &c);
+	if (sa != NULL && gap != 0)
+		memset((uint8_t *)sa + gap, GAP_NOISE, ESP_GAP);
+	return sa;
+}
+
+/* Whatever was done with the SA: the gap is the caller's. */
+static void gap_intact(const struct esp_sa *sa)
+{
+	const uint8_t *gap = (const uint8_t *)sa->key + ESP_GCM128_KEYS;
+	unsigned int left = 0;
+
+	if (sa->group != ESP_G_GCM128)
+		return;
+	for (size_t i = 0; i < ESP_GAP; i++)
+		left += gap[i] == GAP_NOISE;
+	CU_ASSERT_EQUAL(left, ESP_GAP);
 }
 
 void pair_make(struct pair *p, const struct esp_suite *s, bool esn, uint32_t window)
@@ -60,6 +79,8 @@ void pair_make(struct pair *p, const struct esp_suite *s, bool esn, uint32_t win
 
 void pair_free(struct pair *p)
 {
+	gap_intact(p->out);
+	gap_intact(p->in);
 	esp_sa_free(p->out);
 	esp_sa_free(p->in);
 }

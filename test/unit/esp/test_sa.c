@@ -327,6 +327,86 @@ static void test_layout(void)
 	}
 }
 
+/* One text to and fro with two keys, which differ in nothing that counts. */
+static void same_gcm(IMB_MGR *m, const struct gcm_key_data *a, const struct gcm_key_data *b,
+                     uint32_t len)
+{
+	static const uint8_t nonce[12] = {3, 1, 4}, aad[12] = {1, 5, 9};
+	static uint8_t text[2048], x[2048], y[2048];
+	struct gcm_context_data ctx;
+	uint8_t tag[3][16];
+
+	rig_fill(text, sizeof(text));
+	IMB_AES128_GCM_ENC(m, a, &ctx, x, text, len, nonce, aad, sizeof(aad), tag[0], 16);
+	IMB_AES128_GCM_ENC(m, b, &ctx, y, text, len, nonce, aad, sizeof(aad), tag[1], 16);
+	CU_ASSERT_EQUAL(memcmp(x, y, len), 0);
+	CU_ASSERT_EQUAL(memcmp(tag[0], tag[1], 16), 0);
+	IMB_AES128_GCM_DEC(m, b, &ctx, y, y, len, nonce, aad, sizeof(aad), tag[2], 16);
+	CU_ASSERT_EQUAL(memcmp(y, text, len), 0);
+	CU_ASSERT_EQUAL(memcmp(tag[0], tag[2], 16), 0);
+}
+
+/* Whatever the CPU: what stands between round keys of 128 bits and the powers, no code of GCM looks at. */
+static void test_gap(void)
+{
+	static void (*const inits[])(IMB_MGR *) = {init_mb_mgr_sse, init_mb_mgr_avx2,
+	                                           init_mb_mgr_avx512};
+	const uint64_t needs[] = {IMB_CPUFLAGS_SSE, IMB_CPUFLAGS_AVX2, IMB_CPUFLAGS_AVX512};
+	unsigned int tried = 0;
+
+	rig_seed(32);
+	for (size_t i = 0; i < 3; i++) {
+		struct gcm_key_data keys, noisy;
+		IMB_MGR *m = alloc_mb_mgr(0);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+		if ((m->features & needs[i]) == needs[i]) {
+			inits[i](m);
+			CU_ASSERT_EQUAL(imb_get_errno(m), 0);
+			memset(&keys, 0, sizeof(keys));
+			IMB_AES128_GCM_PRE(m, key, &keys);
+			noisy = keys;
+			rig_fill((uint8_t *)&noisy + ESP_GCM128_KEYS, ESP_GAP);
+			for (uint32_t len = 1; len <= 2048; len += len < 300 ? 1 : 67)
+				same_gcm(m, &keys, &noisy, len);
+			tried++;
+		}
+		free_mb_mgr(m);
+	}
+	CU_ASSERT(tried > 0);
+}
+
+/* The gap is a line of the SA's, behind the window and before the powers, and no other suite has one. */
+static void test_gap_place(void)
+{
+	static const uint32_t windows[] = {0, 32, 128, 256, 1024, 4096};
+
+	for (size_t i = 0; i < esp_n_kats * 6; i++) {
+		const struct esp_suite *s = &esp_kats[i / 6].suite;
+		struct esp_sa_conf c = good();
+		struct esp_sa *sa;
+		size_t gap, at;
+
+		c.suite = *s;
+		c.enc_key_len = esp_suite_enc_key_len(s);
+		c.auth_key_len = esp_suite_auth_key_len(s);
+		c.replay_window = windows[i % 6];
+		gap = esp_sa_gap(rig_esp, &c);
+		sa = esp_sa_new(rig_esp, &c);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(sa);
+		at = (size_t)((const uint8_t *)sa->key - (const uint8_t *)sa);
+		if (s->cipher == ESP_AES_GCM && s->key_len == 16)
+			CU_ASSERT(gap == at + ESP_GCM128_KEYS && gap % ESP_CACHE_LINE == 0)
+		else
+			CU_ASSERT_EQUAL(gap, 0);
+		if (s->cipher == ESP_AES_GCM)
+			CU_ASSERT_EQUAL((at + ESP_GCM_POWERS) % ESP_CACHE_LINE, 0);
+		esp_sa_free(sa);
+		c.spi = 1;
+		CU_ASSERT_EQUAL(esp_sa_gap(rig_esp, &c), 0);
+	}
+}
+
 CU_TestInfo tests_sa[] = {
         {"what esp_sa_new refuses", test_refusals},
         {"all suites", test_suites},
@@ -334,6 +414,8 @@ CU_TestInfo tests_sa[] = {
         {"what a packet grows by", test_sizes},
         {"keys are wiped", test_wipe},
         {"windows and keys", test_layout},
+        {"where the caller's gap is", test_gap_place},
+        {"what is in the gap is nothing to GCM", test_gap},
         {"an SA on another engine", test_other_engine},
         {"the self test fails when it must", test_selftest},
         CU_TEST_INFO_NULL,
