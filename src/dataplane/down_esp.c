@@ -25,7 +25,7 @@ static inline bool seal_ready(const struct sa *sa)
 	              "a word");
 	memcpy(&takes, &sa->takes, sizeof(takes));
 	return sa->credit != 0 && takes < 0x80 &&
-	       (likely(seq < SA_SEQ_SOFT - VEC_MAX) || seq < sa->soft_seq - VEC_MAX);
+	       (likely(seq < SA_SEQ_SOFT - VEC_MAX) || seq < sa_soft_seq(sa) - VEC_MAX);
 }
 
 /* n more, which stand in m behind the others, leave by way. */
@@ -112,7 +112,7 @@ bool dp_seal_add(struct worker *w, struct rte_mbuf *m, uint8_t *ip, uint16_t sid
 	outer = text - sa->head - sa->out.tmpl_len;
 	if (unlikely(!way_route(dp, way, peer) || total > way->mtu ||
 	             outer < (uint8_t *)m->buf_addr + WAY_L2 ||
-	             ip + len + sa->tail_max > (uint8_t *)m->buf_addr + m->buf_len))
+	             ip + len + sa->out.tail_max > (uint8_t *)m->buf_addr + m->buf_len))
 		return false;
 	ip4_ttl_down((struct rte_ipv4_hdr *)ip);
 	/* That the header's checksum is right the port may have said of others: ours does not rest on that. */

@@ -21,11 +21,11 @@ static_assert(VEC_MAX <= ESP_BURST_MAX, "a vector is one burst");
 
 void dp_esp_refuse(struct worker *w, struct rte_mbuf *m, struct sa *sa)
 {
-	if (sa->dead) {
+	if (sa->takes == SA_TAKES_NONE) {
 		dp_drop(w, m, DP_DROP_ESP_EXPIRED);
 		return;
 	}
-	sa->selector_errors++;
+	dp_sa_drops(w, sa)->selector_errors++;
 	dp_drop(w, m, DP_DROP_ESP_SELECTOR);
 }
 
@@ -34,9 +34,11 @@ void dp_esp_refuse(struct worker *w, struct rte_mbuf *m, struct sa *sa)
 /* The peer's NAT has given it another address or port: control decides (RFC 3948, RFC 7296 2.23). */
 static void mapping(struct worker *w, struct sa *sa, uint64_t from)
 {
-	if (likely(from == ((uint64_t)sa->outer.peer_ip << 16 | sa->outer.peer_port)))
+	const struct sa_cold *c = sa_cold(sa);
+
+	if (likely(from == c->home))
 		from = 0;
-	if (unlikely(sa->mapping != from))
+	if (unlikely(c->mapping != from))
 		dp_sa_moved(w, sa, from);
 }
 
@@ -47,23 +49,21 @@ static __rte_noinline enum dp_drop account_watched(struct worker *w, struct sa *
 	const struct sa_limits *l = sa_limits(sa);
 
 	/* An earlier one of the same burst may have been the last. */
-	if (unlikely(sa->dead))
+	if (unlikely(sa->takes == SA_TAKES_NONE))
 		return DP_DROP_ESP_EXPIRED;
 	if (unlikely(sa->packets >= l->hard_packets || sa->bytes + p->len > l->hard_bytes)) {
-		sa->dead = 1;
-		dp_sa_watch(sa);
-		dp_sa_event_once(w, sa, DP_SA_HARD);
+		dp_sa_expire(w, sa);
 		return DP_DROP_ESP_EXPIRED;
 	}
-	if (unlikely((sa->said & 1u << DP_SA_FIRST) == 0))
+	if (unlikely((sa_cold(sa)->said & 1u << DP_SA_FIRST) == 0))
 		dp_sa_first(w, sa);
-	if (sa->outer.encap && p->newest)
+	if (sa->takes != 0 && p->newest)
 		mapping(w, sa, from);
 	sa->packets++;
 	sa->bytes += p->len;
 	sa->last = w->now;
 	if (unlikely(sa->packets >= l->soft_packets || sa->bytes >= l->soft_bytes ||
-	             esp_sa_seq(p->sa) >= sa->soft_seq))
+	             esp_sa_seq(p->sa) >= sa_soft_seq(sa)))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	dp_sa_watch(sa);
 	return DP_DROP_NONE;
@@ -96,13 +96,13 @@ static __rte_noinline enum dp_drop failed(struct worker *w, struct sa *sa, const
 		bad = account(w, sa, p, from);
 		return bad != DP_DROP_NONE ? bad : DP_DROP_ESP_DUMMY;
 	case ESP_REPLAY:
-		sa->replays++;
+		dp_sa_drops(w, sa)->replays++;
 		return DP_DROP_ESP_REPLAY;
 	case ESP_AUTH:
-		sa->auth_errors++;
+		dp_sa_drops(w, sa)->auth_errors++;
 		return DP_DROP_ESP_AUTH;
 	case ESP_PAD:
-		sa->pad_errors++;
+		dp_sa_drops(w, sa)->pad_errors++;
 		return DP_DROP_ESP_PAD;
 	default:
 		return DP_DROP_ESP_SHORT;
@@ -188,16 +188,16 @@ struct rte_mbuf *dp_esp_inner(struct worker *w, struct rte_mbuf *m, struct sa *s
 	                           : p->next_header == IPPROTO_UDP))
 		len = inner_udp(m, sa);
 	if (unlikely(len == 0)) {
-		sa->selector_errors++;
+		dp_sa_drops(w, sa)->selector_errors++;
 		dp_drop(w, m, DP_DROP_ESP_SELECTOR);
 		return NULL;
 	}
 	len -= (uint16_t)sizeof(struct rte_udp_hdr);
-	if (unlikely(dp_child_fired(w->dp, sa->child)) &&
+	if (unlikely(dp_child_fired(w->dp, sa->in.child)) &&
 	    !passes_latch(w->dp, sa,
 	                  rte_pktmbuf_mtod_offset(m, const uint8_t *, sizeof(struct rte_udp_hdr)),
 	                  len)) {
-		sa->latched++;
+		dp_sa_drops(w, sa)->latched++;
 		dp_drop(w, m, DP_DROP_SS_FIRED);
 		return NULL;
 	}

@@ -27,21 +27,14 @@ static void out_drop(struct worker *w, struct rte_mbuf *m, enum dp_drop reason)
 	dp_drop(w, m, reason);
 }
 
-static void expire(struct worker *w, struct sa *sa)
-{
-	sa->dead = 1;
-	dp_sa_watch(sa);
-	dp_sa_event_once(w, sa, DP_SA_HARD);
-}
-
 /* Takes the packet's place in the SA's limits, when one of them may be near. */
 static __rte_noinline bool account_watched(struct worker *w, struct sa *sa, uint16_t len)
 {
 	const struct sa_limits *l = sa_limits(sa);
 
 	if (unlikely(sa->packets >= l->hard_packets || sa->bytes + len > l->hard_bytes))
-		expire(w, sa);
-	if (unlikely(sa->dead))
+		dp_sa_expire(w, sa);
+	if (unlikely(sa->takes == SA_TAKES_NONE))
 		return false;
 	sa->packets++;
 	sa->bytes += len;
@@ -87,14 +80,14 @@ static inline enum dp_drop prepare(struct worker *w, struct rte_mbuf *m, struct 
 		return DP_DROP_ESP_NO_SA;
 	if (unlikely(sa->takes == SA_TAKES_NONE))
 		return DP_DROP_ESP_EXPIRED;
-	if (unlikely((meta->flags & PKT_ROUTED) == 0) && !dp_outer_route(w, m, sa->outer.peer_ip))
+	if (unlikely((meta->flags & PKT_ROUTED) == 0) && !dp_outer_route(w, m, sa_peer_ip(sa)))
 		return DP_DROP_L2TP_NO_ROUTE;
 	if (unlikely(!sa->tunnel_mode && (meta->flags & PKT_AT_UDP) == 0))
 		rte_pktmbuf_adj(m, sizeof(struct rte_ipv4_hdr));
 	data = rte_pktmbuf_mtod(m, uint8_t *);
 	len = m->data_len;
 	if (unlikely(m->data_off < sa->head + sa->out.tmpl_len ||
-	             m->data_off + len + sa->tail_max > m->buf_len))
+	             m->data_off + len + sa->out.tail_max > m->buf_len))
 		return DP_DROP_NO_HEADROOM;
 	if (unlikely(!account(w, sa, (uint16_t)len)))
 		return DP_DROP_ESP_EXPIRED;
@@ -122,11 +115,11 @@ static bool after(struct worker *w, struct rte_mbuf *m, const struct esp_pkt *p)
 	struct sa *sa = sa_by_esp(p->sa);
 
 	if (unlikely(p->status != ESP_OK)) {
-		expire(w, sa); /* no sequence number is left */
+		dp_sa_expire(w, sa); /* no sequence number is left */
 		out_drop(w, m, DP_DROP_ESP_EXPIRED);
 		return false;
 	}
-	if (unlikely(esp_sa_seq(p->sa) >= sa->soft_seq))
+	if (unlikely(esp_sa_seq(p->sa) >= sa_soft_seq(sa)))
 		dp_sa_event_once(w, sa, DP_SA_SOFT);
 	return true;
 }

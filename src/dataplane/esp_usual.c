@@ -124,8 +124,6 @@ static inline void find_all(struct worker *w, struct burst *b)
 			continue;
 		}
 		sa_prefetch(sa);
-		if (p->mark != 0)
-			rte_prefetch0(&sa->outer);
 		p->sa = esp_of(sa);
 	}
 	if (unlikely(gone != 0))
@@ -256,8 +254,9 @@ static __rte_noinline void finish_any(struct worker *w, struct burst *b, struct 
 /* The peer is where control knows it to be: nothing comes of what a packet's source says. */
 static __rte_noinline bool at_home(const struct burst *b, uint32_t i, const struct sa *sa)
 {
-	return sa->mapping == 0 &&
-	       from_of(b, i) == ((uint64_t)sa->outer.peer_ip << 16 | sa->outer.peer_port);
+	const struct sa_cold *c = sa_cold(sa);
+
+	return c->mapping == 0 && from_of(b, i) == c->home;
 }
 
 /* Decrypted packet p, in *v: usual, and of an SA that is far from its limits, or any. */
@@ -288,10 +287,25 @@ static inline void session_ahead(const struct sess_rx *rx, const struct esp_pkt 
 		rte_prefetch0(&rx[get_be16(p->data + PPP_AT - 2)]);
 }
 
+/* Of a packet in UDP where its SA has it come from, when the first lines of that are there: at_home. */
+static inline void home_ahead(const struct esp_pkt *p)
+{
+	if (p->mark != 0)
+		rte_prefetch0(sa_cold(sa_by_esp(p->sa)));
+}
+
+/* What a packet needs until it is decrypted, and its source. */
+static inline void open_ahead(const struct esp_pkt *p)
+{
+	esp_open_ahead(p);
+	home_ahead(p);
+}
+
 /* Behind a burst, which has pushed the lines of p's SA out of the nearest cache. */
 static inline void burst_ahead(const struct sess_rx *rx, const struct esp_pkt *p)
 {
 	sa_prefetch(sa_by_esp(p->sa));
+	home_ahead(p);
 	session_ahead(rx, p);
 }
 
@@ -314,14 +328,14 @@ static __rte_noinline uint32_t open_first(struct worker *w, struct burst *b)
 
 	while (ahead < end && ahead < first) {
 		if (opens_so(ahead, ESP_OPENS_ALONE))
-			esp_open_ahead(ahead++);
+			open_ahead(ahead++);
 		else
 			end = ahead;
 	}
 	for (; p < end + FINISH_LATE; p++) {
 		if (ahead < end) {
 			if (opens_so(ahead, ESP_OPENS_ALONE))
-				esp_open_ahead(ahead++);
+				open_ahead(ahead++);
 			else
 				end = ahead;
 		}
@@ -354,7 +368,7 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 	struct rte_mbuf **v = b->v;
 
 	for (; ahead < end && ahead < p + n && opens_so(ahead, opens); ahead++)
-		esp_open_ahead(ahead);
+		open_ahead(ahead);
 	while (p < ahead) {
 		struct esp_pkt *const group = p;
 		const struct esp_pkt *later;
@@ -367,6 +381,7 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 					sa_prefetch(sa_by_esp(ahead[n].sa));
 				if (i < half)
 					esp_open_ahead(ahead);
+				home_ahead(ahead);
 				ahead++;
 			}
 			if (done < late)
@@ -389,7 +404,7 @@ static __rte_noinline uint32_t open_joined(struct worker *w, struct burst *b)
 static inline void keys_ahead(const struct burst *b, uint32_t i)
 {
 	if (i < b->n && (b->opens >> i & 1) != 0)
-		esp_open_ahead(&b->pkt[i]);
+		open_ahead(&b->pkt[i]);
 }
 
 /* Those that gain from a burst. */

@@ -40,6 +40,22 @@ void dp_large_unmap(void *p, size_t bytes)
 		munmap(p, whole_pages(bytes));
 }
 
+void *dp_sparse_new(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+void dp_sparse_free(void *p, size_t bytes)
+{
+	if (p != NULL)
+		munmap(p, bytes);
+}
+
 void *dp_table_new(const char *name, size_t bytes, int socket)
 {
 	void *p;

@@ -109,14 +109,18 @@ struct ctl_session { /* control: rw */
 };
 
 struct ctl_child { /* control: rw */
-	struct dead grave;
-	uint32_t users; /* SAs and sessions */
-	bool live;
+	uint64_t buried; /* seq of the last order that may name it */
+	uint32_t next_dead;
+	uint32_t users : 31; /* SAs and sessions */
+	bool live : 1;
 };
 
-/* In the order in which they were buried. */
-struct graves { /* control: rw */
-	struct dead *first, *last;
+/* What has been freed waits, in the order in which it was, until its worker has let go of it. */
+struct dead_sas { /* control: rw */
+	struct sa *first, *last;
+};
+struct dead_children { /* control: rw */
+	uint32_t first, last; /* 0: none */
 };
 
 struct spi_ctl { /* control: rw */
@@ -151,6 +155,7 @@ struct dp {
 	struct child *child;
 	struct sa **child_out; /* child.out once more, close together; worker: rw */
 	uint8_t *fired; /* the latches of children, a bit each; control: wo, workers: ro, atomic */
+	struct sa_drops *sa_drops; /* by slot of the SPI; worker: wo, control: ro */
 	struct rte_lpm *lpm;
 	uint32_t default_nh; /* atomic: rte_lpm has no prefix of length 0 */
 	struct nh *nh;
@@ -188,7 +193,8 @@ struct dp {
 	struct sa **sas; /* by the low bits of the id */
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;
-	struct graves dead_sas[DP_MAX_WORKERS], dead_children[DP_MAX_WORKERS];
+	struct dead_sas dead_sas[DP_MAX_WORKERS];
+	struct dead_children dead_children[DP_MAX_WORKERS];
 
 	struct loads *loads; /* of workers, second by second */
 
@@ -324,11 +330,13 @@ void dp_sa_order_del(struct worker *w, struct sa *sa);
 void dp_sa_first(struct worker *w, struct sa *sa); /* the first authenticated packet came */
 /* Counts how many packets, of any length, will reach no limit. */
 void dp_sa_watch(struct sa *sa);
+void dp_sa_expire(struct worker *w, struct sa *sa); /* a hard limit has been reached */
 void dp_sa_outer_set(struct sa *sa,
                      const struct sa_outer *outer); /* control too, as it makes one */
 void dp_sa_event_once(struct worker *w, struct sa *sa, enum dp_sa_event e);
 /* The peer's packets come from ip << 16 | port now; 0: from where control knows them to be. */
 void dp_sa_moved(struct worker *w, struct sa *sa, uint64_t mapping);
+__rte_cold struct sa_drops *dp_sa_drops(struct worker *w, const struct sa *sa); /* inbound */
 void dp_sa_timer(struct worker *w); /* events that found no room */
 
 /* ---- the FIFO ---- */
@@ -384,6 +392,9 @@ void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
 #define DP_LARGE_PAGE (2u << 20)
 /* Not touched yet. NULL: there is none. */
 void *dp_large_map(size_t bytes);
+/* Zeros of which few will ever be written: a page of it is made when it is. */
+void *dp_sparse_new(size_t bytes);
+void dp_sparse_free(void *p, size_t bytes);
 void dp_large_unmap(void *p, size_t bytes);
 /* A table of a megabyte or more, zeroed; the EAL's when that has huge pages. */
 void *dp_table_new(const char *name, size_t bytes, int socket);

@@ -101,10 +101,10 @@ static void deliver_sa(struct dp *dp, uint64_t what, dp_punt_fn fn, void *ctx)
 
 	if (sa == NULL)
 		return;
-	p.sa = sa->id;
+	p.sa = sa_cold(sa)->id;
 	p.sa_event = (enum dp_sa_event)(what & ((1u << SA_EVENT_BITS) - 1));
 	if (p.sa_event == DP_SA_MAPPING) {
-		from = __atomic_load_n(&sa->mapping, __ATOMIC_ACQUIRE);
+		from = __atomic_load_n(&sa_cold(sa)->mapping, __ATOMIC_ACQUIRE);
 		if (from == 0)
 			return; /* back where it was */
 		p.src = (struct endpoint){.addr = ipaddr_v4((uint32_t)(from >> 16)),

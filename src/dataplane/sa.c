@@ -13,30 +13,6 @@
 
 /* ---- what has been freed and may still be seen by a worker ---- */
 
-static void grave_put(struct dp *dp, uint16_t w, struct graves *g, struct dead *d)
-{
-	d->next = NULL;
-	d->seq = dp->last_order[w];
-	if (g->last != NULL)
-		g->last->next = d;
-	else
-		g->first = d;
-	g->last = d;
-}
-
-/* The longest dead, once its worker has done all that was ordered before. */
-static struct dead *grave_take(struct dp *dp, uint16_t w, struct graves *g)
-{
-	struct dead *d = g->first;
-
-	if (d == NULL || __atomic_load_n(&dp->workers[w]->applied, __ATOMIC_ACQUIRE) < d->seq)
-		return NULL;
-	g->first = d->next;
-	if (g->first == NULL)
-		g->last = NULL;
-	return d;
-}
-
 /* Its child is buried behind it, so the worker is still known. */
 static struct node *sa_node(struct dp *dp, uint32_t child)
 {
@@ -45,27 +21,74 @@ static struct node *sa_node(struct dp *dp, uint32_t child)
 
 static void sa_free(struct dp *dp, struct sa *sa)
 {
+	/* What is cold may stand among the keys, and be wiped with them. */
+	struct node *node = sa_node(dp, sa_cold(sa)->child);
+	const uint32_t lines = sa_cold(sa)->lines;
+
 	esp_sa_wipe(esp_of(sa));
-	dp_sa_mem_put(sa_node(dp, sa->child), sa, sa->lines);
+	dp_sa_mem_put(node, sa, lines);
 }
 
-static void sa_bury(struct dp *dp, struct sa *sa)
+/* The worker has done all that was ordered before. */
+static bool let_go(const struct dp *dp, uint16_t w, uint64_t buried)
 {
-	if (sa->inbound)
-		dp_spi_release(dp, esp_sa_spi(esp_of(sa)));
-	sa_free(dp, sa);
+	return __atomic_load_n(&dp->workers[w]->applied, __ATOMIC_ACQUIRE) >= buried;
+}
+
+static void sa_bury(struct dp *dp, uint16_t w, struct sa *sa)
+{
+	struct dead_sas *d = &dp->dead_sas[w];
+
+	sa_cold(sa)->next_dead = NULL;
+	sa_cold(sa)->buried = dp->last_order[w];
+	if (d->first == NULL)
+		d->first = sa;
+	else
+		sa_cold(d->last)->next_dead = sa;
+	d->last = sa;
+}
+
+static void child_bury(struct dp *dp, uint16_t w, uint32_t child)
+{
+	struct dead_children *d = &dp->dead_children[w];
+
+	dp->ctl_child[child].next_dead = 0;
+	dp->ctl_child[child].buried = dp->last_order[w];
+	if (d->first == 0)
+		d->first = child;
+	else
+		dp->ctl_child[d->last].next_dead = child;
+	d->last = child;
+}
+
+/* The longest dead first. */
+static void sas_reclaim(struct dp *dp, uint16_t w)
+{
+	struct sa *sa = dp->dead_sas[w].first, *next;
+
+	for (; sa != NULL && let_go(dp, w, sa_cold(sa)->buried); sa = next) {
+		next = sa_cold(sa)->next_dead;
+		if (sa_cold(sa)->inbound)
+			dp_spi_release(dp, esp_sa_spi(esp_of(sa)));
+		sa_free(dp, sa);
+	}
+	dp->dead_sas[w].first = sa;
+}
+
+static void children_reclaim(struct dp *dp, uint16_t w)
+{
+	uint32_t i = dp->dead_children[w].first;
+
+	for (; i != 0 && let_go(dp, w, dp->ctl_child[i].buried); i = dp->ctl_child[i].next_dead)
+		dp->child_free[dp->n_child_free++] = i;
+	dp->dead_children[w].first = i;
 }
 
 void dp_sa_reclaim(struct dp *dp)
 {
 	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
-		struct dead *d;
-
-		while ((d = grave_take(dp, w, &dp->dead_sas[w])) != NULL)
-			sa_bury(dp, (struct sa *)((char *)d - offsetof(struct sa, grave)));
-		while ((d = grave_take(dp, w, &dp->dead_children[w])) != NULL)
-			dp->child_free[dp->n_child_free++] =
-			        (uint32_t)((struct ctl_child *)d - dp->ctl_child);
+		sas_reclaim(dp, w);
+		children_reclaim(dp, w);
 	}
 }
 
@@ -122,7 +145,7 @@ int dp_child_del(struct dp *dp, uint32_t child)
 		return -EBUSY;
 	w = dp->child[child].worker;
 	c->live = false;
-	grave_put(dp, w, &dp->dead_children[w], &c->grave);
+	child_bury(dp, w, child);
 	return 0;
 }
 
@@ -147,7 +170,7 @@ static struct sa *sa_find(const struct dp *dp, dp_sa_id id)
 {
 	struct sa *sa = dp->sas[id & (SA_MAX - 1)];
 
-	return sa != NULL && sa->id == id ? sa : NULL;
+	return sa != NULL && sa_cold(sa)->id == id ? sa : NULL;
 }
 
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id)
@@ -203,13 +226,51 @@ static void selectors_set(struct sa *sa, const struct child *c)
 	memcpy(&sa->in.ports, ports, sizeof(ports));
 	memcpy(&sa->in.ports_mask, mask, sizeof(mask));
 	sa->in.conn = c->conn;
-	sa->in.child = sa->child;
+	sa->in.child = sa_cold(sa)->child;
 	sa->in.opens = esp_sa_opens(esp_of(sa));
+}
+
+static bool has_limits(const struct dp_sa *s)
+{
+	return (s->soft_bytes | s->hard_bytes | s->soft_packets | s->hard_packets) != 0;
+}
+
+/* Fills what stands in or behind the SA of lib/esp, which is there. */
+static void cold_set(struct sa *sa, const struct dp_sa *s, uint32_t lines)
+{
+	*sa_cold(sa) = (struct sa_cold){
+	        .user = s->user,
+	        .child = s->child,
+	        .lines = (uint8_t)lines,
+	        .inbound = s->inbound,
+	        .limited = has_limits(s),
+	};
+	if (!s->inbound)
+		sa_cold(sa)->pair = s->pair;
+	if (has_limits(s))
+		*(struct sa_limits *)sa_line(sa, lines - 1) = (struct sa_limits){
+		        .soft_bytes = limit(s->soft_bytes),
+		        .hard_bytes = limit(s->hard_bytes),
+		        .soft_packets = limit(s->soft_packets),
+		        .hard_packets = limit(s->hard_packets),
+		};
+}
+
+static void hot_set(struct sa *sa, const struct child *c)
+{
+	struct esp_sa *esp = esp_of(sa);
+
+	sa->head = (uint8_t)esp_sa_head(esp);
+	if (sa_cold(sa)->inbound) {
+		selectors_set(sa, c);
+	} else {
+		sa->out.block = esp_sa_block(esp);
+		sa->out.tail_max = (uint8_t)esp_sa_tail_max(esp);
+	}
 }
 
 static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_outer *outer)
 {
-	const struct child *c = &dp->child[s->child];
 	const struct esp_sa_conf conf = {.spi = s->spi,
 	                                 .inbound = s->inbound,
 	                                 .suite = s->suite,
@@ -219,9 +280,9 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_
 	                                 .auth_key_len = s->auth_key_len,
 	                                 .esn = s->esn,
 	                                 .replay_window = s->replay_window};
-	size_t size = esp_sa_size(dp->esp, &conf);
-	bool limited = (s->soft_bytes | s->hard_bytes | s->soft_packets | s->hard_packets) != 0;
-	uint32_t lines = (uint32_t)((sizeof(struct sa) + size + 63) / 64) + limited;
+	const size_t size = esp_sa_size(dp->esp, &conf), gap = esp_sa_gap(dp->esp, &conf);
+	const uint32_t end = (uint32_t)((sizeof(struct sa) + size + SA_LINE - 1) / SA_LINE);
+	const uint32_t lines = end + (gap == 0) + has_limits(s);
 	struct sa *sa;
 
 	if (size == 0) {
@@ -234,34 +295,16 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_
 		return NULL;
 	}
 	*sa = (struct sa){
-	        .child = s->child,
-	        .inbound = s->inbound,
 	        .tunnel_mode = s->tunnel_mode,
-	        .lines = (uint8_t)lines,
-	        .limited = limited,
-	        .soft_seq = s->esn ? UINT64_MAX : SA_SEQ_SOFT,
-	        .user = s->user,
+	        .cold = (uint8_t)(gap != 0 ? (sizeof(struct sa) + gap) / SA_LINE : end),
 	};
-	if (!s->inbound)
-		sa->pair = s->pair;
-	if (limited)
-		*(struct sa_limits *)(uintptr_t)sa_limits(sa) = (struct sa_limits){
-		        .soft_bytes = limit(s->soft_bytes),
-		        .hard_bytes = limit(s->hard_bytes),
-		        .soft_packets = limit(s->soft_packets),
-		        .hard_packets = limit(s->hard_packets),
-		};
 	if (esp_sa_place(dp->esp, &conf, esp_of(sa)) == NULL) {
 		dp_sa_mem_put(sa_node(dp, s->child), sa, lines);
 		errno = ENOMEM;
 		return NULL;
 	}
-	sa->head = (uint8_t)esp_sa_head(esp_of(sa));
-	sa->tail_max = (uint8_t)esp_sa_tail_max(esp_of(sa));
-	if (s->inbound)
-		selectors_set(sa, c);
-	else
-		sa->out.block = esp_sa_block(esp_of(sa));
+	cold_set(sa, s, lines);
+	hot_set(sa, &dp->child[s->child]);
 	dp_sa_outer_set(sa, outer);
 	dp_sa_watch(sa);
 	return sa;
@@ -269,7 +312,7 @@ static struct sa *sa_make(struct dp *dp, const struct dp_sa *s, const struct sa_
 
 static uint16_t sa_worker(const struct dp *dp, const struct sa *sa)
 {
-	return dp->child[sa->child].worker;
+	return dp->child[sa_cold(sa)->child].worker;
 }
 
 /* An inbound SPI has been handed out to the child's worker, and has no SA yet. */
@@ -317,12 +360,12 @@ int dp_sa_add(struct dp *dp, const struct dp_sa *s, dp_sa_id *id, uint64_t *tick
 	if (sa == NULL)
 		return errno == EINVAL ? -EINVAL : -ENOMEM;
 	i = dp->sa_free[--dp->n_sa_free];
-	sa->id = ++dp->sa_serial << SA_IDX_BITS | i;
+	sa_cold(sa)->id = ++dp->sa_serial << SA_IDX_BITS | i;
 	dp->sas[i] = sa;
 	dp_child_use(dp, s->child, 1);
 	if (s->inbound)
 		dp->spi_ctl.slot[spi_slot(s->spi)].installed = true;
-	*id = sa->id;
+	*id = sa_cold(sa)->id;
 	t = order(dp, FIFO_SA_ADD, sa);
 	if (ticket != NULL)
 		*ticket = t;
@@ -352,7 +395,7 @@ int dp_sa_use(struct dp *dp, dp_sa_id id)
 {
 	struct sa *sa = sa_find(dp, id);
 
-	if (sa == NULL || sa->inbound)
+	if (sa == NULL || sa_cold(sa)->inbound)
 		return -ENOENT;
 	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
@@ -370,7 +413,7 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 		return -ENOENT;
 	if (!dp_fifo_room(dp, sa_worker(dp, sa)))
 		return -EAGAIN;
-	if (sa->inbound) {
+	if (sa_cold(sa)->inbound) {
 		uint32_t spi = esp_sa_spi(esp_of(sa));
 
 		dp_spi_close(dp, spi);
@@ -381,8 +424,8 @@ int dp_sa_del(struct dp *dp, dp_sa_id id, uint64_t *ticket)
 		*ticket = t;
 	dp->sas[i] = NULL;
 	dp->sa_free[dp->n_sa_free++] = i;
-	dp_child_use(dp, sa->child, -1);
-	grave_put(dp, sa_worker(dp, sa), &dp->dead_sas[sa_worker(dp, sa)], &sa->grave);
+	dp_child_use(dp, sa_cold(sa)->child, -1);
+	sa_bury(dp, sa_worker(dp, sa), sa);
 	return 0;
 }
 
@@ -390,31 +433,41 @@ void *dp_sa_user(const struct dp *dp, dp_sa_id id)
 {
 	const struct sa *sa = sa_find(dp, id);
 
-	return sa != NULL ? sa->user : NULL;
+	return sa != NULL ? sa_cold(sa)->user : NULL;
 }
 
 #define READ(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 
+static void drops_read(const struct dp *dp, const struct sa *sa, struct dp_sa_stats *out)
+{
+	const struct sa_drops *d = &dp->sa_drops[spi_slot(esp_sa_spi(esp_of(sa)))];
+
+	if (__atomic_load_n(&d->of, __ATOMIC_ACQUIRE) != sa_cold(sa)->id)
+		return; /* there has been nothing to count */
+	out->auth_errors = READ(d->auth_errors);
+	out->replays = READ(d->replays);
+	out->pad_errors = READ(d->pad_errors);
+	out->selector_errors = READ(d->selector_errors);
+	out->latched = READ(d->latched);
+}
+
 int dp_sa_stats(struct dp *dp, dp_sa_id id, struct dp_sa_stats *out)
 {
 	const struct sa *sa = sa_find(dp, id);
+	bool inbound;
 
 	if (sa == NULL)
 		return -ENOENT;
+	inbound = sa_cold(sa)->inbound;
 	*out = (struct dp_sa_stats){
 	        .packets = READ(sa->packets),
 	        .bytes = READ(sa->bytes),
 	        .seq = esp_sa_seq(esp_of(sa)),
 	        .used = READ(sa->packets) > 0,
-	        .in_use = !sa->inbound && READ(dp->child[sa->child].out) == sa,
+	        .in_use = !inbound && READ(dp->child[sa_cold(sa)->child].out) == sa,
 	};
-	if (sa->inbound) {
-		out->auth_errors = READ(sa->auth_errors);
-		out->replays = READ(sa->replays);
-		out->pad_errors = READ(sa->pad_errors);
-		out->selector_errors = READ(sa->selector_errors);
-		out->latched = READ(sa->latched);
-	}
+	if (inbound)
+		drops_read(dp, sa, out);
 	if (out->used) {
 		uint64_t last = READ(sa->last), now = rte_rdtsc();
 
@@ -440,13 +493,14 @@ int dp_sa_init(struct dp *dp)
 	        dp_table_new("dp_child_out", CHILD_MAX * sizeof(*dp->child_out), dp->conf.socket);
 	dp->fired =
 	        rte_zmalloc_socket("dp_fired", CHILD_MAX / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
+	dp->sa_drops = dp_sparse_new(SPI_SLOTS * sizeof(*dp->sa_drops));
 	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
 	dp->child_free = calloc(CHILD_MAX, sizeof(*dp->child_free));
 	dp->sas = calloc(SA_MAX, sizeof(*dp->sas));
 	dp->sa_free = calloc(SA_MAX, sizeof(*dp->sa_free));
 	if (dp->child == NULL || dp->child_out == NULL || dp->fired == NULL ||
-	    dp->ctl_child == NULL || dp->child_free == NULL || dp->sas == NULL ||
-	    dp->sa_free == NULL)
+	    dp->sa_drops == NULL || dp->ctl_child == NULL || dp->child_free == NULL ||
+	    dp->sas == NULL || dp->sa_free == NULL)
 		return -ENOMEM;
 	for (uint32_t i = CHILD_MAX - 1; i > 0; i--)
 		dp->child_free[dp->n_child_free++] = i;
@@ -458,11 +512,11 @@ int dp_sa_init(struct dp *dp)
 void dp_sa_free(struct dp *dp)
 {
 	for (uint16_t w = 0; w < DP_MAX_WORKERS; w++) {
-		struct dead *d = dp->dead_sas[w].first, *next;
+		struct sa *sa = dp->dead_sas[w].first, *next;
 
-		for (; d != NULL; d = next) {
-			next = d->next;
-			sa_free(dp, (struct sa *)((char *)d - offsetof(struct sa, grave)));
+		for (; sa != NULL; sa = next) {
+			next = sa_cold(sa)->next_dead;
+			sa_free(dp, sa);
 		}
 	}
 	for (uint32_t i = 0; dp->sas != NULL && i < SA_MAX; i++) {
@@ -476,6 +530,7 @@ void dp_sa_free(struct dp *dp)
 	free(dp->sas);
 	free(dp->child_free);
 	free(dp->ctl_child);
+	dp_sparse_free(dp->sa_drops, SPI_SLOTS * sizeof(*dp->sa_drops));
 	rte_free(dp->fired);
 	dp_table_free(dp->child_out, CHILD_MAX * sizeof(*dp->child_out));
 	rte_free(dp->child);

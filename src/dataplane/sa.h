@@ -14,8 +14,11 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <rte_byteorder.h>
 #include <rte_common.h>
+#include <rte_ip.h>
 #include <rte_prefetch.h>
 
 /*
@@ -79,19 +82,6 @@ struct sa_outer {
 	uint8_t tmpl[OUTER_MAX];
 };
 
-/* What has been freed waits here until its worker has let go of it. */
-struct dead { /* control: rw */
-	struct dead *next;
-	uint64_t seq; /* of the last order that may name it */
-};
-
-/* Where the peer is, of an SA whose template stands in its line of every packet. */
-struct sa_ends {
-	uint32_t local_ip, peer_ip; /* as struct sa_outer */
-	uint16_t peer_port;
-	bool encap;
-};
-
 /* UINT64_MAX: none. Few SAs have any: they keep it in a line of its own, the last one. */
 struct sa_limits {
 	uint64_t soft_bytes, hard_bytes, soft_packets, hard_packets;
@@ -99,38 +89,49 @@ struct sa_limits {
 extern const struct sa_limits dp_sa_unlimited;
 
 /*
- * The SA of lib/esp stands right behind, keys and all: a packet goes from line to line. Threads: the
- * worker's, but for what is said to be control's.
+ * What few packets need of an SA. It stands in the gap of lib/esp's SA, where that has one, which comes with the keys;
+ * else behind it. Threads: the worker's, but for what is said to be control's.
  */
-struct sa {
-	struct dead grave; /* control's */
-	void *user; /* control's */
+struct sa_cold {
+	union { /* control's */
+		void *user; /* as long as dp.sas names the SA .. */
+		struct sa *next_dead; /* .. and when it is buried */
+	};
+	uint64_t buried; /* control's; seq of the last order that may name it */
 	dp_sa_id id; /* ro */
 	struct sa *next; /* in its child's list */
-	struct sa *next_event;
-	uint64_t soft_seq; /* ro */
-	uint32_t child; /* ro */
-	uint8_t pending; /* events that control's ring had no room for */
-	bool waiting; /* in worker.sa_events */
-	bool inbound; /* ro */
-	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
+	struct sa *next_event; /* in worker.sa_events, while any are pending */
 	union {
 		struct { /* inbound */
-			uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
 			/* worker: wo, control: ro, atomic; what DP_SA_MAPPING said: ip << 16 | port */
 			uint64_t mapping;
+			uint64_t home; /* where control knows the peer to be: as mapping */
 		};
 		dp_sa_id pair; /* outbound; ro */
 	};
-	struct sa_ends outer;
-	uint8_t dead; /* past a hard limit */
+	uint32_t child; /* ro */
 	uint8_t said; /* events that have been raised: bits of enum dp_sa_event */
-	bool limited; /* ro; it has limits: sa_limits */
+	uint8_t pending; /* .. and those that control's ring had no room for */
+	uint8_t lines; /* ro; of memory, the SA of lib/esp included */
+	bool inbound : 1, limited : 1; /* ro; limited: it has limits, sa_limits */
+};
+static_assert(sizeof(struct sa_cold) <= ESP_GAP, "it fits the gap");
 
-	/*
-	 * The line of every packet, with that of lib/esp behind it. Counters: single writer, control reads with
-	 * relaxed loads.
-	 */
+/*
+ * An inbound SA's packets that came to nothing, by the slot of its SPI, which is its own until its worker has let go of
+ * it: few SAs ever have any. Single writer: its worker; control reads with relaxed loads.
+ */
+struct sa_drops {
+	dp_sa_id of; /* whose they are; of any other SA they say nothing: dp_sa_drops */
+	uint64_t auth_errors, replays, pad_errors, selector_errors, latched;
+} __attribute__((aligned(64))); /* SAs of two workers never share a line */
+
+/*
+ * The line of every packet; the SA of lib/esp stands right behind, keys and all, so that a packet goes from line to
+ * line. Then come, of one line each, what is cold, where that has not found its place within, and the limits, if there
+ * are any. Threads: the worker's. Counters: single writer, control reads with relaxed loads.
+ */
+struct sa {
 	uint64_t packets __attribute__((aligned(64)));
 	uint64_t bytes;
 	uint64_t last; /* TSC of the last packet */
@@ -138,7 +139,8 @@ struct sa {
 	/* PKT_ENCAP of the packets that it takes, or SA_TAKES_NONE: one look before they are worked on. */
 	uint8_t takes;
 	bool tunnel_mode; /* ro */
-	uint8_t head, tail_max; /* ro; of lib/esp */
+	uint8_t cold; /* ro; where struct sa_cold is: lines from here */
+	uint8_t head; /* ro; of lib/esp */
 	union {
 		struct {
 			uint32_t peer_ip, local_ip; /* ro, copied from the child, as in metadata */
@@ -147,22 +149,22 @@ struct sa {
 			uint32_t
 			        ports_mask; /* .. and what counts of them: not a port that may be any */
 			uint64_t conn; /* ro; the child's */
-			uint32_t child; /* ro; as above */
+			uint32_t child; /* ro */
 			uint8_t opens; /* ro; of lib/esp: esp_sa_opens */
 		} in; /* inbound */
 		struct {
-			uint8_t tmpl[OUTER_MAX]; /* of outer */
+			uint8_t tmpl[OUTER_MAX]; /* of struct sa_outer */
 			uint8_t tmpl_len;
-			uint8_t block; /* ro; of lib/esp */
+			uint8_t block, tail_max; /* ro; of lib/esp */
 			uint8_t around; /* tmpl_len, head and the ICV */
 		} out; /* outbound */
 	};
 };
-static_assert(sizeof(struct sa) == 192 && offsetof(struct sa, packets) == 128,
-              "one line a packet, and the SA of lib/esp behind it");
+static_assert(sizeof(struct sa) == 64, "one line a packet, and the SA of lib/esp behind it");
 
-#define SA_TAKES_NONE 0xff
+#define SA_TAKES_NONE 0xff /* it is past a hard limit */
 
+#define SA_LINE  RTE_CACHE_LINE_SIZE
 #define SA_LINES 64 /* of memory: less than that */
 /*
  * Where the soft limit of a 32-bit sequence number stands: at 10 Mpps the rest lasts for 27 seconds,
@@ -170,11 +172,30 @@ static_assert(sizeof(struct sa) == 192 && offsetof(struct sa, packets) == 128,
  */
 #define SA_SEQ_SOFT (UINT64_C(0x100000000) - UINT64_C(0x10000000))
 
+static inline void *sa_line(const struct sa *sa, uint32_t line)
+{
+	return (uint8_t *)(uintptr_t)sa + line * (size_t)SA_LINE;
+}
+
+static inline struct sa_cold *sa_cold(const struct sa *sa)
+{
+	return sa_line(sa, sa->cold);
+}
+
 static inline const struct sa_limits *sa_limits(const struct sa *sa)
 {
-	const uint8_t *end = (const uint8_t *)sa + sa->lines * RTE_CACHE_LINE_SIZE;
+	const struct sa_cold *c = sa_cold(sa);
 
-	return sa->limited ? (const void *)(end - RTE_CACHE_LINE_SIZE) : &dp_sa_unlimited;
+	return c->limited ? sa_line(sa, c->lines - 1u) : &dp_sa_unlimited;
+}
+
+/* Outbound: where its packets go, in host order. */
+static inline uint32_t sa_peer_ip(const struct sa *sa)
+{
+	rte_be32_t ip;
+
+	memcpy(&ip, sa->out.tmpl + offsetof(struct rte_ipv4_hdr, dst_addr), sizeof(ip));
+	return rte_be_to_cpu_32(ip);
 }
 
 static inline struct esp_sa *esp_of(const struct sa *sa)
@@ -193,6 +214,11 @@ static inline uint32_t sa_sealed_len(const struct sa *sa, uint32_t len)
 	const uint32_t block = sa->out.block;
 
 	return sa->out.around + ((len + 2 + block - 1) & -block);
+}
+
+static inline uint64_t sa_soft_seq(const struct sa *sa)
+{
+	return esp_sa_esn(esp_of(sa)) ? UINT64_MAX : SA_SEQ_SOFT;
 }
 
 /*
