@@ -100,9 +100,12 @@ struct tunnel { /* control: wo, workers: ro; each word is written atomically */
 struct ctl_session { /* control: rw */
 	uint32_t gen;
 	uint32_t sub_ip;
-	uint64_t del_ticket; /* 0: live, or never used */
-	uint32_t child;
-	uint16_t worker, tunnel_id;
+	union {
+		uint32_t child; /* live */
+		uint64_t del_ticket; /* not live; 0: never used */
+	};
+	uint16_t tunnel_id;
+	uint8_t worker;
 	bool live;
 	bool closed; /* by dp_tunnel_close */
 	bool hidden; /* packets to sub_ip are not its */
@@ -110,7 +113,7 @@ struct ctl_session { /* control: rw */
 
 struct ctl_child { /* control: rw */
 	uint64_t buried; /* seq of the last order that may name it */
-	uint32_t next_dead;
+	uint32_t next; /* among the dead, then among the free; 0: none */
 	uint32_t users : 31; /* SAs and sessions */
 	bool live : 1;
 };
@@ -128,8 +131,8 @@ struct spi_ctl { /* control: rw */
 	uint32_t head, n;
 	uint8_t *gen; /* by slot: the last one handed out */
 	struct {
-		uint64_t token; /* of the QSBR variable, when it was given back */
-		bool queued, busy, installed;
+		uint64_t token : 61; /* of the QSBR variable, when it was given back */
+		bool queued : 1, busy : 1, installed : 1;
 	} * slot;
 };
 
@@ -189,7 +192,8 @@ struct dp {
 	struct esp *esp; /* control's engine: SAs are made with it */
 	struct spi_ctl spi_ctl;
 	struct ctl_child *ctl_child;
-	uint32_t *child_free, n_child_free;
+	uint32_t child_free; /* the last one that was freed; 0: none */
+	uint32_t child_unused; /* the first one that has never been in use */
 	struct sa **sas; /* by the low bits of the id */
 	uint32_t *sa_free, n_sa_free;
 	uint64_t sa_serial;

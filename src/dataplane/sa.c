@@ -52,12 +52,12 @@ static void child_bury(struct dp *dp, uint16_t w, uint32_t child)
 {
 	struct dead_children *d = &dp->dead_children[w];
 
-	dp->ctl_child[child].next_dead = 0;
+	dp->ctl_child[child].next = 0;
 	dp->ctl_child[child].buried = dp->last_order[w];
 	if (d->first == 0)
 		d->first = child;
 	else
-		dp->ctl_child[d->last].next_dead = child;
+		dp->ctl_child[d->last].next = child;
 	d->last = child;
 }
 
@@ -77,10 +77,13 @@ static void sas_reclaim(struct dp *dp, uint16_t w)
 
 static void children_reclaim(struct dp *dp, uint16_t w)
 {
-	uint32_t i = dp->dead_children[w].first;
+	uint32_t i = dp->dead_children[w].first, next;
 
-	for (; i != 0 && let_go(dp, w, dp->ctl_child[i].buried); i = dp->ctl_child[i].next_dead)
-		dp->child_free[dp->n_child_free++] = i;
+	for (; i != 0 && let_go(dp, w, dp->ctl_child[i].buried); i = next) {
+		next = dp->ctl_child[i].next;
+		dp->ctl_child[i].next = dp->child_free;
+		dp->child_free = i;
+	}
 	dp->dead_children[w].first = i;
 }
 
@@ -105,6 +108,17 @@ bool dp_child_fits(const struct dp *dp, uint32_t child, uint16_t worker, uint64_
 	       dp->child[child].conn == conn;
 }
 
+/* 0: there is none. */
+static uint32_t child_take(struct dp *dp)
+{
+	const uint32_t i = dp->child_free;
+
+	if (i == 0)
+		return dp->child_unused < CHILD_MAX ? dp->child_unused++ : 0;
+	dp->child_free = dp->ctl_child[i].next;
+	return i;
+}
+
 int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child)
 {
 	uint32_t i;
@@ -113,11 +127,13 @@ int dp_child_add(struct dp *dp, const struct dp_child *c, uint32_t *child)
 		return -EINVAL;
 	if (c->local.addr.family != AF_INET || c->peer.addr.family != AF_INET)
 		return -EAFNOSUPPORT;
-	if (dp->n_child_free == 0)
+	i = child_take(dp);
+	if (i == 0) {
 		dp_sa_reclaim(dp);
-	if (dp->n_child_free == 0)
+		i = child_take(dp);
+	}
+	if (i == 0)
 		return -ENOSPC;
-	i = dp->child_free[--dp->n_child_free];
 	/* Orders that name it lead its worker here. */
 	dp->child[i] = (struct child){
 	        .conn = c->conn,
@@ -495,15 +511,12 @@ int dp_sa_init(struct dp *dp)
 	        rte_zmalloc_socket("dp_fired", CHILD_MAX / 8, RTE_CACHE_LINE_SIZE, dp->conf.socket);
 	dp->sa_drops = dp_sparse_new(SPI_SLOTS * sizeof(*dp->sa_drops));
 	dp->ctl_child = calloc(CHILD_MAX, sizeof(*dp->ctl_child));
-	dp->child_free = calloc(CHILD_MAX, sizeof(*dp->child_free));
+	dp->child_unused = 1;
 	dp->sas = calloc(SA_MAX, sizeof(*dp->sas));
 	dp->sa_free = calloc(SA_MAX, sizeof(*dp->sa_free));
 	if (dp->child == NULL || dp->child_out == NULL || dp->fired == NULL ||
-	    dp->sa_drops == NULL || dp->ctl_child == NULL || dp->child_free == NULL ||
-	    dp->sas == NULL || dp->sa_free == NULL)
+	    dp->sa_drops == NULL || dp->ctl_child == NULL || dp->sas == NULL || dp->sa_free == NULL)
 		return -ENOMEM;
-	for (uint32_t i = CHILD_MAX - 1; i > 0; i--)
-		dp->child_free[dp->n_child_free++] = i;
 	for (uint32_t i = SA_MAX; i > 0; i--)
 		dp->sa_free[dp->n_sa_free++] = i - 1;
 	return dp_spi_init(dp);
@@ -528,7 +541,6 @@ void dp_sa_free(struct dp *dp)
 	dp_spi_free(dp);
 	free(dp->sa_free);
 	free(dp->sas);
-	free(dp->child_free);
 	free(dp->ctl_child);
 	dp_sparse_free(dp->sa_drops, SPI_SLOTS * sizeof(*dp->sa_drops));
 	rte_free(dp->fired);

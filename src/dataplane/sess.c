@@ -192,7 +192,7 @@ int dp_session_add(struct dp *dp, const struct dp_session *s)
 	        .gen = s->gen,
 	        .sub_ip = s->peer_ip,
 	        .child = s->child,
-	        .worker = s->worker,
+	        .worker = (uint8_t)s->worker,
 	        .tunnel_id = s->tunnel_id,
 	        .live = true,
 	};
@@ -269,7 +269,6 @@ int dp_session_del(struct dp *dp, uint16_t session_id, uint32_t gen, uint64_t *t
 	dp->n_sessions[c->worker]--;
 	__atomic_store_n(&dp->n_live, dp->n_live - 1, __ATOMIC_RELAXED);
 	dp_child_use(dp, c->child, -1);
-	c->child = 0;
 	c->live = false;
 	c->sub_ip = 0;
 	dp_subs_hide(dp, session_id);
