@@ -72,7 +72,8 @@ struct esp_sa {
 	uint8_t auth; /* enum esp_auth */
 	uint8_t head, iv_len, block,
 	        icv_len; /* bytes; block: what text and trailer are padded to */
-	bool esn, inbound;
+	uint8_t map; /* where the window's bits begin in room, in words of 64 */
+	bool esn;
 	struct esp_suite suite;
 	_Alignas(ESP_CACHE_LINE) uint8_t room[];
 };

@@ -13,13 +13,13 @@
 
 static uint64_t *map_of(struct esp_sa *sa)
 {
-	return (uint64_t *)(void *)sa->room;
+	return (uint64_t *)(void *)sa->room + sa->map;
 }
 
 /* Of the window. */
 static bool seen(const struct esp_sa *sa, uint64_t seq)
 {
-	const uint64_t *map = (const uint64_t *)(const void *)sa->room;
+	const uint64_t *map = (const uint64_t *)(const void *)sa->room + sa->map;
 	uint32_t bit = (uint32_t)seq & (sa->window - 1u);
 
 	return sa->seq - seq < sa->streak || (map[bit / 64] >> (bit % 64) & 1) != 0;

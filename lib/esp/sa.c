@@ -180,7 +180,6 @@ static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_con
 	sa->head = (uint8_t)(ESP_HDR + d->iv_len);
 	sa->block = d->block;
 	sa->esn = c->esn;
-	sa->inbound = c->inbound;
 	sa->suite = c->suite;
 	if (c->suite.cipher == ESP_CHACHA20_POLY1305)
 		sa->suite.icv_len = 16;
@@ -191,55 +190,46 @@ static void fill(const struct esp *e, struct esp_sa *sa, const struct esp_sa_con
 		memcpy(sa->salt, c->enc_key + c->suite.key_len, ESP_SALT);
 }
 
-/* The parts of an SA's room, in their order: where each ends. */
+/* The parts of an SA's room: where each begins, and where they end. */
 struct layout {
-	size_t map, keys, hmac;
+	size_t map, key, hmac, end;
 };
 
 /*
- * GCM's schedule begins 16 bytes into a line, for its powers of the hash key, 240 bytes on, are read by whole lines.
- * In those 16 bytes a short window has its place, as it has with other schedules that leave so much of their last
- * line: a line less, and one less to fetch for every packet. But these want to be aligned to what is read of them
- * at a time: more than 16 bytes with AVX512.
+ * Schedules want to be aligned to what is read of them at a time: up to a line with AVX512. But of GCM's what is read
+ * so are the powers of the hash key, 240 bytes behind the begin: it begins 16 bytes into a line. In these 16 bytes a
+ * short window has its place, and with others in what the schedule leaves of its last line: a line less. A longer one
+ * has lines of its own in front.
  */
-static size_t keys_at(const struct esp *e, const struct esp_sa_conf *c, size_t map)
-{
-	size_t keys = schedule_size(e, &c->suite);
-	bool wide = e->mgr->used_arch == IMB_ARCH_AVX512;
-
-	if (c->suite.cipher == ESP_AES_GCM)
-		return AES_ALIGN + (map > AES_ALIGN ? lines(map - AES_ALIGN) : 0);
-	if (map > 0 && map <= AES_ALIGN && !wide && lines(AES_ALIGN + keys) == lines(keys))
-		return AES_ALIGN;
-	return lines(map);
-}
-
 static struct layout layout_of(const struct esp *e, const struct esp_sa_conf *c)
 {
-	struct layout l = {.map = keys_at(e, c, window_of(c) / 8u)};
+	const size_t map = (window_of(c) + 63u) / 64 * sizeof(uint64_t);
+	const size_t keys = schedule_size(e, &c->suite);
+	struct layout l = {0};
 
-	l.keys = lines(l.map + schedule_size(e, &c->suite));
-	l.hmac = l.keys;
+	if (c->suite.cipher == ESP_AES_GCM)
+		l.key = AES_ALIGN + (map > AES_ALIGN ? lines(map - AES_ALIGN) : 0);
+	else if (keys + map <= lines(keys))
+		l.map = keys;
+	else
+		l.key = lines(map);
+	l.hmac = lines(l.key + keys);
+	l.end = l.hmac;
 	if (c->suite.auth != ESP_AUTH_AEAD)
-		l.hmac += 2 * esp_hmac_state((uint8_t)c->suite.auth);
+		l.end += 2 * esp_hmac_state((uint8_t)c->suite.auth);
 	return l;
 }
 
 size_t esp_sa_size(const struct esp *e, const struct esp_sa_conf *c)
 {
-	struct layout l;
-
-	if (!conf_ok(c))
-		return 0;
-	l = layout_of(e, c);
-	return sizeof(struct esp_sa) + l.hmac;
+	return conf_ok(c) ? sizeof(struct esp_sa) + layout_of(e, c).end : 0;
 }
 
 size_t esp_sa_gap(const struct esp *e, const struct esp_sa_conf *c)
 {
 	if (!conf_ok(c) || group_of(&c->suite) != ESP_G_GCM128)
 		return 0;
-	return sizeof(struct esp_sa) + layout_of(e, c).map + ESP_GCM128_KEYS;
+	return sizeof(struct esp_sa) + layout_of(e, c).key + ESP_GCM128_KEYS;
 }
 
 struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at)
@@ -256,12 +246,13 @@ struct esp_sa *esp_sa_place(struct esp *e, const struct esp_sa_conf *c, void *at
 		esp_sa_wipe(sa);
 		return NULL;
 	}
-	sa->key = sa->room + l.map;
-	expand_cipher(e, c, sa->room + l.map);
-	if (l.hmac > l.keys) {
-		sa->hmac = sa->room + l.keys;
-		hash_pad(e->mgr, c, 0x36, sa->room + l.keys);
-		hash_pad(e->mgr, c, 0x5c, sa->room + l.keys + esp_hmac_state(sa->auth));
+	sa->map = (uint8_t)(l.map / sizeof(uint64_t));
+	sa->key = sa->room + l.key;
+	expand_cipher(e, c, sa->room + l.key);
+	if (l.end > l.hmac) {
+		sa->hmac = sa->room + l.hmac;
+		hash_pad(e->mgr, c, 0x36, sa->room + l.hmac);
+		hash_pad(e->mgr, c, 0x5c, sa->room + l.hmac + esp_hmac_state(sa->auth));
 	}
 	return sa;
 }
