@@ -21,9 +21,9 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 {
 	const struct sa *sa;
 
-	SA_FOREACH(sa, ch)
-	if (ipaddr_eq(&sa_peer(sa)->addr, addr))
-		return true;
+	SA_FOREACH (sa, ch)
+		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
+			return true;
 	return false;
 }
 
@@ -33,9 +33,9 @@ void child_arm(struct child *ch)
 	uint64_t at = UINT64_MAX;
 	const struct sa *sa;
 
-	SA_FOREACH(sa, ch)
-	if (sa_due(sa) < at)
-		at = sa_due(sa);
+	SA_FOREACH (sa, ch)
+		if (sa_due(sa) < at)
+			at = sa_due(sa);
 	if (at == UINT64_MAX)
 		timer_cancel(timers, &ch->timer);
 	else if (!ch->timer.queued || ch->timer.at_ms != at)
@@ -49,9 +49,9 @@ static void on_timer(struct timer *t, uint64_t now_ms)
 	struct sa *sa, *first = NULL;
 
 	ch->conn->ctl->now_ms = now_ms;
-	SA_FOREACH(sa, ch)
-	if (sa_due(sa) <= now_ms && (first == NULL || sa_due(sa) <= sa_due(first)))
-		first = sa;
+	SA_FOREACH (sa, ch)
+		if (sa_due(sa) <= now_ms && (first == NULL || sa_due(sa) <= sa_due(first)))
+			first = sa;
 	if (first != NULL)
 		sa_do(first);
 	else
@@ -62,19 +62,19 @@ struct child *child_find(const struct conn *k, const struct child_key *key)
 {
 	struct child *ch;
 
-	CHILD_FOREACH(ch, k)
-	if (same_key(ch, key) && ipaddr_eq(&ch->local.addr, &key->local.addr) &&
-	    ipaddr_eq(&ch->peer.addr, &key->peer.addr))
-		return ch;
+	CHILD_FOREACH (ch, k)
+		if (same_key(ch, key) && ipaddr_eq(&ch->local.addr, &key->local.addr) &&
+		    ipaddr_eq(&ch->peer.addr, &key->peer.addr))
+			return ch;
 	/*
 	 * In transport mode the selectors name the outer address, so after a move behind a NAT those
 	 * of a rekeyed SA differ (E8). What is inside goes on under the old one.
 	 */
 	if (key->tunnel_mode)
 		return NULL;
-	CHILD_FOREACH(ch, k)
-	if (same_key(ch, key) && has_moved_to(ch, &key->peer.addr))
-		return ch;
+	CHILD_FOREACH (ch, k)
+		if (same_key(ch, key) && has_moved_to(ch, &key->peer.addr))
+			return ch;
 	return NULL;
 }
 
@@ -321,8 +321,7 @@ struct child *ipsec_child_of(const struct conn *k, const struct endpoint *local,
 {
 	struct child *ch, *found = NULL;
 
-	CHILD_FOREACH(ch, k)
-	{
+	CHILD_FOREACH (ch, k) {
 		if (ch->any)
 			return ch;
 		if (!ipaddr_eq(&ch->local.addr, &local->addr) ||

@@ -2,6 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "control/conn.h"
 
+#include <stdlib.h>
+
 static const char *const names[SS_REASON_MAX] = {
         [SS_NONE] = "none",
         [SS_TUNNEL_AUTH_FAILED] = "tunnel-auth-failed",
@@ -90,6 +92,25 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p)
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind)
 {
 	*k = (struct conn){.id = id, .kind = (uint8_t)kind};
+}
+
+void conn_fini(struct conn *k)
+{
+	free(k->counts);
+	k->counts = NULL;
+}
+
+void conn_count(struct conn *k, enum conn_counter what)
+{
+	if (k->counts == NULL)
+		k->counts = calloc(1, sizeof(*k->counts));
+	if (k->counts != NULL)
+		k->counts->n[what]++;
+}
+
+uint32_t conn_counted(const struct conn *k, enum conn_counter what)
+{
+	return k->counts != NULL ? k->counts->n[what] : 0;
 }
 
 enum ss_reason conn_guard_tunnel(const struct conn *k, bool single_shot)

@@ -49,6 +49,20 @@ enum ss_reason ss_reason_of_session(enum l2tp_reason r, enum ppp_reason p);
 struct ike;
 struct child;
 
+/* What few connections have any of. */
+enum conn_counter {
+	CONN_REFUSED_SCCRQ,
+	CONN_REFUSED_ICRQ,
+	CONN_REFUSED_SAS,
+	CONN_REKEYS,
+	CONN_IKE_REKEYS,
+	CONN_NAT_MOVES,
+	CONN_COUNTERS
+};
+struct conn_counts {
+	uint32_t n[CONN_COUNTERS];
+};
+
 /* All fields are control's alone. */
 struct conn {
 	uint64_t id; /* 0: plain UDP */
@@ -56,7 +70,6 @@ struct conn {
 	struct table_list live; /* tunnels, newest first */
 	uint32_t tunnels; /* live ones */
 	uint32_t records; /* destructing ones (T13a) */
-	uint32_t refused_sccrq, refused_icrq;
 	uint32_t slot; /* in the table */
 	uint8_t kind; /* enum conn_kind */
 	uint8_t fired_reason; /* enum ss_reason */
@@ -87,15 +100,24 @@ struct conn {
 	struct ike *ike; /* NULL: none, or gone */
 	const char *profile, *remote_id; /* of texts; as last told */
 	struct ref_list children; /* newest first */
-	uint64_t created_ms, down_ms;
-	uint32_t refused_sas, rekeys, ike_rekeys, nat_moves;
-	uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */
+	struct conn_counts *counts; /* NULL: all are 0 */
+	uint64_t created_ms;
+	union {
+		uint64_t answer_due_ms; /* token bucket of StopCCNs to refused SCCRQs (E32) */
+		uint64_t down_ms; /* down: since when */
+	};
 	struct ref_link end_link;
 	uint32_t ike_next; /* of its IKE_SA's */
 	uint32_t next; /* in the table's bucket */
 };
 
 void conn_init(struct conn *k, uint64_t id, enum conn_kind kind);
+/* Frees what it has made for itself, and not k. */
+void conn_fini(struct conn *k);
+
+/* One more; without memory it is not counted. */
+void conn_count(struct conn *k, enum conn_counter what);
+uint32_t conn_counted(const struct conn *k, enum conn_counter what);
 
 /*
  * The guard at an SCCRQ (B3, E38): SS_NONE when a tunnel may be made. A single-shot tunnel needs an

@@ -19,6 +19,7 @@ static void conn_free(struct ctl *c, struct conn *k)
 {
 	texts_put(c->ipsec->texts, k->profile);
 	texts_put(c->ipsec->texts, k->remote_id);
+	conn_fini(k);
 	slab_put(&c->conns.slab, k);
 }
 
@@ -56,9 +57,9 @@ struct conn *ctl_conn_find(const struct ctl *c, uint64_t id)
 
 	if (id == 0)
 		return (struct conn *)&c->udp;
-	REF_FOREACH(k, c->conns.bucket[id % CONN_BUCKETS], next)
-	if (k->id == id)
-		break;
+	REF_FOREACH (k, c->conns.bucket[id % CONN_BUCKETS], next)
+		if (k->id == id)
+			break;
 	return k;
 }
 
@@ -136,8 +137,8 @@ bool ctl_conn_fire(struct ctl *c, struct conn *k, enum ss_reason r)
 	if (!conn_fire(k, r, c->now_ms))
 		return false;
 	c->st.ss_fired[r]++;
-	CHILD_FOREACH(ch, k)
-	child_latch(c, ch);
+	CHILD_FOREACH (ch, k)
+		child_latch(c, ch);
 	return true;
 }
 
@@ -171,8 +172,8 @@ void conn_end(struct ctl *c, struct conn *k)
 
 	if (k->ending)
 		return;
-	CHILD_FOREACH(ch, k)
-	child_latch(c, ch);
+	CHILD_FOREACH (ch, k)
+		child_latch(c, ch);
 	k->ending = true;
 	k->stripped = false;
 	settle_later(c, k);
@@ -192,13 +193,11 @@ static void forget_same(struct conn *k)
 	struct child *ch;
 	struct sa *sa;
 
-	CHILD_FOREACH(ch, k)
-	SA_FOREACH(sa, ch)
-	if (sa->own != NULL && endpoint_eq(&sa->own->local, &k->local) &&
-	    endpoint_eq(&sa->own->peer, &k->peer)) {
-		free(sa->own);
-		sa->own = NULL;
-	}
+	CHILD_FOREACH (ch, k)
+		SA_FOREACH (sa, ch)
+			if (sa->moves != NULL && endpoint_eq(&sa->moves->local, &k->local) &&
+			    endpoint_eq(&sa->moves->peer, &k->peer))
+				sa->moves->apart = false;
 }
 
 bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoint *peer)
@@ -208,16 +207,16 @@ bool conn_move(struct conn *k, const struct endpoint *local, const struct endpoi
 
 	if (endpoint_eq(&k->local, local) && endpoint_eq(&k->peer, peer))
 		return true;
-	CHILD_FOREACH(ch, k)
-	SA_FOREACH(sa, ch)
-	{
-		if (sa->own != NULL)
-			continue;
-		sa->own = malloc(sizeof(*sa->own));
-		if (sa->own == NULL)
-			return false;
-		*sa->own = (struct sa_ends){.local = k->local, .peer = k->peer};
-	}
+	CHILD_FOREACH (ch, k)
+		SA_FOREACH (sa, ch) {
+			if (sa->moves != NULL && sa->moves->apart)
+				continue;
+			if (sa_moves(sa) == NULL)
+				return false;
+			sa->moves->apart = true;
+			sa->moves->local = k->local;
+			sa->moves->peer = k->peer;
+		}
 	k->local = *local;
 	k->peer = *peer;
 	forget_same(k);

@@ -197,6 +197,7 @@ void ctl_free(struct ctl *c)
 	aaa_free(c->aaa);
 	for (uint32_t i = 0; i < c->n_pools; i++)
 		pool_fini(&c->pools[i]);
+	conn_fini(&c->udp);
 	conns_fini(c); /* what has SAs still gives them up to the next */
 	ipsec_fini(c);
 	table_fini(&c->sessions);

@@ -15,9 +15,9 @@ struct ike *ike_find(const struct ctl *c, uint32_t id)
 {
 	struct ike *e;
 
-	REF_FOREACH(e, *bucket(c, id), next)
-	if (e->id == id)
-		return e;
+	REF_FOREACH (e, *bucket(c, id), next)
+		if (e->id == id)
+			return e;
 	return NULL;
 }
 
@@ -125,8 +125,8 @@ static void learn(struct ike *e, const struct sslink_ike *info)
 	e->local = info->local.addr;
 	if (info->auth != SSLINK_AUTH_UNKNOWN)
 		e->auth = info->auth;
-	REF_FOREACH(k, e->conns, ike_next)
-	ike_describe(e, k);
+	REF_FOREACH (k, e->conns, ike_next)
+		ike_describe(e, k);
 }
 
 struct ike *ike_get(struct ctl *c, const struct sslink_ike *info)
@@ -174,7 +174,7 @@ const char *ike_objection(struct ctl *c, const struct ike *e)
 	if (k == NULL || (!k->fired && !k->disconnecting && !k->down && !k->ending))
 		return e->retired ? "adopted by another IKE_SA, or terminated" : NULL;
 	c->ipsec->st.refused_latched++;
-	k->refused_sas++;
+	conn_count(k, CONN_REFUSED_SAS);
 	return k->fired ? "single-shot tunnel already fired" : "disconnecting";
 }
 
@@ -297,14 +297,14 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 		return;
 	c->ipsec->st.ike_rekeys++;
 	if (old->conn != NULL)
-		old->conn->ike_rekeys++;
+		conn_count(old->conn, CONN_IKE_REKEYS);
 	log_debug(c->log, "event=ike-rekey ike=%u new=%u", old_id, new_id);
 	if (e == NULL) {
 		ref_unlink(bucket(c, old_id), old, IKE_NEXT);
 		old->id = new_id;
 		ref_push(bucket(c, new_id), old, IKE_NEXT);
-		REF_FOREACH(k, old->conns, ike_next)
-		ike_describe(old, k);
+		REF_FOREACH (k, old->conns, ike_next)
+			ike_describe(old, k);
 		/* The order to terminate it has crossed this news, and found the old one only. */
 		if (old->ending || old->terminate)
 			ike_terminate(old);
@@ -338,7 +338,7 @@ static void adopt(struct ike *e, struct conn *k)
 		           "event=ipsec-refused conn=%lu ike=%u reason=\"adopted children of a "
 		           "fired connection\"",
 		           k->id, e->id);
-		k->refused_sas++;
+		conn_count(k, CONN_REFUSED_SAS);
 		c->ipsec->st.refused_latched++;
 		conn_strip(c, k, true);
 		return;
@@ -357,7 +357,7 @@ static void adopt(struct ike *e, struct conn *k)
 	if (old != NULL)
 		old->retired = true;
 	c->ipsec->st.migrations++;
-	k->ike_rekeys++;
+	conn_count(k, CONN_IKE_REKEYS);
 	log_info(c->log, "event=ipsec-migrated conn=%lu old=%u ike=%u", k->id,
 	         old != NULL ? old->id : 0, e->id);
 }
@@ -419,5 +419,5 @@ void ike_on_child_rekey(struct ctl *c, const struct sslink_child_rekey *m)
 
 	c->ipsec->st.child_rekeys++;
 	if (sa != NULL && sa->child != NULL)
-		sa->child->conn->rekeys++;
+		conn_count(sa->child->conn, CONN_REKEYS);
 }

@@ -327,7 +327,7 @@ bool ipsec_may_answer(const struct conn *k, uint64_t now_ms)
 
 void ipsec_answered(struct conn *k, uint64_t now_ms)
 {
-	if (k == NULL || (k->ike_id == 0 && !k->is_static))
+	if (k == NULL || k->down || (k->ike_id == 0 && !k->is_static))
 		return;
 	if (k->answer_due_ms < now_ms)
 		k->answer_due_ms = now_ms;

@@ -70,15 +70,12 @@ struct sa_order {
 	uint8_t enc_key[SSLINK_KEY_MAX], auth_key[SSLINK_KEY_MAX];
 };
 
-/* Outer addresses and ports. */
-struct sa_ends {
-	struct endpoint local, peer;
-};
-
-/* Where the peer's packets have come from of late, when that is elsewhere. */
-struct sa_moved {
-	struct endpoint to;
-	uint64_t ms;
+/* Of an SA whose peer has moved. */
+struct sa_moves {
+	bool apart; /* what follows is not its connection's */
+	struct endpoint local, peer; /* outer addresses and ports */
+	struct endpoint to; /* where the peer's packets have come from of late .. */
+	uint64_t ms; /* .. and when that was told; 0: never */
 };
 
 struct sa {
@@ -99,13 +96,12 @@ struct sa {
 	uint8_t worker;
 	uint16_t replay_window;
 	uint32_t answer_seq, answer_link; /* answer_link 0: no answer is due */
-	struct sa_ends *own; /* NULL: larval, or the same as its connection's */
+	struct sa_moves *moves; /* NULL: it has never moved */
 	struct child *child; /* NULL: larval */
 	union {
 		struct ike *ike; /* larval: whose SPI */
 		struct conn *conn; /* .. not: the child's, which may go before it */
 	};
-	struct sa_moved *move; /* NULL: never */
 	struct sa_order *order; /* NULL: given */
 	uint64_t created_ms, soft_at, hard_at; /* UINT64_MAX: never */
 	union {
@@ -125,8 +121,8 @@ struct sa {
 #define IKE_NEXT   offsetof(struct ike, next)
 #define IKE_END    offsetof(struct ike, end_link)
 
-#define SA_FOREACH(sa, ch)   REF_FOREACH(sa, (ch)->sas, next)
-#define CHILD_FOREACH(ch, k) REF_FOREACH(ch, (k)->children.first, link.next)
+#define SA_FOREACH(sa, ch)   REF_FOREACH (sa, (ch)->sas, next)
+#define CHILD_FOREACH(ch, k) REF_FOREACH (ch, (k)->children.first, link.next)
 
 enum link_state { LINK_DOWN, LINK_HELLO, LINK_SYNC, LINK_UP };
 
@@ -237,6 +233,8 @@ static inline struct ctl *sa_ctl(const struct sa *sa)
 /* When something of it falls due; UINT64_MAX: never. */
 uint64_t sa_due(const struct sa *sa);
 void sa_do(struct sa *sa); /* what is due; it may be gone, and its child */
+/* NULL: no memory. */
+struct sa_moves *sa_moves(struct sa *sa);
 /* Of one that is not larval. */
 const struct endpoint *sa_local(const struct sa *sa);
 const struct endpoint *sa_peer(const struct sa *sa);

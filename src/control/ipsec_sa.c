@@ -12,12 +12,19 @@
 
 const struct endpoint *sa_local(const struct sa *sa)
 {
-	return sa->own != NULL ? &sa->own->local : &sa->conn->local;
+	return sa->moves != NULL && sa->moves->apart ? &sa->moves->local : &sa->conn->local;
 }
 
 const struct endpoint *sa_peer(const struct sa *sa)
 {
-	return sa->own != NULL ? &sa->own->peer : &sa->conn->peer;
+	return sa->moves != NULL && sa->moves->apart ? &sa->moves->peer : &sa->conn->peer;
+}
+
+struct sa_moves *sa_moves(struct sa *sa)
+{
+	if (sa->moves == NULL)
+		sa->moves = calloc(1, sizeof(*sa->moves));
+	return sa->moves;
 }
 
 static uint32_t *spi_bucket(const struct ctl *c, uint32_t spi)
@@ -30,10 +37,10 @@ struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct
 {
 	struct sa *sa;
 
-	REF_FOREACH(sa, *spi_bucket(c, spi), next_spi)
-	if (sa->spi == spi && sa->inbound == inbound &&
-	    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
-		return sa;
+	REF_FOREACH (sa, *spi_bucket(c, spi), next_spi)
+		if (sa->spi == spi && sa->inbound == inbound &&
+		    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
+			return sa;
 	return NULL;
 }
 
@@ -102,8 +109,7 @@ void sa_free(struct ctl *c, struct sa *sa)
 		forget(c, sa);
 	stop_waiting(c, sa);
 	sa_order_free(sa);
-	free(sa->move);
-	free(sa->own);
+	free(sa->moves);
 	slab_put(&c->ipsec->sa_slab, sa);
 }
 
@@ -347,7 +353,7 @@ static void tell_move(struct sa *sa)
 {
 	struct sslink_msg m = {
 	        .type = SSLINK_MAPPING,
-	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->move->to},
+	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->moves->to},
 	};
 
 	sa->moved = sa_ctl(sa)->ipsec->link != LINK_UP || !ipsec_send(sa_ctl(sa), &m);
@@ -444,8 +450,8 @@ static bool move(struct sa *sa, const struct endpoint *local, const struct endpo
 
 	if (!conn_move(k, local, peer))
 		return false;
-	free(sa->own);
-	sa->own = NULL;
+	if (sa->moves != NULL)
+		sa->moves->apart = false;
 	sa->encap = encap;
 	sa->moved = false;
 	k->encap = encap;
@@ -480,7 +486,7 @@ void sa_on_update(struct ctl *c, const struct sslink_msg *m)
 	}
 	if (sa->inbound) {
 		c->ipsec->st.nat_moves++;
-		sa->child->conn->nat_moves++;
+		conn_count(sa->child->conn, CONN_NAT_MOVES);
 	}
 	sa->answer_seq = m->seq;
 	sa->answer_link = c->ipsec->link_no;
@@ -497,22 +503,19 @@ static void moved(struct sa *sa, const struct endpoint *to)
 	struct endpoint local;
 	struct sa *other;
 
-	if (sa->move == NULL)
-		sa->move = calloc(1, sizeof(*sa->move));
-	if (sa->move == NULL)
+	if (sa_moves(sa) == NULL)
 		return; /* it will be said again */
-	if (endpoint_eq(&sa->move->to, to) && c->now_ms < sa->move->ms + MOVED_AGAIN)
+	if (endpoint_eq(&sa->moves->to, to) && c->now_ms < sa->moves->ms + MOVED_AGAIN)
 		return;
-	sa->move->to = *to;
-	sa->move->ms = c->now_ms;
+	sa->moves->to = *to;
+	sa->moves->ms = c->now_ms;
 	tell_move(sa);
 	if (c->ipsec->link != LINK_DOWN || !sa->encap)
 		return;
 	c->ipsec->st.nat_moves++;
-	sa->child->conn->nat_moves++;
+	conn_count(sa->child->conn, CONN_NAT_MOVES);
 	local = *sa_local(sa);
-	SA_FOREACH(other, sa->child)
-	{
+	SA_FOREACH (other, sa->child) {
 		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
 			continue;
 		if (move(other, &local, to, true))

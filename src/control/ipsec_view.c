@@ -66,17 +66,16 @@ static void view_sas(const struct ctl *c, const struct conn *k, uint64_t now_ms,
 	const struct sa *sa;
 	uint32_t n = 0, i;
 
-	CHILD_FOREACH(ch, k)
-	SA_FOREACH(sa, ch)
-	{
-		for (i = n; i > 0 && shown[i - 1]->created_ms < sa->created_ms; i--)
+	CHILD_FOREACH (ch, k)
+		SA_FOREACH (sa, ch) {
+			for (i = n; i > 0 && shown[i - 1]->created_ms < sa->created_ms; i--)
+				if (i < CTL_CONN_SAS_MAX)
+					shown[i] = shown[i - 1];
 			if (i < CTL_CONN_SAS_MAX)
-				shown[i] = shown[i - 1];
-		if (i < CTL_CONN_SAS_MAX)
-			shown[i] = sa;
-		if (n < CTL_CONN_SAS_MAX)
-			n++;
-	}
+				shown[i] = sa;
+			if (n < CTL_CONN_SAS_MAX)
+				n++;
+		}
 	for (i = 0; i < n; i++)
 		view_sa(c, shown[i], now_ms, &v->sas[i]);
 }
@@ -107,12 +106,12 @@ static void view_conn(const struct ctl *c, const struct conn *k, uint64_t now_ms
 	        .tunnels = k->tunnels,
 	        .records = k->records,
 	        .tunnel_id = tn != NULL ? tn->id : 0,
-	        .refused_sccrq = k->refused_sccrq,
-	        .refused_icrq = k->refused_icrq,
-	        .refused_sas = k->refused_sas,
-	        .rekeys = k->rekeys,
-	        .ike_rekeys = k->ike_rekeys,
-	        .nat_moves = k->nat_moves,
+	        .refused_sccrq = conn_counted(k, CONN_REFUSED_SCCRQ),
+	        .refused_icrq = conn_counted(k, CONN_REFUSED_ICRQ),
+	        .refused_sas = conn_counted(k, CONN_REFUSED_SAS),
+	        .rekeys = conn_counted(k, CONN_REKEYS),
+	        .ike_rekeys = conn_counted(k, CONN_IKE_REKEYS),
+	        .nat_moves = conn_counted(k, CONN_NAT_MOVES),
 	        .n_children = k->n_children,
 	        .n_sas = k->n_sas,
 	};

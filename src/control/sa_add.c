@@ -105,11 +105,11 @@ static dp_sa_id take_pair(struct child *ch)
 {
 	struct sa *sa;
 
-	SA_FOREACH(sa, ch)
-	if (sa->inbound && !sa->paired && sa->id != 0) {
-		sa->paired = true;
-		return sa->id;
-	}
+	SA_FOREACH (sa, ch)
+		if (sa->inbound && !sa->paired && sa->id != 0) {
+			sa->paired = true;
+			return sa->id;
+		}
 	return 0;
 }
 
@@ -196,8 +196,8 @@ static void back_out(struct sa *sa, struct ike *e)
 	if (sa->inbound && e != NULL) {
 		sa->state = SA_LARVAL;
 		sa->child = NULL;
-		free(sa->own);
-		sa->own = NULL;
+		free(sa->moves);
+		sa->moves = NULL;
 		sa->ike = e;
 		sa->soft_at = UINT64_MAX;
 		sa_larval_list(sa);
@@ -216,7 +216,7 @@ bool sa_order_again(struct sa *sa)
 	/* Of one that has fired meanwhile there is no new SA, as if charon had asked now (B3). */
 	if (sa->child->latched) {
 		sa_ctl(sa)->ipsec->st.refused_latched++;
-		sa->conn->refused_sas++;
+		conn_count(sa->conn, CONN_REFUSED_SAS);
 	} else {
 		ret = give(sa, &sa->order->sa);
 	}

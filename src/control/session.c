@@ -29,7 +29,7 @@ static void count_refused(struct tunnel *tn, const struct l2tp_result *res)
 	c->st.sessions.failed++;
 	if (res->reason == L2TP_R_CALL_SINGLE_SHOT_FIRED) {
 		c->st.ss_refused_icrq++;
-		tn->conn->refused_icrq++;
+		conn_count(tn->conn, CONN_REFUSED_ICRQ);
 	}
 	if (log_limit_ok(&c->limit_refused_calls, c->now_ms, &skipped))
 		log_info(c->log,

@@ -28,12 +28,12 @@ static void orphan(struct ctl *c, struct conn *k)
 	}
 	if (k->tunnels != 0)
 		return;
-	CHILD_FOREACH(ch, k)
-	SA_FOREACH(sa, ch)
-	if (sa->hard_at == UINT64_MAX) {
-		sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
-		sa_arm(sa);
-	}
+	CHILD_FOREACH (ch, k)
+		SA_FOREACH (sa, ch)
+			if (sa->hard_at == UINT64_MAX) {
+				sa->hard_at = c->now_ms + ORPHAN_LIFE_MS;
+				sa_arm(sa);
+			}
 }
 
 static void forget_ike(struct ike *e)

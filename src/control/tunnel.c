@@ -322,7 +322,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 		guard = conn_guard_tunnel(k, h->single_shot_tunnel);
 	if (guard != SS_NONE) {
 		c->st.ss_refused_sccrq++;
-		k->refused_sccrq++;
+		conn_count(k, CONN_REFUSED_SCCRQ);
 		note_restart(c, k);
 		return refuse(c, path, msg, res, "single-shot tunnel already fired");
 	}

@@ -39,6 +39,7 @@ from lab import APPLIANCE_IP, Lab, LabError, wait_until  # noqa: E402
 TOOLS = os.path.join(os.path.realpath(OPTS.build), "test")
 CONTROL_CPU, OTHER_CPU = "0", "1"
 HELLO_S = 10
+SLABS_RESERVED = 8 << 32  # lib/base/slab.c
 IKE_CLIENT = "192.0.2.80"
 GATEWAY, CLIENT_NET, CLIENTS = "192.0.2.69", "10.128.0.0/9", "10.128.0.1"
 
@@ -172,10 +173,15 @@ class Bench:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) * 1024
 
     def mappings(self):
-        """(start, end, name) of what the daemon may touch."""
+        """(start, end, name) of what the daemon may touch; the slabs' range is named as the heap is."""
         with open(f"/proc/{self.daemon.proc.pid}/maps", encoding="ascii") as f:
-            found = re.findall(r"^(\w+)-(\w+) (?!---)\S+ \S+ \S+ \S+ *(.*)$", f.read(), re.M)
-        return [(int(start, 16), int(end, 16), name) for start, end, name in found]
+            found = re.findall(r"^(\w+)-(\w+) (...)\S \S+ \S+ \S+ *(.*)$", f.read(), re.M)
+        found = [(int(start, 16), int(end, 16), mode, name) for start, end, mode, name in found]
+        for i in range(1, len(found) - 1):  # between what is reserved before and behind it
+            start, end, mode, name = found[i]
+            if mode == "rw-" and found[i + 1][1] - found[i - 1][0] == SLABS_RESERVED:
+                found[i] = (start, end, mode, "[slabs]")
+        return [(start, end, name) for start, end, mode, name in found if mode != "---"]
 
     def present(self, mappings):
         """Bytes of these mappings that are resident."""
@@ -258,9 +264,9 @@ def stall(b, kind, n, what, command, after=None):
 
 
 class Memory:
-    """What each session adds to the daemon's resident memory: control's objects, which are of malloc's
-    heap; the tables that are there from the start, of which more is touched; and the rest, which is the
-    data plane's SAs, in pieces that it maps as it needs them."""
+    """What each session adds to the daemon's resident memory: control's objects, which are of malloc's heap
+    and of slabs; the tables that are there from the start, of which more is touched, objects in them; and the
+    rest, which is the data plane's SAs, in pieces that it maps as it needs them."""
 
     def __init__(self, b):
         self.b = b
@@ -268,7 +274,7 @@ class Memory:
         self.rss, self.touched, self.heap = b.rss(), b.present(self.tables), self.heap_now()
 
     def heap_now(self):
-        return self.b.present([m for m in self.b.mappings() if m[2] == "[heap]"])
+        return self.b.present([m for m in self.b.mappings() if m[2] in ("[heap]", "[slabs]")])
 
     def print(self, kind, tunnels, n):
         grown = self.b.rss() - self.rss
