@@ -313,7 +313,7 @@ def installed(text):
     return {spi for spi in re.findall(r"^ +(?:in|out) +([0-9a-f]{8})", text, re.M)}
 
 
-@case("churn", peers=24)
+@case("churn", peers=24, b_conf="half_open_timeout = 5")
 def churn(p):
     """Many peers dial while links break and daemons change; then charon and daemon agree"""
     stop = threading.Event()
