@@ -49,8 +49,8 @@ enum esp_group {
 
 /*
  * All that a packet needs to know of its SA is in the first line; only seq is written while packets
- * flow. In room: the replay window (inbound), the key schedule, which may have the caller's gap in it, the
- * hashed pads of the HMAC key.
+ * flow. In room: the key schedule, which may have the caller's gap in it, the replay window (inbound) in
+ * front or behind, the hashed pads of the HMAC key.
  */
 struct esp_sa {
 	uint64_t seq; /* written by the owner, read by anyone */

@@ -268,7 +268,7 @@ void child_check(struct ctl *c, struct child *ch)
 {
 	struct conn *k = ch->conn;
 
-	if (!(ch->sas == 0) || ch->any)
+	if (ch->sas != 0 || ch->any)
 		return;
 	child_leave(c, ch);
 	if (k->n_sas != 0 || k->down || k->ending)

@@ -16,7 +16,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 enum conn_kind { CONN_UDP, CONN_IPSEC };
 

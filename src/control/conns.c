@@ -83,7 +83,7 @@ struct conn *conn_make(struct ctl *c)
 	k->created_ms = c->now_ms;
 	k->slot = t->n_free > 0 ? t->free_slot[--t->n_free] : t->n_slots++;
 	t->slot[k->slot] = k;
-	ref_push(&t->bucket[k->id % CONN_BUCKETS], k, offsetof(struct conn, next));
+	ref_push(&t->bucket[k->id % CONN_BUCKETS], k, CONN_NEXT);
 	c->ipsec->st.conns_total++;
 	c->ipsec->st.conns_now++;
 	return k;
@@ -121,7 +121,7 @@ void ctl_conn_release(struct ctl *c, struct conn *k)
 	if (k->kind == CONN_UDP || !k->down || k->ending || k->tunnels != 0 || k->records != 0 ||
 	    k->n_children != 0 || k->n_leaving != 0 || k->n_removing != 0)
 		return;
-	ref_unlink(&t->bucket[k->id % CONN_BUCKETS], k, offsetof(struct conn, next));
+	ref_unlink(&t->bucket[k->id % CONN_BUCKETS], k, CONN_NEXT);
 	t->slot[k->slot] = NULL;
 	t->free_slot[t->n_free++] = k->slot;
 	c->ipsec->load[k->worker]--;
@@ -250,7 +250,7 @@ static bool is_alone(const struct conn *k)
 {
 	const struct ike *e = k->ike;
 
-	return e != NULL && e->conn == k && slab_at(e->conns) == k && slab_at(k->ike_next) == NULL;
+	return e != NULL && e->conn == k && slab_at(e->conns) == k && k->ike_next == 0;
 }
 
 /* All orders to remove its SAs have taken effect. */

@@ -12,8 +12,6 @@
 #include "control/halfopen.h"
 #include "control/pool.h"
 
-#include <sys/queue.h>
-
 /* Numbers of tunnels, and of sessions, in their tables; 0 is nobody's. */
 #define N_SLOTS (TABLE_MAX + 1)
 
@@ -64,6 +62,9 @@ struct tunnel {
 	bool keep : 1; /* it has a destruct period */
 };
 _Static_assert(sizeof(struct tunnel) == 56, "there are tens of thousands");
+
+#define TUNNEL_CONN offsetof(struct tunnel, conn_link)
+#define TUNNEL_DEAD offsetof(struct tunnel, dead_link)
 
 /* What is kept of a tunnel for its record. */
 struct tunnel_last {

@@ -199,7 +199,7 @@ void ike_attach(struct ike *e, struct conn *k, bool primary)
 	if (k->ike != NULL)
 		ike_detach(k);
 	k->ike = e;
-	ref_push(&e->conns, k, CONN_NEXT);
+	ref_push(&e->conns, k, CONN_IKE);
 	if (primary)
 		e->conn = k;
 	ike_describe(e, k);
@@ -211,7 +211,7 @@ void ike_detach(struct conn *k)
 
 	if (e == NULL)
 		return;
-	ref_unlink(&k->ike->conns, k, CONN_NEXT);
+	ref_unlink(&k->ike->conns, k, CONN_IKE);
 	k->ike = NULL;
 	if (e->conn == k)
 		e->conn = NULL;

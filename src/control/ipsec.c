@@ -319,10 +319,13 @@ void ipsec_punt(struct ctl *c, const struct dp_punt *p)
 	sa_event(c, p);
 }
 
-/* A bucket of ANSWER_BURST that fills by one every ANSWER_EVERY_MS: answer_due_ms is when it is full. */
+/*
+ * A bucket of ANSWER_BURST that fills by one every ANSWER_EVERY_MS: answer_due_ms is when it is full. When it
+ * is down nothing could carry an answer.
+ */
 bool ipsec_may_answer(const struct conn *k, uint64_t now_ms)
 {
-	return k->answer_due_ms <= now_ms + (ANSWER_BURST - 1) * ANSWER_EVERY_MS;
+	return !k->down && k->answer_due_ms <= now_ms + (ANSWER_BURST - 1) * ANSWER_EVERY_MS;
 }
 
 void ipsec_answered(struct conn *k, uint64_t now_ms)

@@ -589,6 +589,6 @@ void sa_poll(struct ctl *c, uint32_t most)
 	uint32_t n = c->ipsec->n_waiting < most ? c->ipsec->n_waiting : most;
 
 	/* What a turn frees is out of the queue, and then fewer are left. */
-	for (; n > 0 && !(c->ipsec->waiting.first == 0); n--)
+	for (; n > 0 && c->ipsec->waiting.first != 0; n--)
 		turn(slab_at(c->ipsec->waiting.first));
 }

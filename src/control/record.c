@@ -17,8 +17,6 @@ static uint64_t end_of(uint64_t begin_ms, uint32_t seconds)
 
 /* ---- tunnels ---- */
 
-#define DEAD_LINK offsetof(struct tunnel, dead_link)
-
 uint64_t tunnel_destruct_ms(const struct tunnel *tn)
 {
 	return end_of(tn->gone_ms, tn->keep ? tunnel_ctl(tn)->conf->l2tp.destruct_timeout_s : 0);
@@ -49,9 +47,9 @@ void tunnel_destruct(struct tunnel *tn)
 	struct ctl *c = tunnel_ctl(tn);
 
 	if (tn->keep)
-		table_append(&c->tunnels, &c->dead_tunnels, tn, DEAD_LINK);
+		table_append(&c->tunnels, &c->dead_tunnels, tn, TUNNEL_DEAD);
 	else
-		table_prepend(&c->tunnels, &c->dead_tunnels, tn, DEAD_LINK);
+		table_prepend(&c->tunnels, &c->dead_tunnels, tn, TUNNEL_DEAD);
 	if (tunnel_at(c, c->dead_tunnels.first) == tn)
 		arm_tunnel_record(c);
 }

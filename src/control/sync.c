@@ -122,7 +122,7 @@ static void check_conn(struct ctl *c, struct conn *k)
 static void check_ike(struct ike *e)
 {
 	struct ctl *c = e->ctl;
-	bool used = !(e->conns == 0);
+	bool used = e->conns != 0;
 	struct conn *k, *next;
 
 	if (e->seen == c->ipsec->link_no) {

@@ -337,7 +337,7 @@ enum l2tp_verdict tunnel_request(void *ctx, const struct l2tp_path *path,
 	}
 	tn->host = host;
 	tn->single_shot = h->single_shot_tunnel;
-	table_prepend(&c->tunnels, &k->live, tn, offsetof(struct tunnel, conn_link));
+	table_prepend(&c->tunnels, &k->live, tn, TUNNEL_CONN);
 	conn_use(k, tn->single_shot);
 	c->st.tunnels.total++;
 	c->st.tunnels.live++;
@@ -447,7 +447,7 @@ void tunnel_gone(void *ctx, struct l2tp_tunnel *t)
 	idpool_put(c->tunnel_ids, tn->id, c->now_ms);
 	if (tn->last != NULL)
 		l2tp_tunnel_info(t, &tn->last->info);
-	table_remove(&c->tunnels, &tn->conn->live, tn, offsetof(struct tunnel, conn_link));
+	table_remove(&c->tunnels, &tn->conn->live, tn, TUNNEL_CONN);
 	tn->live = false;
 	tn->gone_ms = c->now_ms;
 	c->st.tunnels.live--;
@@ -476,7 +476,7 @@ bool tunnel_record_free(struct tunnel *tn)
 			return false; /* the workers have not answered yet */
 		session_record_free(s);
 	}
-	table_remove(&c->tunnels, &c->dead_tunnels, tn, offsetof(struct tunnel, dead_link));
+	table_remove(&c->tunnels, &c->dead_tunnels, tn, TUNNEL_DEAD);
 	k->records--;
 	if (!tn->single_shot && k->tunnels == 0 && k->records == 0)
 		ctl_conn_disconnect(c, k); /* T13, T13a, T13b: at the end of the last one */

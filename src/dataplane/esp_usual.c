@@ -287,7 +287,7 @@ static inline void session_ahead(const struct sess_rx *rx, const struct esp_pkt 
 		rte_prefetch0(&rx[get_be16(p->data + PPP_AT - 2)]);
 }
 
-/* Of a packet in UDP where its SA has it come from, when the first lines of that are there: at_home. */
+/* Where a packet in UDP should come from, which at_home compares; the first lines of its SA are there. */
 static inline void home_ahead(const struct esp_pkt *p)
 {
 	if (p->mark != 0)

@@ -391,19 +391,19 @@ void dp_spi_close(struct dp *dp, uint32_t spi);
 void dp_spi_release(struct dp *dp, uint32_t spi); /* its worker has let go of it */
 struct sa *dp_sa_find(const struct dp *dp, dp_sa_id id);
 void dp_sa_reclaim(struct dp *dp); /* frees what no worker sees any more */
-/* A number of cache lines; NULL: none left. What was in them is undefined. */
 /* Memory of whole large pages, where the system has them: mem.c */
 #define DP_LARGE_PAGE (2u << 20)
 /* Not touched yet. NULL: there is none. */
 void *dp_large_map(size_t bytes);
-/* Zeros of which few will ever be written: a page of it is made when it is. */
+void dp_large_unmap(void *p, size_t bytes);
+/* Zeros of which few will ever be written: a page of it is made when it is, for a worker too. */
 void *dp_sparse_new(size_t bytes);
 void dp_sparse_free(void *p, size_t bytes);
-void dp_large_unmap(void *p, size_t bytes);
 /* A table of a megabyte or more, zeroed; the EAL's when that has huge pages. */
 void *dp_table_new(const char *name, size_t bytes, int socket);
 void dp_table_free(void *p, size_t bytes);
 
+/* A number of cache lines; NULL: none left. What was in them is undefined. */
 void *dp_sa_mem_get(struct node *node, uint32_t lines);
 void dp_sa_mem_put(struct node *node, void *p, uint32_t lines);
 void dp_sa_mem_free(struct node *node);

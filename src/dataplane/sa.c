@@ -13,7 +13,7 @@
 
 /* ---- what has been freed and may still be seen by a worker ---- */
 
-/* Its child is buried behind it, so the worker is still known. */
+/* Its child was buried behind it and is not taken again before it is freed, so the worker is still known. */
 static struct node *sa_node(struct dp *dp, uint32_t child)
 {
 	return dp->worker_node[dp->child[child].worker];
@@ -90,8 +90,9 @@ static void children_reclaim(struct dp *dp, uint16_t w)
 void dp_sa_reclaim(struct dp *dp)
 {
 	for (uint16_t w = 0; w < dp->conf.n_workers; w++) {
-		sas_reclaim(dp, w);
+		/* In this order: whatever SAs a freed child has had are freed before it is taken again. */
 		children_reclaim(dp, w);
+		sas_reclaim(dp, w);
 	}
 }
 
