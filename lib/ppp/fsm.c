@@ -63,7 +63,7 @@ bool opts_valid(const uint8_t *p, size_t len)
 static void last_request(const struct fsm *f, struct optbuf *out)
 {
 	out->len = 0;
-	if (f->req_len > 0)
+	if (f->requested)
 		fsm_ops_of(f)->request(f, out);
 }
 
@@ -107,7 +107,7 @@ static void send_request(struct fsm *f, bool again)
 	o.len = 0;
 	fsm_ops_of(f)->request(f, &o);
 	if (!again) {
-		f->req_len = (uint8_t)o.len;
+		f->requested = true;
 		f->req_id = ++f->id;
 	}
 	f->req_acked = false;
@@ -130,10 +130,10 @@ static void send_ack(struct fsm *f, const struct ppp_pkt *pkt)
 static void send_terminate(struct fsm *f, bool again)
 {
 	if (!again)
-		f->term_id = ++f->id;
+		f->req_id = ++f->id;
 	if (f->restarts > 0)
 		f->restarts--;
-	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_TERM_REQ, f->term_id, NULL, 0);
+	ppp_tx(fsm_link(f), fsm_ops_of(f)->proto, PPP_TERM_REQ, f->req_id, NULL, 0);
 	ppp_wait(fsm_link(f), fsm_ops_of(f)->wait, fsm_link(f)->conf->restart_ms);
 }
 
@@ -192,7 +192,7 @@ static void step(struct fsm *f, enum fsm_event ev, const struct fsm_input *in)
 		return;
 	/* A new negotiation: copies of the old one's requests may be its own. */
 	if (act & FSM_TLD)
-		f->seen_used = 0;
+		f->seen = 0;
 	if (row->next != was)
 		log_debug(fsm_link(f)->conf->log, "ppp proto=0x%04x state=%s was=%s",
 		          fsm_ops_of(f)->proto, fsm_state_name(row->next), fsm_state_name(was));
@@ -256,18 +256,20 @@ static bool same_options(const struct fsm *f, const struct ppp_pkt *pkt)
 	return pkt->len <= FSM_OPTS_KEEP && f->peer_req_len == pkt->len && f->peer_req == hash(pkt);
 }
 
-/* The id is the last byte of it: the same options under another id never look the same. */
+/* The same options under another id never look the same. */
 static uint16_t hash_with_id(const struct ppp_pkt *pkt)
 {
-	return (uint16_t)((hash(pkt) ^ pkt->id) * 16777619u);
+	uint32_t h = hash(pkt);
+
+	return (uint16_t)(h ^ h >> 16 ^ pkt->id);
 }
 
 static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 {
 	uint16_t h = hash_with_id(pkt);
 
-	for (int i = 0; i < FSM_SEEN; i++)
-		if ((f->seen_used >> i & 1) != 0 && f->seen_hash[i] == h)
+	for (int i = 0; i < FSM_SEEN && i < f->seen; i++)
+		if (f->seen_hash[i] == h)
 			return true;
 	return false;
 }
@@ -275,9 +277,9 @@ static bool seen_before(const struct fsm *f, const struct ppp_pkt *pkt)
 static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
 {
 	if (!seen_before(f, pkt)) {
-		f->seen_hash[f->seen_next] = hash_with_id(pkt);
-		f->seen_used |= (uint8_t)(1u << f->seen_next);
-		f->seen_next = (f->seen_next + 1) % FSM_SEEN;
+		f->seen_hash[f->seen % FSM_SEEN] = hash_with_id(pkt);
+		/* Full it counts from FSM_SEEN on, in a circle. */
+		f->seen = f->seen < 2 * FSM_SEEN - 1 ? f->seen + 1 : FSM_SEEN;
 	}
 	f->peer_req_id = pkt->id;
 	f->peer_req_len = pkt->len <= FSM_OPTS_KEEP ? (uint8_t)pkt->len : UNKNOWN;
@@ -290,19 +292,21 @@ static void remember(struct fsm *f, const struct ppp_pkt *pkt, bool acked)
  * our Ack was lost, or the network made two of it. To leave Opened over it would make each such
  * accident a new authentication, and the end of a single-shot session. If it is the one that we
  * acknowledged, the Ack is repeated; older ones are dropped. A peer that really starts anew has
- * another magic number. With a magic number a new id is no sign of a new life, either: peers may
- * count it up when they retransmit (RFC 1661 5.1). Whatever is less than certain has patience for
- * a few times only, for a peer that started anew after all would wait for a request of ours.
+ * another magic number. With the magic number that we know a new id is no sign of a new life, either:
+ * peers may count it up when they retransmit (RFC 1661 5.1). Whatever is less than certain has
+ * patience for a few times only, for a peer that started anew after all would wait for a request of
+ * ours: without a magic number, or with another one, which only its hash says was seen before.
  */
 static bool is_copy(struct fsm *f, const struct ppp_pkt *pkt)
 {
-	bool unique = fsm_ops_of(f)->unique_requests && fsm_link(f)->lcp.peer.magic != 0;
+	bool same_life = fsm_ops_of(f)->same_life != NULL &&
+	                 fsm_ops_of(f)->same_life(f, pkt->data, pkt->len);
 	bool same_id = f->peer_req_id == pkt->id;
-	bool last = f->peer_req_acked && same_options(f, pkt) && (same_id || unique);
+	bool last = f->peer_req_acked && same_options(f, pkt) && (same_id || same_life);
 
 	if (f->state != FSM_OPENED || (!last && !seen_before(f, pkt)))
 		return false;
-	if (!unique || (last && !same_id)) {
+	if (!same_life || (last && !same_id)) {
 		if (f->repeats >= fsm_link(f)->conf->max_failure)
 			return false;
 		f->repeats++;

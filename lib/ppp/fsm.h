@@ -187,7 +187,11 @@ struct fsm_ops {
 	void (*down)(struct fsm *f, enum fsm_event why);
 	void (*finished)(struct fsm *f, enum fsm_state was, enum fsm_event why);
 	void (*not_converged)(struct fsm *f); /* Max-Failure used up */
-	bool unique_requests; /* requests differ between two lives of the peer (magic number) */
+	/*
+	 * The request (a valid list) is surely of the same life of the peer as the one that we
+	 * acknowledged. NULL: requests do not tell.
+	 */
+	bool (*same_life)(const struct fsm *f, const uint8_t *opts, size_t len);
 };
 
 /* Which protocol's it is says what link it is in, and what is done: fsm_link, fsm_ops_of. */
@@ -195,28 +199,28 @@ struct fsm {
 	bool ipcp : 1; /* else LCP's */
 	bool req_acked : 1; /* the peer's Ack of req came: a second one is a duplicate */
 	bool heard_rtr : 1; /* the last packet of the peer was a Terminate-Request */
+	bool requested : 1; /* we have sent a Configure-Request */
 	bool peer_req_acked : 1;
-	uint8_t state; /* enum fsm_state */
+	uint8_t state : 4; /* enum fsm_state */
+	uint8_t seen : 4; /* of seen_hash: how many are used, and the next one modulo FSM_SEEN */
 	uint8_t id; /* of the last packet that we originated */
-	uint8_t req_id, term_id;
+	uint8_t req_id; /* of our last Configure- or Terminate-Request */
 	uint8_t restarts; /* the Restart counter (RFC 1661 4.6) */
 	uint8_t naks_tx; /* Naks that the peer got in a row, by distinct requests */
 	uint8_t naks_rx; /* .. that we got in a row */
+	uint8_t repeats; /* copies of answered requests that came in Opened */
 	uint16_t answers_tx; /* Naks and Rejects in a row, repeats too */
-	uint8_t req_len; /* of the options of our last request */
 	uint8_t peer_req_id;
 	uint8_t peer_req_len; /* > FSM_OPTS_KEEP: none yet, or not remembered */
-	uint8_t seen_used; /* bits */
-	uint8_t seen_next;
-	uint8_t repeats; /* copies of answered requests that came in Opened */
 	uint32_t peer_req; /* hash of the options of the peer's last request that we answered */
 	/*
 	 * Of options and id: requests answered before that one, so that a late copy is known for what it
-	 * is. Two with the same options never have the same hash. Others have once in 65,536: a peer that
-	 * begins anew in Opened with such a one is heard when it tries another id or other options.
+	 * is. The same options under two ids never have the same hash. Others have once in 65,536: is_copy
+	 * has patience with such a one for a few times only.
 	 */
 	uint16_t seen_hash[FSM_SEEN];
 };
+_Static_assert(sizeof(struct fsm) == 32, "no hole");
 
 void fsm_init(struct fsm *f, bool ipcp);
 void fsm_event(struct fsm *f, enum fsm_event ev);

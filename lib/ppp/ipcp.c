@@ -291,7 +291,6 @@ const struct fsm_ops ipcp_ops = {
         .down = ipcp_down,
         .finished = ipcp_finished,
         .not_converged = ipcp_not_converged,
-        .unique_requests = false,
 };
 
 void ipcp_init(struct ppp *p)

@@ -237,7 +237,7 @@ const struct fsm_ops lcp_ops = {
         .down = lcp_down,
         .finished = lcp_finished,
         .not_converged = lcp_not_converged,
-        .unique_requests = true,
+        .same_life = lcp_same_life,
 };
 
 void lcp_init(struct ppp *p)

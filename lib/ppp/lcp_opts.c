@@ -232,6 +232,19 @@ uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf 
 	return PPP_CONF_ACK;
 }
 
+bool lcp_same_life(const struct fsm *f, const uint8_t *opts, size_t len)
+{
+	uint32_t magic = fsm_link(f)->lcp.peer.magic;
+
+	OPTS_FOREACH(o, opts, len)
+	{
+		if (o[0] == LCP_OPT_MAGIC && o[1] == LEN_MAGIC && magic != 0 &&
+		    get32(o + 2) == magic)
+			return true;
+	}
+	return false;
+}
+
 /* The peer does not like the method: take a suggestion if we may, else the next weaker one. */
 static void other_method(struct ppp *p, uint32_t suggested)
 {

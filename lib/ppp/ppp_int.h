@@ -248,6 +248,7 @@ bool lcp_code_refused(const struct ppp *p, uint8_t code);
 void lcp_reset_wishes(struct ppp *p);
 void lcp_request(const struct fsm *f, struct optbuf *out);
 uint8_t lcp_judge(struct fsm *f, const uint8_t *opts, size_t len, struct optbuf *out);
+bool lcp_same_life(const struct fsm *f, const uint8_t *opts, size_t len);
 bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len);
 bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len);
 /* The method of an authentication-protocol option, PPP_AUTH_NONE for one unknown to us. */

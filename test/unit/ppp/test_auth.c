@@ -53,6 +53,42 @@ static void test_pap_accept(void)
 	net_free(&net);
 }
 
+/* Of the last try the name and the answer are kept, whatever was there before. */
+static void test_names_and_answers(void)
+{
+	struct end *e = fresh(false);
+	struct got g;
+
+	CU_ASSERT_STRING_EQUAL(info(e).user, "");
+	e->message = "no";
+	hand_pap(e, 1, "a.long.name@and.its.realm", "wrong");
+	hand_pap(e, 2, "a.long.name@and.its.realm", "wrong"); /* the same once more */
+	for (uint8_t id = 1; id <= 2; id++) {
+		CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 3, &g));
+		CU_ASSERT_EQUAL(g.id, id);
+		CU_ASSERT_EQUAL(g.len, 3);
+		CU_ASSERT_EQUAL(memcmp(g.body, "\x02no", 3), 0);
+	}
+	CU_ASSERT_EQUAL(e->auths, 1);
+	CU_ASSERT_STRING_EQUAL(info(e).user, "a.long.name@and.its.realm");
+	e->message = "";
+	hand_pap(e, 3, "", "wrong");
+	CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 3, &g));
+	CU_ASSERT_EQUAL(g.len, 1);
+	CU_ASSERT_STRING_EQUAL(info(e).user, "");
+	e->message = "welcome to this network";
+	for (uint8_t id = 4; id <= 5; id++) {
+		hand_pap(e, id, "alice", "sesame");
+		CU_ASSERT_TRUE(expect_frame(e, PPP_PAP, 2, &g));
+		CU_ASSERT_EQUAL(g.id, id);
+		CU_ASSERT_EQUAL(g.len, 24);
+		CU_ASSERT_EQUAL(memcmp(g.body, "\x17welcome to this network", 24), 0);
+	}
+	CU_ASSERT_EQUAL(e->auths, 3);
+	CU_ASSERT_STRING_EQUAL(info(e).user, "alice");
+	net_free(&net);
+}
+
 static void test_pap_malformed(void)
 {
 	struct end *e = fresh(false);
@@ -368,6 +404,7 @@ void suite_auth(void)
 	CU_pSuite s = CU_add_suite("auth", NULL, NULL);
 
 	CU_add_test(s, "PAP accepted, repeats", test_pap_accept);
+	CU_add_test(s, "names and answers", test_names_and_answers);
 	CU_add_test(s, "PAP malformed", test_pap_malformed);
 	CU_add_test(s, "PAP names", test_pap_names);
 	CU_add_test(s, "PAP tries", test_pap_tries);

@@ -391,6 +391,75 @@ static void test_renegotiation(void)
 	net_free(&net);
 }
 
+/* What an end makes of a request to know it again: options and id. */
+static uint16_t mark(const uint8_t *b, size_t len, uint8_t id)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ b[i]) * 16777619u;
+	return (uint16_t)(h ^ h >> 16 ^ id);
+}
+
+/* A request that an end rejects; with the magic number of hand_lcp_open. */
+static void odd_request(struct end *e, uint8_t id)
+{
+	const uint8_t b[] = {17, 4, 0, id, 5, 6, 0xde, 0xad, 0xbe, 0xef};
+
+	feed(e, PPP_LCP, 1, id, b, sizeof(b));
+}
+
+/* Copies of requests from before LCP opened: as many of them as are remembered, and as often as they come. */
+static void test_late_copies(void)
+{
+	struct end *e = fresh(PPP_AUTH_PAP);
+	struct got g;
+
+	for (uint8_t id = 1; id <= 20; id++)
+		odd_request(e, id);
+	e->taken = 0;
+	hand_lcp_open(e, &g);
+	drop_frames(e);
+	for (int i = 0; i < 40; i++)
+		for (uint8_t id = 14; id <= 20; id++)
+			odd_request(e, id);
+	CU_ASSERT_FALSE(next_frame(e, &g));
+	CU_ASSERT_STRING_EQUAL(info(e).lcp_state, "opened");
+	odd_request(e, 13);
+	CU_ASSERT_STRING_EQUAL(info(e).lcp_state, "req-sent");
+	net_free(&net);
+}
+
+/* A new life of the peer whose request looks like an older one: it gets through all the same. */
+static void test_looks_like_a_copy(void)
+{
+	static const uint8_t old[] = {17, 4, 0, 1, 5, 6, 0xde, 0xad, 0xbe, 0xef};
+	uint8_t anew[] = {5, 6, 9, 0, 0, 0};
+	struct end *e = fresh(PPP_AUTH_PAP);
+	struct got g;
+
+	odd_request(e, 1);
+	e->taken = 0;
+	hand_lcp_open(e, &g);
+	drop_frames(e);
+	for (uint32_t i = 0; i < 1u << 24; i++) {
+		if (mark(anew, sizeof(anew), 2) == mark(old, sizeof(old), 1))
+			break;
+		anew[3] = (uint8_t)(i >> 16);
+		anew[4] = (uint8_t)(i >> 8);
+		anew[5] = (uint8_t)i;
+	}
+	CU_ASSERT_EQUAL(mark(anew, sizeof(anew), 2), mark(old, sizeof(old), 1));
+	for (int i = 0; i < 5; i++)
+		feed(e, PPP_LCP, 1, 2, anew, sizeof(anew));
+	CU_ASSERT_FALSE(next_frame(e, &g));
+	CU_ASSERT_STRING_EQUAL(info(e).lcp_state, "opened");
+	feed(e, PPP_LCP, 1, 2, anew, sizeof(anew));
+	CU_ASSERT_STRING_EQUAL(info(e).lcp_state, "ack-sent");
+	CU_ASSERT_TRUE(expect_frame(e, PPP_LCP, 2, &g));
+	net_free(&net);
+}
+
 /* A peer that starts over for ever and never gets anywhere. */
 static void test_restarting_peer(void)
 {
@@ -444,6 +513,8 @@ void suite_lcp(void)
 	CU_add_test(s, "echo", test_echo);
 	CU_add_test(s, "echo on a loop", test_echo_loop);
 	CU_add_test(s, "renegotiation", test_renegotiation);
+	CU_add_test(s, "late copies", test_late_copies);
+	CU_add_test(s, "a request that looks like a copy", test_looks_like_a_copy);
 	CU_add_test(s, "restarting peer", test_restarting_peer);
 	CU_add_test(s, "timeout of a peer that was heard", test_timeout_heard);
 }
