@@ -15,7 +15,7 @@
 
 static uint32_t our_magic(const struct ppp *p)
 {
-	return p->lcp.ask_magic ? p->lcp.want.magic : 0;
+	return p->lcp.want.magic;
 }
 
 static void lcp_echo(struct fsm *f, const struct ppp_pkt *pkt)
@@ -93,6 +93,12 @@ static enum fsm_extra lcp_extra(struct fsm *f, const struct ppp_pkt *pkt)
 	}
 }
 
+/* Those of the automaton are never refused (RFC 1661 4.3), and no higher one is sent. */
+static bool can_be_refused(uint8_t code)
+{
+	return code >= LCP_PROT_REJ && code < LCP_PROT_REJ + LCP_REFUSABLE;
+}
+
 /*
  * RFC 1661 4.3: what the peer does not know is not sent any more. Without echoes it is for the
  * tunnel's Hellos to find out that it is gone.
@@ -102,15 +108,15 @@ static void lcp_code_rejected(struct fsm *f, uint8_t code)
 	struct ppp *p = fsm_link(f);
 
 	log_debug(p->conf->log, "ppp event=code-reject code=%u", code);
-	if (code < 16)
-		p->lcp.refused |= (uint16_t)(1u << code);
+	if (can_be_refused(code))
+		p->lcp.refused |= 1u << (code - LCP_PROT_REJ);
 	if (code == LCP_ECHO_REQ)
 		ppp_wait_no_more(p, PPP_W_ECHO);
 }
 
 bool lcp_code_refused(const struct ppp *p, uint8_t code)
 {
-	return code < 16 && (p->lcp.refused >> code & 1) != 0;
+	return can_be_refused(code) && (p->lcp.refused >> (code - LCP_PROT_REJ) & 1) != 0;
 }
 
 void lcp_echo_tick(struct ppp *p)
@@ -126,7 +132,7 @@ void lcp_echo_tick(struct ppp *p)
 			put32(body, our_magic(p));
 			l->echo_missed++;
 			p->echo_tx++;
-			ppp_tx(p, PPP_LCP, LCP_ECHO_REQ, ++l->echo_id, body, sizeof(body));
+			ppp_tx(p, PPP_LCP, LCP_ECHO_REQ, ++l->fsm.id, body, sizeof(body));
 		}
 		l->alive = false;
 		if (l->fsm.state == FSM_OPENED)

@@ -14,6 +14,8 @@
 static const enum ppp_auth_method strongest_first[] = {PPP_AUTH_MSCHAPV2, PPP_AUTH_CHAP_MD5,
                                                        PPP_AUTH_PAP};
 
+#define ANY_METHOD (PPP_AUTH_PAP | PPP_AUTH_CHAP_MD5 | PPP_AUTH_MSCHAPV2)
+
 static enum ppp_auth_method strongest(uint32_t methods)
 {
 	for (size_t i = 0; i < sizeof(strongest_first) / sizeof(strongest_first[0]); i++)
@@ -34,14 +36,14 @@ void lcp_reset_wishes(struct ppp *p)
 {
 	struct lcp *l = &p->lcp;
 
-	l->want = (struct lcp_side){.mru = p->conf->mru, .accm = LCP_ACCM_DFL};
-	l->want.magic = new_magic(p);
+	l->want = (struct lcp_side){.mru = p->conf->mru,
+	                            .accm = LCP_ACCM_DFL,
+	                            .magic = new_magic(p),
+	                            .pfc = p->conf->want_pfc,
+	                            .acfc = p->conf->want_acfc};
 	l->ask_mru = p->conf->mru != PPP_MRU_DFL;
-	l->ask_magic = true;
 	l->refused = 0;
-	l->ask_pfc = p->conf->want_pfc;
-	l->ask_acfc = p->conf->want_acfc;
-	l->auth_left = p->conf->role == PPP_AUTHENTICATOR ? (uint8_t)p->conf->auth_methods : 0;
+	l->auth_left = p->conf->role == PPP_AUTHENTICATOR ? p->conf->auth_methods & ANY_METHOD : 0;
 	l->want.auth = strongest(l->auth_left);
 	l->fsm.naks_rx = 0;
 	l->fsm.naks_tx = 0;
@@ -84,11 +86,11 @@ void lcp_request(const struct fsm *f, struct optbuf *out)
 		opt_add16(out, LCP_OPT_MRU, l->want.mru);
 	if (l->want.auth != PPP_AUTH_NONE)
 		add_auth(out, l->want.auth);
-	if (l->ask_magic)
+	if (l->want.magic != 0)
 		opt_add32(out, LCP_OPT_MAGIC, l->want.magic);
-	if (l->ask_pfc)
+	if (l->want.pfc)
 		opt_add(out, LCP_OPT_PFC, NULL, 0);
-	if (l->ask_acfc)
+	if (l->want.acfc)
 		opt_add(out, LCP_OPT_ACFC, NULL, 0);
 }
 
@@ -125,7 +127,7 @@ static bool looped(struct ppp *p, const uint8_t *opts, size_t len)
 
 	OPTS_FOREACH(o, opts, len)
 	{
-		if (o[0] == LCP_OPT_MAGIC && o[1] == LEN_MAGIC && l->ask_magic &&
+		if (o[0] == LCP_OPT_MAGIC && o[1] == LEN_MAGIC && l->want.magic != 0 &&
 		    get32(o + 2) == l->want.magic) {
 			if (++l->loops > p->conf->max_failure)
 				ppp_end(p, PPP_R_LOOPBACK);
@@ -250,7 +252,7 @@ static void other_method(struct ppp *p, uint32_t suggested)
 {
 	struct lcp *l = &p->lcp;
 
-	l->auth_left &= (uint8_t)~l->want.auth;
+	l->auth_left &= ~(unsigned int)l->want.auth;
 	suggested &= l->auth_left;
 	l->want.auth = strongest(suggested != 0 ? suggested : l->auth_left);
 	if (l->want.auth == PPP_AUTH_NONE)
@@ -289,14 +291,14 @@ bool lcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 			break;
 		case LCP_OPT_MAGIC:
 			/* Never the suggested number: on a looped link it is our own doing. */
-			if (l->ask_magic)
+			if (l->want.magic != 0)
 				l->want.magic = new_magic(p);
 			break;
 		case LCP_OPT_PFC:
-			l->ask_pfc = false; /* a flag has no other value to suggest */
+			l->want.pfc = false; /* a flag has no other value to suggest */
 			break;
 		case LCP_OPT_ACFC:
-			l->ask_acfc = false;
+			l->want.acfc = false;
 			break;
 		default:
 			break; /* options that the peer would like us to ask for: no */
@@ -323,13 +325,13 @@ bool lcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 			ppp_end(fsm_link(f), PPP_R_AUTH_REFUSED);
 			break;
 		case LCP_OPT_MAGIC:
-			l->ask_magic = false;
+			l->want.magic = 0;
 			break;
 		case LCP_OPT_PFC:
-			l->ask_pfc = false;
+			l->want.pfc = false;
 			break;
 		case LCP_OPT_ACFC:
-			l->ask_acfc = false;
+			l->want.acfc = false;
 			break;
 		default:
 			break;

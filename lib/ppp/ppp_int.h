@@ -23,6 +23,7 @@
 
 #define LCP_MRU_MIN     128 /* smaller ones are answered with this; what ppp.h promises */
 #define LCP_ACCM_DFL    0xffffffffu /* RFC 1662 7.1 */
+#define LCP_REFUSABLE   3 /* codes: Protocol-Reject, Echo-Request, Echo-Reply */
 #define LCP_REOPENS_MAX 10 /* renegotiations in a row that never reached an open IPCP */
 #define IPCP_SERVERS    4 /* options 129 to 132: DNS, NBNS, DNS, NBNS (RFC 1877) */
 #define RX_QUEUE_MAX    32 /* frames that callbacks handed in while the link was busy */
@@ -31,7 +32,7 @@
 
 /* What one side announced; our own wishes and the peer's. */
 struct lcp_side {
-	uint32_t accm, magic;
+	uint32_t accm, magic; /* magic 0: none (RFC 1661 6.4) */
 	uint16_t mru;
 	bool pfc : 1, acfc : 1;
 	uint8_t auth; /* enum ppp_auth_method */
@@ -40,16 +41,16 @@ struct lcp_side {
 struct lcp {
 	struct fsm fsm;
 	struct lcp_side want; /* in our Configure-Request */
-	bool ask_mru : 1, ask_magic : 1, ask_pfc : 1, ask_acfc : 1;
+	struct lcp_side peer; /* acknowledged */
+	uint8_t loops; /* our own magic number seen in requests, in a row */
+	uint8_t echo_missed;
+	bool ask_mru : 1;
 	bool heard : 1; /* anything of LCP came from the peer */
 	bool proxied : 1;
 	bool alive : 1; /* something came since the last tick */
-	uint8_t auth_left; /* methods not refused yet in this negotiation */
-	uint8_t loops; /* our own magic number seen in requests, in a row */
-	uint8_t reopens;
-	struct lcp_side peer; /* acknowledged */
-	uint8_t echo_id, echo_missed;
-	uint16_t refused; /* codes up to 15, which ours are, that the peer has rejected, as bits */
+	uint8_t reopens : 4; /* up to one more than LCP_REOPENS_MAX */
+	uint8_t auth_left : 3; /* methods not refused yet in this negotiation */
+	uint8_t refused : LCP_REFUSABLE; /* codes that the peer has rejected, as bits */
 };
 
 /* What is only needed until a phase of authentication is over; a client keeps it for repeats. */

@@ -48,9 +48,6 @@ static bool take_our_side(struct ppp *p, const uint8_t *opts, size_t len)
 		return false;
 	l->want = s;
 	l->ask_mru = s.mru != PPP_MRU_DFL;
-	l->ask_magic = s.magic != 0;
-	l->ask_pfc = s.pfc;
-	l->ask_acfc = s.acfc;
 	return true;
 }
 
