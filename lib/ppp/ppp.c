@@ -117,18 +117,11 @@ static void rxq_drop(struct ppp_run *run)
 		rx_item_free(it);
 }
 
-/* Of an owner's verdict in a callback there was no memory for. */
-static const struct ppp_auth_reply refused = {.accept = false};
-
 static void verdict_drop(struct ppp_run *run)
 {
-	struct ppp_auth_reply *r = (struct ppp_auth_reply *)(uintptr_t)run->verdict;
-
-	run->verdict = NULL;
-	if (r == NULL || r == &refused)
-		return;
-	OPENSSL_cleanse(r, sizeof(*r));
-	free(r);
+	if (run->judged)
+		OPENSSL_cleanse(&run->verdict, sizeof(run->verdict));
+	run->judged = false;
 }
 
 void ppp_free(struct ppp *p)
@@ -245,8 +238,8 @@ void ppp_leave(struct ppp *p)
 		if (p->close_due) {
 			p->close_due = false;
 			close_now(p);
-		} else if (run->verdict != NULL) {
-			auth_verdict(p, run->verdict);
+		} else if (run->judged) {
+			auth_verdict(p, &run->verdict);
 			verdict_drop(run);
 		} else if ((it = rxq_take(run)) != NULL) {
 			rx_frame(p, it->frame, it->len);
@@ -431,22 +424,18 @@ void ppp_alive(struct ppp *p, uint64_t now_ms)
 	p->lcp.echo_missed = 0;
 }
 
-/* In a callback it waits for the stack to unwind. Without memory to wait in it is a refusal. */
+/* In a callback it waits for the stack to unwind. */
 void ppp_auth_done(struct ppp *p, const struct ppp_auth_reply *reply, uint64_t now_ms)
 {
-	struct ppp_auth_reply *copy;
 	struct ppp_run own;
 
-	if (!p->auth.owed || (p->run != NULL && p->run->verdict != NULL) ||
-	    !ppp_enter(p, &own, now_ms))
+	if (!p->auth.owed || (p->run != NULL && p->run->judged) || !ppp_enter(p, &own, now_ms))
 		return;
 	if (p->run->depth == 1) {
 		auth_verdict(p, reply);
 	} else {
-		copy = malloc(sizeof(*copy));
-		if (copy != NULL)
-			*copy = *reply;
-		p->run->verdict = copy != NULL ? copy : &refused;
+		p->run->verdict = *reply;
+		p->run->judged = true;
 	}
 	ppp_leave(p);
 }

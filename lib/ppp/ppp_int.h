@@ -151,8 +151,9 @@ struct ppp_run {
 	uint64_t now;
 	uint8_t depth; /* calls into the link now on the stack */
 	uint8_t rxq_len;
+	bool judged;
 	struct rx_item *rxq; /* oldest first */
-	const struct ppp_auth_reply *verdict; /* that came in a callback; NULL: none */
+	struct ppp_auth_reply verdict; /* that came in a callback, if judged */
 	/* What the request of the peer says that is being judged; it counts when it is acknowledged. */
 	struct lcp_side lcp_cand;
 	uint32_t ipcp_cand;
