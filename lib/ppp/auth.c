@@ -92,7 +92,7 @@ void auth_start(struct ppp *p)
 		if (a->method != PPP_AUTH_PAP && !a->proxy)
 			chap_send_challenge(p);
 	} else if (a->method == PPP_AUTH_PAP) {
-		a->first_id = (uint8_t)(a->id + 1);
+		ppp_client(p)->first_id = (uint8_t)(a->id + 1);
 		pap_send_request(p);
 	}
 }
@@ -109,18 +109,28 @@ void auth_stop(struct ppp *p)
 	auth_try_free(a);
 }
 
+/* What the last credential led to shows in the state. */
+static uint8_t answer_code(const struct auth *a)
+{
+	bool ok = a->state == AUTH_OK;
+
+	if (a->method == PPP_AUTH_PAP)
+		return ok ? PAP_ACK : PAP_NAK;
+	return ok ? CHAP_SUCCESS : CHAP_FAILURE;
+}
+
 void auth_answer_again(struct ppp *p, uint8_t id)
 {
 	struct auth *a = &p->auth;
 	uint8_t body[1 + AUTH_ANSWER_MAX];
 
 	if (a->method != PPP_AUTH_PAP) {
-		ppp_tx(p, PPP_CHAP, a->answer_code, id, ppp_answer(p), a->answer_len);
+		ppp_tx(p, PPP_CHAP, answer_code(a), id, ppp_answer(p), a->answer_len);
 		return;
 	}
 	body[0] = a->answer_len;
 	memcpy(body + 1, ppp_answer(p), a->answer_len);
-	ppp_tx(p, PPP_PAP, a->answer_code, id, body, 1 + (size_t)a->answer_len);
+	ppp_tx(p, PPP_PAP, answer_code(a), id, body, 1 + (size_t)a->answer_len);
 }
 
 /* With PAP every request has its own id; the id of a CHAP response is part of what it proves. */
@@ -278,7 +288,7 @@ void auth_verdict(struct ppp *p, const struct ppp_auth_reply *reply)
 	         : retry ? "retry"
 	                 : "reject");
 	if (a->method == PPP_AUTH_PAP)
-		pap_answer(p, ok, reply->message);
+		pap_answer(p, reply->message);
 	else
 		chap_answer(p, reply, ok, retry);
 	if (!retry)

@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHAP_CHALLENGE 1
-#define CHAP_RESPONSE  2
-#define CHAP_SUCCESS   3
-#define CHAP_FAILURE   4
-
 #define MSCHAP_ERROR_AUTH 691 /* RFC 2759 6 */
 
 /*
@@ -70,7 +65,6 @@ void chap_answer(struct ppp *p, const struct ppp_auth_reply *r, bool ok, bool re
 	int max = (int)sizeof(r->message) - 1, n;
 	char text[AUTH_ANSWER_MAX];
 
-	a->answer_code = ok ? CHAP_SUCCESS : CHAP_FAILURE;
 	if (a->method == PPP_AUTH_MSCHAPV2 && !ok) {
 		mschapv2_failure(p, r, retry);
 	} else {

@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-#define CHAP_CHALLENGE 1
-#define CHAP_RESPONSE  2
-#define CHAP_SUCCESS   3
-#define CHAP_FAILURE   4
-
 /* RFC 2759 8.2 hashes the name without a domain before a backslash. */
 static const char *bare_user(const struct ppp *p)
 {

@@ -20,16 +20,24 @@ static uint32_t configured(const struct ppp *p, int i)
 	return i % 2 == 0 ? p->conf->dns[i / 2] : p->conf->nbns[i / 2];
 }
 
+uint32_t ipcp_local_ip(const struct ppp *p)
+{
+	const struct ppp_client *c = ppp_client(p);
+
+	return c != NULL ? c->local_ip : p->conf->local_ip;
+}
+
 void ipcp_reset(struct ppp *p)
 {
+	struct ppp_client *c = ppp_client(p);
 	struct ipcp *n = &p->ipcp;
-	bool peer = p->conf->role == PPP_PEER;
 
-	n->local_ip = p->conf->local_ip;
-	n->ask_ip = peer || p->conf->local_ip != 0;
-	for (int i = 0; p->servers != NULL && i < IPCP_SERVERS; i++) {
-		p->servers->ask[i] = configured(p, i) != 0;
-		p->servers->ip[i] = 0;
+	n->ask_ip = c != NULL || p->conf->local_ip != 0;
+	if (c != NULL)
+		c->local_ip = p->conf->local_ip;
+	for (int i = 0; c != NULL && i < IPCP_SERVERS; i++) {
+		c->ask_server[i] = configured(p, i) != 0;
+		c->server[i] = 0;
 	}
 	n->asked_peer = false;
 	n->heard = false;
@@ -42,14 +50,14 @@ void ipcp_reset(struct ppp *p)
 
 static void ipcp_request(const struct fsm *f, struct optbuf *out)
 {
-	const struct ipcp *n = &fsm_link(f)->ipcp;
-	const struct ipcp_servers *s = fsm_link(f)->servers;
+	const struct ppp *p = fsm_link(f);
+	const struct ppp_client *c = ppp_client(p);
 
-	if (n->ask_ip)
-		opt_add32(out, IPCP_OPT_ADDR, n->local_ip);
-	for (int i = 0; s != NULL && i < IPCP_SERVERS; i++)
-		if (s->ask[i])
-			opt_add32(out, (uint8_t)(IPCP_OPT_SERVER + i), s->ip[i]);
+	if (p->ipcp.ask_ip)
+		opt_add32(out, IPCP_OPT_ADDR, ipcp_local_ip(p));
+	for (int i = 0; c != NULL && i < IPCP_SERVERS; i++)
+		if (c->ask_server[i])
+			opt_add32(out, (uint8_t)(IPCP_OPT_SERVER + i), c->server[i]);
 }
 
 /* The address that the peer gets when it wants this one; 0: none. A client takes any but none. */
@@ -158,15 +166,15 @@ static void nak_address(struct ppp *p, uint32_t v)
 {
 	struct ipcp *n = &p->ipcp;
 
-	if (p->conf->role == PPP_PEER)
-		n->local_ip = v;
+	if (ppp_client(p) != NULL)
+		ppp_client(p)->local_ip = v;
 	else if (++n->ip_naks >= p->conf->max_failure)
 		n->ask_ip = false;
 }
 
 static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 {
-	struct ipcp_servers *s = fsm_link(f)->servers;
+	struct ppp_client *c = ppp_client(fsm_link(f));
 
 	OPTS_FOREACH(o, opts, len)
 	{
@@ -174,8 +182,8 @@ static bool ipcp_nak(struct fsm *f, const uint8_t *opts, size_t len)
 			continue;
 		if (o[0] == IPCP_OPT_ADDR)
 			nak_address(fsm_link(f), get32(o + 2));
-		else if (s != NULL && is_server(o[0]))
-			s->ip[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
+		else if (c != NULL && is_server(o[0]))
+			c->server[o[0] - IPCP_OPT_SERVER] = get32(o + 2);
 	}
 	return true;
 }
@@ -191,7 +199,8 @@ static bool ipcp_reject(struct fsm *f, const uint8_t *opts, size_t len)
 		if (o[0] == IPCP_OPT_ADDR)
 			p->ipcp.ask_ip = false;
 		else
-			p->servers->ask[o[0] - IPCP_OPT_SERVER] = false; /* we ask for no others */
+			/* we ask for no others, and that as a client */
+			ppp_client(p)->ask_server[o[0] - IPCP_OPT_SERVER] = false;
 	}
 	return true;
 }
@@ -230,14 +239,14 @@ static void ipcp_up(struct fsm *f)
 	struct ipcp *n = &p->ipcp;
 
 	/* A client without an address of its own has no use for the link. */
-	if (p->conf->role == PPP_PEER && (!n->ask_ip || n->local_ip == 0)) {
+	if (p->conf->role == PPP_PEER && (!n->ask_ip || ipcp_local_ip(p) == 0)) {
 		ppp_end(p, PPP_R_NO_ADDRESS);
 		return;
 	}
 	ppp_wait_no_more(p, PPP_W_NCP);
 	p->lcp.reopens = 0;
 	p->net_up = true;
-	log_debug(p->conf->log, "ppp event=ipcp-up local=0x%08x peer=0x%08x", n->local_ip,
+	log_debug(p->conf->log, "ppp event=ipcp-up local=0x%08x peer=0x%08x", ipcp_local_ip(p),
 	          n->peer_ip);
 	p->conf->ops->network_up(p->ctx);
 }

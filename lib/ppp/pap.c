@@ -7,17 +7,10 @@
 
 #include <string.h>
 
-#define PAP_REQ 1
-#define PAP_ACK 2
-#define PAP_NAK 3
-
-void pap_answer(struct ppp *p, bool ok, const char *message)
+void pap_answer(struct ppp *p, const char *message)
 {
-	struct auth *a = &p->auth;
-
-	a->answer_code = ok ? PAP_ACK : PAP_NAK;
 	ppp_keep_answer(p, message, strlen(message));
-	auth_answer_again(p, a->answer_id);
+	auth_answer_again(p, p->auth.answer_id);
 }
 
 static void rx_request(struct ppp *p, const struct ppp_pkt *pkt)
@@ -58,10 +51,11 @@ void pap_send_request(struct ppp *p)
 static void rx_answer(struct ppp *p, const struct ppp_pkt *pkt)
 {
 	struct auth *a = &p->auth;
+	uint8_t first = ppp_client(p)->first_id;
 
 	if (a->state != AUTH_WAIT || p->reason != PPP_R_NONE)
 		return;
-	if ((uint8_t)(pkt->id - a->first_id) > (uint8_t)(a->id - a->first_id))
+	if ((uint8_t)(pkt->id - first) > (uint8_t)(a->id - first))
 		return;
 	ppp_wait_no_more(p, PPP_W_RESEND);
 	if (pkt->code == PAP_NAK) {

@@ -63,17 +63,13 @@ void ppp_keep_answer(struct ppp *p, const char *text, size_t len)
 struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
                        const struct ppp_ops *ops, void *ctx, struct timerq *timers, struct log *log)
 {
-	struct ppp *p = ppp_link_get(set);
+	struct ppp *p = ppp_link_get(set, conf->role);
 
 	if (p == NULL)
 		return NULL;
-	if (conf->role == PPP_PEER)
-		p->servers = calloc(1, sizeof(*p->servers));
-	if (conf->role != PPP_PEER || p->servers != NULL)
-		p->conf = ppp_shared_get(set, conf, ops, ctx, timers, log);
+	p->conf = ppp_shared_get(set, conf, ops, ctx, timers, log);
 	if (p->conf == NULL) {
-		free(p->servers);
-		ppp_link_put(set, p);
+		ppp_link_put(set, conf->role, p);
 		return NULL;
 	}
 	p->ctx = ctx;
@@ -127,17 +123,17 @@ static void verdict_drop(struct ppp_run *run)
 void ppp_free(struct ppp *p)
 {
 	struct ppp_confs *set;
+	enum ppp_role role;
 
 	if (p == NULL)
 		return;
 	ppp_timers_stop(p);
 	auth_try_free(&p->auth);
-	free(p->servers);
 	free(p->texts);
 	set = p->conf->of;
+	role = p->conf->role;
 	ppp_shared_put(p->conf);
-	OPENSSL_cleanse(p, sizeof(*p));
-	ppp_link_put(set, p);
+	ppp_link_put(set, role, p);
 }
 
 void ppp_random(struct ppp *p, void *buf, size_t len)
@@ -490,10 +486,10 @@ void ppp_info_get(const struct ppp *p, struct ppp_info *out)
 	};
 	snprintf(out->user, sizeof(out->user), "%s", ppp_user(p));
 	if (p->ipcp.fsm.state == FSM_OPENED) {
-		out->local_ip = p->ipcp.ask_ip ? p->ipcp.local_ip : 0;
+		out->local_ip = p->ipcp.ask_ip ? ipcp_local_ip(p) : 0;
 		out->peer_ip = p->ipcp.peer_ip;
-		if (p->conf->role == PPP_PEER)
+		if (ppp_client(p) != NULL)
 			for (int i = 0; i < 2; i++)
-				out->dns[i] = p->servers->ip[2 * i];
+				out->dns[i] = ppp_client(p)->server[2 * i];
 	}
 }

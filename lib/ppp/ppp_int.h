@@ -15,6 +15,15 @@
 #define LCP_OPT_PFC   7
 #define LCP_OPT_ACFC  8
 
+#define PAP_REQ 1 /* RFC 1334 2.2 */
+#define PAP_ACK 2
+#define PAP_NAK 3
+
+#define CHAP_CHALLENGE 1 /* RFC 1994 4 */
+#define CHAP_RESPONSE  2
+#define CHAP_SUCCESS   3
+#define CHAP_FAILURE   4
+
 #define CHAP_ALG_MD5       5 /* RFC 1994 3 */
 #define CHAP_ALG_MSCHAPV2  0x81 /* RFC 2759 2 */
 #define CHAP_VALUE_MAX     255 /* Value-Size is one byte (RFC 1994 4.1) */
@@ -81,28 +90,19 @@ struct auth {
 	bool have_cred : 1;
 	uint8_t failures, sends;
 	uint8_t id; /* of our last challenge or request */
-	uint8_t first_id; /* PPP_PEER with PAP: of the first request of this phase */
 	uint8_t answer_id; /* of the credential being judged */
-	uint8_t answer_code,
-	        answer_len; /* what we told the peer, which repeats get again: ppp.texts */
+	uint8_t answer_len; /* what we told the peer, which repeats get again: ppp.texts */
 	uint8_t cred[CRED_DIGEST_LEN]; /* salted digest of the credential judged last */
 	struct auth_try *try; /* NULL: no challenge is out */
 };
 
 struct ipcp {
 	struct fsm fsm;
-	uint32_t local_ip; /* PPP_PEER: as learned so far */
 	uint32_t peer_ip;
 	bool ask_ip : 1;
 	bool asked_peer : 1; /* we told a peer without the option that it needs an address */
 	bool heard : 1; /* anything of IPCP came from the peer in this phase */
 	uint8_t ip_naks;
-};
-
-/* The name servers of a client. */
-struct ipcp_servers {
-	bool ask[IPCP_SERVERS];
-	uint32_t ip[IPCP_SERVERS]; /* as learned so far */
 };
 
 struct rx_item {
@@ -178,10 +178,26 @@ struct ppp {
 	struct lcp lcp;
 	struct auth auth;
 	struct ipcp ipcp;
-	struct ipcp_servers *servers; /* PPP_PEER; NULL: an authenticator has none */
 	char *texts; /* the name that was tried last and a NUL, then auth.answer_len bytes; NULL: none */
 	uint32_t rx_frames, tx_frames, rx_bad, rx_unknown_protocol, echo_tx, echo_rx;
 };
+
+/* A link as PPP_PEER: what only a client learns. */
+struct ppp_client {
+	struct ppp link; /* first: they are allocated as one */
+	uint32_t local_ip, server[IPCP_SERVERS]; /* as learned so far */
+	bool ask_server[IPCP_SERVERS];
+	uint8_t first_id; /* PAP: of the first request of this phase */
+};
+_Static_assert(offsetof(struct ppp_client, link) == 0, "see ppp_client and ppp_link_put");
+
+/* NULL when it is the authenticator's. */
+static inline struct ppp_client *ppp_client(const struct ppp *p)
+{
+	if (p->conf->role != PPP_PEER)
+		return NULL;
+	return (struct ppp_client *)(uintptr_t)p;
+}
 
 extern const struct fsm_ops lcp_ops, ipcp_ops;
 
@@ -228,9 +244,9 @@ const struct ppp_shared *ppp_shared_get(struct ppp_confs *set, const struct ppp_
                                         const struct ppp_ops *ops, void *ctx, struct timerq *timers,
                                         struct log *log);
 void ppp_shared_put(const struct ppp_shared *s);
-/* A zeroed link of the set (NULL: of none), and back. */
-struct ppp *ppp_link_get(struct ppp_confs *set);
-void ppp_link_put(struct ppp_confs *set, struct ppp *p);
+/* A zeroed link of the set (NULL: of none), and back, wiped. */
+struct ppp *ppp_link_get(struct ppp_confs *set, enum ppp_role role);
+void ppp_link_put(struct ppp_confs *set, enum ppp_role role, struct ppp *p);
 
 /* ---- timers.c ---- */
 
@@ -284,7 +300,7 @@ void auth_try_free(struct auth *a); /* wiped */
 void auth_resend(struct ppp *p); /* PPP_W_RESEND */
 
 void pap_rx(struct ppp *p, const struct ppp_pkt *pkt);
-void pap_answer(struct ppp *p, bool ok, const char *message);
+void pap_answer(struct ppp *p, const char *message);
 void pap_send_request(struct ppp *p); /* PPP_PEER */
 
 void chap_rx(struct ppp *p, const struct ppp_pkt *pkt);
@@ -297,6 +313,7 @@ void chap_peer_resend(struct ppp *p);
 void ipcp_init(struct ppp *p);
 void ipcp_rx(struct ppp *p, const struct ppp_pkt *pkt);
 void ipcp_reset(struct ppp *p); /* wishes as configured, before a new negotiation */
+uint32_t ipcp_local_ip(const struct ppp *p);
 
 /* ---- digest.c ---- */
 

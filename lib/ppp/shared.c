@@ -31,14 +31,17 @@ void ppp_confs_free(struct ppp_confs *set)
 	free(set);
 }
 
-struct ppp *ppp_link_get(struct ppp_confs *set)
+struct ppp *ppp_link_get(struct ppp_confs *set, enum ppp_role role)
 {
-	return set != NULL ? slab_get(&set->links) : calloc(1, sizeof(struct ppp));
+	if (set != NULL && role == PPP_AUTHENTICATOR)
+		return slab_get(&set->links);
+	return calloc(1, role == PPP_PEER ? sizeof(struct ppp_client) : sizeof(struct ppp));
 }
 
-void ppp_link_put(struct ppp_confs *set, struct ppp *p)
+void ppp_link_put(struct ppp_confs *set, enum ppp_role role, struct ppp *p)
 {
-	if (set != NULL)
+	OPENSSL_cleanse(p, sizeof(*p));
+	if (set != NULL && role == PPP_AUTHENTICATOR)
 		slab_put(&set->links, p);
 	else
 		free(p);
