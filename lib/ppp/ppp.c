@@ -23,19 +23,36 @@ const char *ppp_user(const struct ppp *p)
 	return p->texts != NULL ? p->texts : "";
 }
 
+static void texts_drop(struct ppp *p)
+{
+	if (p->texts != NULL)
+		ppp_text_put(p->conf->of, p->texts, strlen(p->texts) + 1 + p->auth.answer_len);
+	p->texts = NULL;
+	p->auth.answer_len = 0;
+}
+
+/* Takes the place of what was kept; name may be of that. False: no memory, it is as it was. */
+static bool texts_keep(struct ppp *p, const char *name, size_t name_len, const char *answer,
+                       size_t answer_len)
+{
+	char *texts = ppp_text_get(p->conf->of, name_len + 1 + answer_len);
+
+	if (texts == NULL)
+		return false;
+	memcpy(texts, name, name_len);
+	texts[name_len] = '\0';
+	memcpy(texts + name_len + 1, answer, answer_len);
+	texts_drop(p);
+	p->texts = texts;
+	p->auth.answer_len = (uint8_t)answer_len;
+	return true;
+}
+
 bool ppp_set_user(struct ppp *p, const void *name, size_t len)
 {
 	size_t n = len > 0 ? strnlen(name, len) : 0;
-	char *copy = malloc(n + 1);
 
-	if (copy == NULL)
-		return false;
-	memcpy(copy, n > 0 ? name : "", n);
-	copy[n] = '\0';
-	free(p->texts);
-	p->texts = copy;
-	p->auth.answer_len = 0;
-	return true;
+	return texts_keep(p, n > 0 ? name : "", n, "", 0);
 }
 
 const char *ppp_answer(const struct ppp *p)
@@ -45,19 +62,15 @@ const char *ppp_answer(const struct ppp *p)
 
 void ppp_keep_answer(struct ppp *p, const char *text, size_t len)
 {
-	const size_t name = strlen(ppp_user(p)) + 1;
-	char *texts;
+	const char *user = ppp_user(p);
+	size_t n = strlen(user);
 
-	p->auth.answer_len = 0;
 	len = len < AUTH_ANSWER_MAX ? len : AUTH_ANSWER_MAX;
-	if (len == 0 || (p->texts == NULL && !ppp_set_user(p, "", 0)))
+	if (len == 0 && p->auth.answer_len == 0)
 		return;
-	texts = realloc(p->texts, name + len);
-	if (texts == NULL)
-		return;
-	memcpy(texts + name, text, len);
-	p->texts = texts;
-	p->auth.answer_len = (uint8_t)len;
+	/* The answer to another try is worse than none. */
+	if (!texts_keep(p, user, n, text, len) && p->auth.answer_len > 0)
+		texts_drop(p);
 }
 
 struct ppp *ppp_new_in(struct ppp_confs *set, const struct ppp_conf *conf,
@@ -129,7 +142,7 @@ void ppp_free(struct ppp *p)
 		return;
 	ppp_timers_stop(p);
 	auth_try_free(&p->auth);
-	free(p->texts);
+	texts_drop(p);
 	set = p->conf->of;
 	role = p->conf->role;
 	ppp_shared_put(p->conf);

@@ -247,6 +247,9 @@ void ppp_shared_put(const struct ppp_shared *s);
 /* A zeroed link of the set (NULL: of none), and back, wiped. */
 struct ppp *ppp_link_get(struct ppp_confs *set, enum ppp_role role);
 void ppp_link_put(struct ppp_confs *set, enum ppp_role role, struct ppp *p);
+/* Memory for a text of this size, not 0. NULL: none. It goes back with the same size. */
+char *ppp_text_get(struct ppp_confs *set, size_t size);
+void ppp_text_put(struct ppp_confs *set, char *text, size_t size);
 
 /* ---- timers.c ---- */
 

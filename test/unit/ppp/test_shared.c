@@ -5,6 +5,7 @@
 #include "ppp/ppp_int.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static struct net net;
 
@@ -65,6 +66,45 @@ static void test_set(void)
 	ppp_confs_free(set);
 }
 
+static bool has_texts(const struct ppp *p, const char *name, const char *answer, size_t answer_len)
+{
+	return strcmp(ppp_user(p), name) == 0 && p->auth.answer_len == answer_len &&
+	       memcmp(ppp_answer(p), answer, answer_len) == 0;
+}
+
+/* Names and answers of any length, in a set and in none; what one link keeps is not another's. */
+static void test_texts(void)
+{
+	struct ppp_confs *set = ppp_confs_new();
+	struct ppp_conf c = conf_auth(PPP_AUTH_CHAP_MD5);
+	char name[PPP_NAME_MAX], text[AUTH_ANSWER_MAX];
+	struct ppp *p[3];
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(set);
+	net_init(&net, 3);
+	memset(text, 't', sizeof(text));
+	for (int i = 0; i < 3; i++)
+		p[i] = make(i < 2 ? set : NULL, &c);
+	CU_ASSERT_TRUE(has_texts(p[0], "", "", 0));
+	for (size_t len = 0; len < sizeof(name); len++) {
+		memset(name, 'a' + (int)(len % 26), len);
+		name[len] = '\0';
+		for (int i = 0; i < 3; i++) {
+			CU_ASSERT_TRUE(ppp_set_user(p[i], name, len));
+			CU_ASSERT_TRUE(has_texts(p[i], name, "", 0));
+			ppp_keep_answer(p[i], text, len);
+			ppp_keep_answer(p[i], text, (size_t)i * 40);
+		}
+		for (int i = 0; i < 3; i++)
+			CU_ASSERT_TRUE(has_texts(p[i], name, text, (size_t)i * 40));
+	}
+	ppp_keep_answer(p[0], text, sizeof(text) + 1);
+	CU_ASSERT_TRUE(has_texts(p[0], name, text, AUTH_ANSWER_MAX));
+	for (int i = 0; i < 3; i++)
+		ppp_free(p[i]);
+	ppp_confs_free(set);
+}
+
 /* The challenge is wanted until the answer is judged; by a client longer, for repeats. */
 static void test_try_is_freed(void)
 {
@@ -100,5 +140,6 @@ void suite_shared(void)
 	CU_pSuite s = CU_add_suite("shared", NULL, NULL);
 
 	CU_add_test(s, "links of a set share their configuration", test_set);
+	CU_add_test(s, "texts", test_texts);
 	CU_add_test(s, "a try is freed", test_try_is_freed);
 }
