@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "base/slab.h"
+#include "base/poison.h"
 
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED
-#endif
-
 #ifdef SANITIZED
-#include <sanitizer/asan_interface.h>
-#define FORBID(p, n) __asan_poison_memory_region(p, n)
-#define ALLOW(p, n)  __asan_unpoison_memory_region(p, n)
-#define GAP          16 /* out of bounds, behind each object */
+#define GAP 16 /* out of bounds, behind each object */
 #else
-#define FORBID(p, n) ((void)(p), (void)(n))
-#define ALLOW(p, n)  ((void)(p), (void)(n))
-#define GAP          0
+#define GAP 0
 #endif
 
 #define CHUNK 32768u
