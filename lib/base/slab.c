@@ -3,6 +3,7 @@
 #include "base/slab.h"
 #include "base/poison.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -65,7 +66,7 @@ static struct slab_chunk *chunk_new(void)
 
 static void chunk_free(struct slab_chunk *c)
 {
-	ALLOW(c, CHUNK);
+	FORBID(c->mem, CHUNK - offsetof(struct slab_chunk, mem));
 	madvise(c, CHUNK, MADV_DONTNEED);
 	pthread_mutex_lock(&lock);
 	c->next = spare;
@@ -78,6 +79,7 @@ void slab_init(struct slab *s, size_t size)
 	const size_t unit = (size_t)1 << SLAB_REF_SHIFT;
 
 	*s = (struct slab){.size = (size + unit - 1) & ~(unit - 1)};
+	assert(s->size + GAP <= CHUNK - offsetof(struct slab_chunk, mem));
 }
 
 void slab_fini(struct slab *s)

@@ -24,7 +24,7 @@ struct slab {
 	size_t left;
 };
 
-/* Allocates nothing. size: of an object. */
+/* Allocates nothing. size: of an object; at most some 32,000 bytes. */
 void slab_init(struct slab *s, size_t size);
 /* Whatever objects are still there go with it. Harmless on a zeroed one. */
 void slab_fini(struct slab *s);

@@ -8,7 +8,8 @@
  *
  * What is due within seconds, as retransmissions are, stands in a wheel of a slot a millisecond; all
  * else in a tree, from which it fires when its time has come. No call takes long, however many there
- * are: one that did would hold up everybody's timers.
+ * are: one that did would hold up everybody's timers. (But for timers of one instant that were set billions of
+ * settings apart: their order is not known, and one may be searched for.)
  */
 #pragma once
 

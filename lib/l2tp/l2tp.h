@@ -172,7 +172,7 @@ enum l2tp_verdict {
 struct l2tp_ops {
 	/*
 	 * Sends a control message as a UDP payload over path. Never fails visibly: loss is loss. Must not
-	 * call l2tp_rx before it returns.
+	 * call l2tp_rx before it returns, nor end a tunnel.
 	 */
 	void (*send)(void *ctx, const struct l2tp_path *path, const uint8_t *pkt, size_t len);
 
@@ -341,7 +341,7 @@ struct l2tp_tunnel *l2tp_call_tunnel(const struct l2tp_call *c);
 /* The ids that the peer has assigned. */
 uint16_t l2tp_tunnel_peer_id(const struct l2tp_tunnel *t);
 uint16_t l2tp_call_peer_id(const struct l2tp_call *c);
-/* Walks the calls of a tunnel: prev NULL starts. The list may change only by closing calls. */
+/* Walks the calls of a tunnel: prev NULL starts. prev must not have been closed. */
 struct l2tp_call *l2tp_call_next(const struct l2tp_tunnel *t, const struct l2tp_call *prev);
 const struct l2tp_path *l2tp_tunnel_path(const struct l2tp_tunnel *t);
 void *l2tp_tunnel_user(const struct l2tp_tunnel *t);

@@ -278,7 +278,7 @@ enum ppp_auth_method lcp_auth_option(const uint8_t *opt);
 bool proxy_lcp(struct ppp *p, const struct ppp_proxy *proxy);
 void proxy_auth(struct ppp *p, const struct ppp_proxy *proxy);
 
-/* ---- auth.c, pap.c, chap.c, peer_auth.c ---- */
+/* ---- auth.c, pap.c, chap.c, chap_peer.c ---- */
 void auth_init(struct ppp *p);
 void auth_start(struct ppp *p); /* LCP opened */
 void auth_stop(struct ppp *p); /* LCP left Opened, or the link ends */

@@ -60,6 +60,90 @@ static void test_slab(void)
 	free(t);
 }
 
+struct linked {
+	struct ref_link link;
+	uint32_t next;
+	char name;
+};
+
+#define LINK offsetof(struct linked, link)
+#define NEXT offsetof(struct linked, next)
+
+static void check_list(const struct ref_list *l, const char *wanted)
+{
+	char forth[8] = "", back[8] = "";
+	const struct linked *x;
+	size_t n = 0, len = strlen(wanted);
+
+	REF_FOREACH (x, l->first, link.next)
+		forth[n++] = x->name;
+	CU_ASSERT_STRING_EQUAL(forth, wanted);
+	n = 0;
+	REF_FOREACH (x, l->last, link.prev)
+		back[n++] = x->name;
+	CU_ASSERT_EQUAL_FATAL(n, len);
+	for (size_t i = 0; i < n; i++)
+		CU_ASSERT_EQUAL(back[i], wanted[len - 1 - i]);
+}
+
+static void check_chain(uint32_t first, const char *wanted)
+{
+	char names[8] = "";
+	const struct linked *x;
+	size_t n = 0;
+
+	REF_FOREACH (x, first, next)
+		names[n++] = x->name;
+	CU_ASSERT_STRING_EQUAL(names, wanted);
+}
+
+/* References lead back to what they are of, and lists of them keep their order. */
+static void test_refs(void)
+{
+	struct ref_list l = {0};
+	struct linked *x[4];
+	uint32_t chain = 0;
+	struct slab s;
+
+	slab_init(&s, sizeof(struct linked));
+	CU_ASSERT_EQUAL(slab_ref(NULL), 0);
+	CU_ASSERT_PTR_NULL(slab_at(0));
+	for (int i = 0; i < 4; i++) {
+		x[i] = slab_get(&s);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(x[i]);
+		x[i]->name = (char)('a' + i);
+		CU_ASSERT_NOT_EQUAL(slab_ref(x[i]), 0);
+		CU_ASSERT_PTR_EQUAL(slab_at(slab_ref(x[i])), x[i]);
+		ref_push(&chain, x[i], NEXT);
+	}
+	check_list(&l, "");
+	ref_append(&l, x[1], LINK);
+	ref_append(&l, x[2], LINK);
+	ref_prepend(&l, x[0], LINK);
+	ref_append(&l, x[3], LINK);
+	check_list(&l, "abcd");
+	ref_remove(&l, x[1], LINK);
+	check_list(&l, "acd");
+	ref_remove(&l, x[3], LINK);
+	check_list(&l, "ac");
+	ref_remove(&l, x[0], LINK);
+	check_list(&l, "c");
+	ref_remove(&l, x[2], LINK);
+	check_list(&l, "");
+	ref_prepend(&l, x[3], LINK);
+	check_list(&l, "d");
+	check_chain(chain, "dcba");
+	ref_unlink(&chain, x[1], NEXT);
+	check_chain(chain, "dca");
+	ref_unlink(&chain, x[3], NEXT);
+	check_chain(chain, "ca");
+	ref_unlink(&chain, x[0], NEXT);
+	check_chain(chain, "c");
+	ref_unlink(&chain, x[2], NEXT);
+	CU_ASSERT_EQUAL(chain, 0);
+	slab_fini(&s);
+}
+
 static void test_texts(void)
 {
 	struct texts *set = texts_new();
@@ -115,6 +199,7 @@ void register_slab(void)
 	CU_pSuite s = CU_add_suite("slab", NULL, NULL);
 
 	CU_add_test(s, "objects of a slab", test_slab);
+	CU_add_test(s, "references and lists", test_refs);
 	CU_add_test(s, "shared texts", test_texts);
 	CU_add_test(s, "lengths of texts", test_text_lengths);
 }
