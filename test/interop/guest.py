@@ -162,7 +162,7 @@ class Guest(IpsecClient):
         return join
 
     def write(self, path, text, mode=0o644):
-        """mode None: into what is there, a pipe or a kernel's file."""
+        """mode None: into what is there, a kernel's file."""
         # The guest's terminal holds 4096 bytes and loses what is more.
         for at in range(0, max(len(text), 1), 2000):
             self._must("write", path=path, data=text[at:at + 2000], mode=mode, append=at > 0)
@@ -242,7 +242,7 @@ class Guest(IpsecClient):
 
     def _tell(self, line):
         """An order for xl2tpd."""
-        self._must("write", path="/run/l2tp/ctl", data=line + "\n")
+        self._must("tell", 20, pipe="/run/l2tp/ctl", line=line)
 
     def dial(self, i=0):
         self._tell(f"c c{i}")

@@ -7,11 +7,13 @@ done without starting a program is done here; see kernel.py for why.
 {"op": "quit"} ends the guest.
 OP is a function below; when it raises, rc is 1 and out says what.
 """
+import fcntl
 import json
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import termios
@@ -88,18 +90,32 @@ def stop(name):
 
 
 def write(path, data, mode=None, append=False):
-    """Also into a pipe that a program opens anew after each line: then without mode."""
+    """Without mode: into what is there, a kernel's file."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    if mode is None:
-        fds = []
-        kernel.until(lambda: fds.append(opened(path)) or fds[-1] is not None, 5, 0.02)
-        with open(fds[-1], "w", encoding="utf-8") as f:
-            f.write(data)
-        return 0, ""
     with open(path, "a" if append else "w", encoding="utf-8") as f:
-        os.fchmod(f.fileno(), mode)
+        if mode is not None:
+            os.fchmod(f.fileno(), mode)
         f.write(data)
     return 0, ""
+
+
+def tell(pipe, line):
+    """A line into a pipe whose reader takes all that a read gives for one line, and opens it anew after
+    each: returns when it is read. The pipe is held open until then, so that a line that came between
+    its last read and its closing is still there for the next."""
+    fds = []
+
+    def held():
+        fds.append(opened(pipe))
+        return fds[-1] is not None
+    if not kernel.until(held, 5, 0.02):
+        return 1, f"{pipe}: nobody has it open"
+    try:
+        read = (kernel.until(lambda: sent(fds[-1], line.encode() + b"\n"), 5, 0.02)
+                and kernel.until(lambda: not waiting(fds[-1]), 5, 0.005))
+    finally:
+        os.close(fds[-1])
+    return (0, "") if read else (1, f"{pipe}: nobody reads")
 
 
 def opened(pipe):
@@ -108,6 +124,19 @@ def opened(pipe):
         return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
     except OSError:
         return None
+
+
+def sent(fd, data):
+    """False while its reader has it closed."""
+    try:
+        return os.write(fd, data)
+    except BrokenPipeError:
+        return False
+
+
+def waiting(fd):
+    """Bytes in a pipe that nobody read yet."""
+    return struct.unpack("i", fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))[0]
 
 
 def read(path):
@@ -164,7 +193,7 @@ def pinged(args):
     return 0, ping.ping(*args)
 
 
-ORDERS = {f.__name__: f for f in (run, spawn, stop, write, read, wait, device, route, kill, flush,
+ORDERS = {f.__name__: f for f in (run, spawn, stop, write, tell, read, wait, device, route, kill, flush,
                                   clean)}
 ORDERS["ping"] = pinged
 
