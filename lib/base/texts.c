@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "base/texts.h"
-#include "base/slab.h"
+#include "base/slab_sizes.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -11,11 +11,6 @@
 
 #define BUCKETS 8192
 
-/* Short ones are objects of slabs, whose sizes are so much apart. */
-#define STEP      sizeof(void *)
-#define SIZES     8
-#define SHORT_MAX (SIZES * STEP)
-
 struct node {
 	struct node *next;
 	uint32_t refs;
@@ -24,7 +19,7 @@ struct node {
 
 struct texts {
 	uint64_t seed; /* peers choose their names */
-	struct slab slab[SIZES]; /* [n]: of n + 1 steps */
+	struct slab_sizes sizes;
 	struct node *bucket[BUCKETS];
 };
 
@@ -33,21 +28,9 @@ static size_t size_of(size_t len)
 	return offsetof(struct node, text) + len + 1;
 }
 
-static struct node *node_new(struct texts *set, size_t len)
-{
-	size_t size = size_of(len);
-
-	return size <= SHORT_MAX ? slab_get(&set->slab[(size - 1) / STEP]) : malloc(size);
-}
-
 static void node_free(struct texts *set, struct node *n)
 {
-	size_t size = size_of(strlen(n->text));
-
-	if (size <= SHORT_MAX)
-		slab_put(&set->slab[(size - 1) / STEP], n);
-	else
-		free(n);
+	slab_sizes_put(&set->sizes, n, size_of(strlen(n->text)));
 }
 
 static struct node **bucket(struct texts *set, const char *text, size_t len)
@@ -70,8 +53,8 @@ struct texts *texts_new(void)
 		free(set);
 		return NULL;
 	}
-	for (size_t i = 0; set != NULL && i < SIZES; i++)
-		slab_init(&set->slab[i], (i + 1) * STEP);
+	if (set != NULL)
+		slab_sizes_init(&set->sizes);
 	return set;
 }
 
@@ -85,8 +68,8 @@ void texts_free(struct texts *set)
 			node_free(set, n);
 		}
 	}
-	for (size_t i = 0; set != NULL && i < SIZES; i++)
-		slab_fini(&set->slab[i]);
+	if (set != NULL)
+		slab_sizes_fini(&set->sizes);
 	free(set);
 }
 
@@ -101,7 +84,7 @@ const char *texts_get(struct texts *set, const char *text, size_t len)
 			n->refs++;
 			return n->text;
 		}
-	n = node_new(set, len);
+	n = slab_sizes_get(&set->sizes, size_of(len));
 	if (n == NULL)
 		return NULL;
 	n->refs = 1;

@@ -3,7 +3,7 @@
 /* What the files of lib/ppp share. Not for others. */
 #pragma once
 
-#include "base/slab.h"
+#include "base/slab_sizes.h"
 #include "ppp/fsm.h"
 #include "ppp/ppp.h"
 

@@ -10,13 +10,9 @@
 
 #define BUCKETS 256
 
-/* Short texts are objects of slabs, whose sizes are so much apart: malloc takes 32 bytes at least. */
-#define TEXT_STEP  sizeof(void *)
-#define TEXT_SIZES 10 /* the answer of MS-CHAPv2 and a name fit in */
-
 struct ppp_confs {
 	struct slab links;
-	struct slab texts[TEXT_SIZES]; /* [n]: of n + 1 steps */
+	struct slab_sizes texts;
 	struct ppp_shared *bucket[BUCKETS];
 };
 
@@ -27,8 +23,7 @@ struct ppp_confs *ppp_confs_new(void)
 	if (set == NULL)
 		return NULL;
 	slab_init(&set->links, sizeof(struct ppp));
-	for (size_t i = 0; i < TEXT_SIZES; i++)
-		slab_init(&set->texts[i], (i + 1) * TEXT_STEP);
+	slab_sizes_init(&set->texts);
 	return set;
 }
 
@@ -37,8 +32,7 @@ void ppp_confs_free(struct ppp_confs *set)
 	if (set == NULL)
 		return;
 	slab_fini(&set->links);
-	for (size_t i = 0; i < TEXT_SIZES; i++)
-		slab_fini(&set->texts[i]);
+	slab_sizes_fini(&set->texts);
 	free(set);
 }
 
@@ -58,29 +52,14 @@ void ppp_link_put(struct ppp_confs *set, enum ppp_role role, struct ppp *p)
 		free(p);
 }
 
-/* NULL: none of its slabs' */
-static struct slab *slab_of_text(struct ppp_confs *set, size_t size)
-{
-	if (set == NULL || size > TEXT_SIZES * TEXT_STEP)
-		return NULL;
-	return &set->texts[(size - 1) / TEXT_STEP];
-}
-
 char *ppp_text_get(struct ppp_confs *set, size_t size)
 {
-	struct slab *s = slab_of_text(set, size);
-
-	return s != NULL ? slab_get(s) : malloc(size);
+	return slab_sizes_get(set != NULL ? &set->texts : NULL, size);
 }
 
 void ppp_text_put(struct ppp_confs *set, char *text, size_t size)
 {
-	struct slab *s = slab_of_text(set, size);
-
-	if (s != NULL)
-		slab_put(s, text);
-	else
-		free(text);
+	slab_sizes_put(set != NULL ? &set->texts : NULL, text, size);
 }
 
 /* Everything that is told by value, and what is made of it. */
