@@ -5,13 +5,17 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #ifdef SANITIZED
-#define GAP 16 /* out of bounds, behind each object */
+#define GAP  16 /* out of bounds, behind each object */
+#define KEPT 256 /* free ones that do not serve again yet */
 #else
-#define GAP 0
+#define GAP  0
+#define KEPT 0
 #endif
 
 #define CHUNK 32768u
@@ -86,6 +90,12 @@ void slab_fini(struct slab *s)
 {
 	struct slab_chunk *c;
 
+#ifdef SANITIZED
+	if (s->n_out > 0) {
+		fprintf(stderr, "slab: %u objects of %zu bytes leaked\n", s->n_out, s->size);
+		abort();
+	}
+#endif
 	while ((c = s->chunks) != NULL) {
 		s->chunks = c->next;
 		chunk_free(c);
@@ -114,30 +124,57 @@ static void *take_new(struct slab *s)
 	return p;
 }
 
+static void *take_free(struct slab *s)
+{
+	struct slab_free *f = s->free;
+
+	if (s->n_free <= KEPT)
+		return NULL;
+	ALLOW(f, sizeof(*f));
+	s->free = f->next;
+	s->n_free--;
+	return f;
+}
+
 void *slab_get(struct slab *s)
 {
-	void *p = s->free;
+	void *p = take_free(s);
 
 	if (p == NULL)
 		p = take_new(s);
 	if (p == NULL)
 		return NULL;
+	s->n_out++;
 	ALLOW(p, s->size);
-	if (p == s->free)
-		s->free = s->free->next;
 	memset(p, 0, s->size);
 	return p;
 }
 
+/* The last one is the first to serve again, being in the cache; where they are kept, the first one is. */
+static void put_free(struct slab *s, struct slab_free *f)
+{
+	struct slab_free *last = s->last_free;
+
+	if (KEPT == 0 || s->free == NULL) {
+		f->next = s->free;
+		s->free = f;
+	} else {
+		f->next = NULL;
+		ALLOW(last, sizeof(*last));
+		last->next = f;
+		FORBID(last, sizeof(*last));
+	}
+	s->last_free = f;
+	s->n_free++;
+}
+
 void slab_put(struct slab *s, void *object)
 {
-	struct slab_free *f = object;
-
-	if (f == NULL)
+	if (object == NULL)
 		return;
-	f->next = s->free;
-	s->free = f;
-	FORBID(f, s->size);
+	s->n_out--;
+	put_free(s, object);
+	FORBID(object, s->size);
 }
 
 /* ---- lists ---- */

@@ -3,7 +3,8 @@
 /*
  * Objects of one size, of which there are tens of thousands: without malloc's header before each and what
  * it rounds up, and apart from what comes and goes between them. What was given back serves again; none of
- * it goes back to the system before slab_fini. To the address sanitizer what is free is out of bounds.
+ * it goes back to the system before slab_fini. To the address sanitizer what is free is out of bounds, and
+ * then it serves again only after many others; what never comes back ends the process there.
  *
  * Each has a name of 32 bits, a reference, half as long as a pointer: all slabs lie in one range of
  * addresses. Lists of them have links of that kind.
@@ -19,14 +20,15 @@
 struct slab {
 	size_t size;
 	struct slab_chunk *chunks;
-	struct slab_free *free;
+	struct slab_free *free, *last_free;
+	uint32_t n_free, n_out; /* objects */
 	uint8_t *at; /* what of the newest chunk has not been used yet */
 	size_t left;
 };
 
 /* Allocates nothing. size: of an object; at most some 32,000 bytes. */
 void slab_init(struct slab *s, size_t size);
-/* Whatever objects are still there go with it. Harmless on a zeroed one. */
+/* Every object has to be back. Harmless on a zeroed one. */
 void slab_fini(struct slab *s);
 
 /* An object, zeroed; NULL: no memory. */

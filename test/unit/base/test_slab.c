@@ -2,13 +2,17 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "tests.h"
 
+#include "base/poison.h"
 #include "base/slab.h"
 #include "base/texts.h"
 
 #include <CUnit/Basic.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define OBJECTS 5000 /* of several chunks */
 #define LENGTHS 300
@@ -141,8 +145,58 @@ static void test_refs(void)
 	check_chain(chain, "c");
 	ref_unlink(&chain, x[2], NEXT);
 	CU_ASSERT_EQUAL(chain, 0);
+	for (int i = 0; i < 4; i++)
+		slab_put(&s, x[i]);
 	slab_fini(&s);
 }
+
+#ifdef SANITIZED
+/* How a process ends that frees a slab with one object still out. */
+static int end_of_leak(void)
+{
+	struct slab s;
+	pid_t pid;
+	int status = 0;
+
+	pid = fork();
+	if (pid == 0) {
+		close(STDERR_FILENO);
+		slab_init(&s, sizeof(struct thing));
+		slab_get(&s);
+		slab_fini(&s);
+		_exit(0);
+	}
+	CU_ASSERT_EQUAL_FATAL(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/* What is free is out of bounds, and stays so for a while; what never comes back is told. */
+static void test_sanitized(void)
+{
+	struct thing *first, *t;
+	struct slab s;
+	uint32_t bad = 0;
+	int status;
+
+	slab_init(&s, sizeof(struct thing));
+	first = slab_get(&s);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(first);
+	CU_ASSERT_EQUAL(__asan_address_is_poisoned(&first->rest), 0);
+	slab_put(&s, first);
+	CU_ASSERT_EQUAL(__asan_address_is_poisoned(&first->rest), 1);
+	for (int i = 0; i < 200; i++) {
+		t = slab_get(&s);
+		CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+		bad += t == first;
+		slab_put(&s, t);
+	}
+	CU_ASSERT_EQUAL(bad, 0);
+	CU_ASSERT_EQUAL(__asan_address_is_poisoned(&first->rest), 1);
+	slab_fini(&s);
+	status = end_of_leak();
+	CU_ASSERT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+#endif
 
 static void test_texts(void)
 {
@@ -200,6 +254,9 @@ void register_slab(void)
 
 	CU_add_test(s, "objects of a slab", test_slab);
 	CU_add_test(s, "references and lists", test_refs);
+#ifdef SANITIZED
+	CU_add_test(s, "what is free, and what leaks, to the sanitizer", test_sanitized);
+#endif
 	CU_add_test(s, "shared texts", test_texts);
 	CU_add_test(s, "lengths of texts", test_text_lengths);
 }
