@@ -188,6 +188,8 @@ struct conn *ike_conn(struct ike *e)
 	k = conn_make(c);
 	if (k == NULL)
 		return NULL;
+	/* Who has no CHILD_SA before he is authenticated is up, be the news of that late or lost (E1). */
+	e->up = true;
 	k->worker = e->worker;
 	c->ipsec->load[k->worker]++;
 	ike_attach(e, k, true);
