@@ -5,10 +5,10 @@
 #include "l2tp/avp.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct piece {
 	const void *p;
@@ -70,7 +70,7 @@ void l2tp_challenge_response(uint8_t msg_type, const uint8_t *secret, size_t sec
 
 	if (md5(pieces, 3, out))
 		return;
-	/* Nobody may be able to foretell what a response is compared with. */
-	if (RAND_bytes(out, 16) != 1)
+	/* Nobody may be able to foretell what a response is compared with; this takes no memory. */
+	if (getrandom(out, 16, 0) != 16)
 		abort();
 }

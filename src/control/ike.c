@@ -188,6 +188,8 @@ struct conn *ike_conn(struct ike *e)
 	k = conn_make(c);
 	if (k == NULL)
 		return NULL;
+	/* Who has no CHILD_SA before he is authenticated is up, be the news of that late or lost (E1). */
+	e->up = true;
 	k->worker = e->worker;
 	c->ipsec->load[k->worker]++;
 	ike_attach(e, k, true);
@@ -382,6 +384,25 @@ static void inherit(const struct ike *from, struct ike *to)
 		set_text(to->ctl->ipsec->texts, &to->remote_id, from->remote_id);
 }
 
+/*
+ * Of those that are not known the connection is no more: what was adopted is a husk. All are that, when there
+ * is no memory for who has adopted them: they end here with the old IKE_SA.
+ */
+static void disown(struct ctl *c, const struct sslink_ike_rekey *m, const struct ike *e, bool all)
+{
+	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
+		struct sslink_msg gone = {
+		        .type = SSLINK_DELETE_CHILD,
+		        .sa_id = {.spi = m->spis[i], .inbound = true},
+		};
+
+		if (e != NULL)
+			gone.sa_id.dst = e->local;
+		if (all || sa_find(c, m->spis[i], true, NULL) == NULL)
+			ipsec_send(c, &gone);
+	}
+}
+
 void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 {
 	struct ike *old = ike_find(c, m->old_id), *e = ike_find(c, m->new_id);
@@ -390,21 +411,14 @@ void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 		return;
 	if (e == NULL)
 		e = ike_new(c, m->new_id, old != NULL ? old->worker : ctl_pick_worker(c));
-	if (e == NULL)
+	if (e == NULL) {
+		disown(c, m, old, true);
 		return;
+	}
 	e->up = true;
 	if (old != NULL && e->profile == NULL)
 		inherit(old, e);
-	/* Of those that are not known the connection is no more: what was adopted is a husk. */
-	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
-		struct sslink_msg gone = {
-		        .type = SSLINK_DELETE_CHILD,
-		        .sa_id = {.spi = m->spis[i], .inbound = true, .dst = e->local},
-		};
-
-		if (sa_find(c, m->spis[i], true, NULL) == NULL)
-			ipsec_send(c, &gone);
-	}
+	disown(c, m, e, false);
 	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
 		struct sa *sa = sa_find(c, m->spis[i], true, NULL);
 

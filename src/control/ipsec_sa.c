@@ -247,6 +247,7 @@ void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m)
 	if (sa == NULL) {
 		dp_spi_put(c->dp, ok.answer.spi);
 		ipsec_refuse(c, m, info, e->conn, SSLINK_NO_RESOURCES, "no memory");
+		ike_maybe_free(e);
 		return;
 	}
 	sa->state = SA_LARVAL;
