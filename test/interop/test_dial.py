@@ -72,6 +72,8 @@ def dial_wrong_secret(t):
     """the wrong tunnel password gets no tunnel"""
     g = t.client(host_name="lac-secret", secret="not" + SECRET)
     g.dial()
+    assert g.wait("text", "/run/l2tp/xl2tpd.log", 20, "Invalid authentication for host"), \
+        g.l2tp_logs()
     assert not g.wait_up(timeout=4)
     t.wait_counts(0, 0)
 
