@@ -273,8 +273,11 @@ class Fake:
                 self.seen.append(m)
 
     def tell(self, *words):
+        """An order; returns when it has been read: what charon says from now on finds it carried out."""
+        mark = self.mark()
         self.proc.stdin.write(" ".join(str(w) for w in words) + "\n")
         self.proc.stdin.flush()
+        self.wait("order", mark)
 
     def mark(self):
         return len(self.seen)

@@ -135,6 +135,8 @@ def other_instance(p):
     mark = p.fb.mark()
     p.fb.tell("back", "b2")
     end = p.fb.wait("sync-end", mark, n=0)
+    # Charon says so when it has the answer, which is after the daemon's line of the request.
+    p.b.wait_log(r"(?s)terminated 2 IKE_SAs.*sallyport: the link is up")
     log = p.b.log()
     begin = log.rindex("sallyport: connected to")
     ready = log.index("sallyport: the link is up", begin)
@@ -194,9 +196,9 @@ def sigterm(p):
     took = p.b.stop()
     expect(took is not None and took < 3, f"took {took} s")
     expect(p.b.proc.returncode == 0, f"status {p.b.proc.returncode}")
+    p.fb.wait("link-lost", mark)  # behind all that charon has said
     expect(len(p.fb.all("del-sa", mark)) == 4, "not four SAs removed")
     until("two ends at the peer", lambda: len(p.fa.all("ike-down", ma)) == 2)
-    p.fb.wait("link-lost", mark)
 
 
 @case("sigterm-silent-daemon")

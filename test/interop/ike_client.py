@@ -5,6 +5,7 @@ project's plugin. Whoever listens on the plugin's socket (test/load does) gets t
 plane. One at a time in a namespace, because it binds UDP 500 and 4500."""
 import os
 import signal
+import socket
 import subprocess
 
 from ipsec_lab import PLUGIN
@@ -80,12 +81,17 @@ class IkeClient:
             self.proc = self.ns.popen("env", "LD_PRELOAD=" + self.plugin,
                                       "STRONGSWAN_CONF=" + self.conf, CHARON,
                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        if not wait_until(lambda: self.proc.poll() is not None or os.path.exists(self.vici),
-                          timeout) or self.proc.poll() is not None:
+        if not wait_until(lambda: self.proc.poll() is not None or self._listens(), timeout) \
+                or self.proc.poll() is not None:
             self.kill()
             raise LabError("the client's charon did not start:\n" + self.log())
         self.swanctl("--load-all", "--file", self.swanctl_conf)
         return self
+
+    def _listens(self):
+        """Its socket is there a little earlier than it can be connected to."""
+        with socket.socket(socket.AF_UNIX) as s:
+            return s.connect_ex(self.vici) == 0
 
     def swanctl(self, command, *args, timeout=30):
         """Runs swanctl against this charon; raises LabError with what it said when it fails."""

@@ -198,10 +198,11 @@ def run_parallel(args, cases):
     os.close(counts_w)
     os.write(cases_w, b"".join(struct.pack("H", i) for i in range(len(cases))))
     os.close(cases_w)
-    total, again = {"pass": 0, "fail": 0, "skip": 0}, []
+    total, again, ended = {"pass": 0, "fail": 0, "skip": 0}, [], 0
     try:
         with os.fdopen(counts_r, encoding="utf-8") as f:
             for line in f:
+                ended += 1
                 counts, names = json.loads(line)
                 again += names
                 for k, v in counts.items():
@@ -209,6 +210,9 @@ def run_parallel(args, cases):
     finally:
         for pid in pids:
             os.waitpid(pid, 0)
+    if ended != args.jobs:  # what it was at, and has found, is lost with it
+        Runner(args).report("fail", "runner", 0, f"only {ended} of {args.jobs} processes have ended well")
+        total["fail"] += 1
     return total, again
 
 

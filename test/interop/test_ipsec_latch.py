@@ -113,6 +113,7 @@ def latch(t):
         for _ in range(4):
             p.tunnel(host=host).sccrq()
     new = [x for x in p.tunnels.values() if x is not tun]
+    wait_until(lambda: t.drops("single-shot-fired") - before >= len(new), 5)
     p.quiet(1)
     assert len(new) == 12 and not p.others and not any(x.inbox for x in new), p.others
     dropped = t.drops("single-shot-fired") - before
@@ -232,7 +233,8 @@ def burst_blind(t):
     tuns = [p.tunnel(host="ipsec-ss") for _ in range(8)]
     for tun in tuns:
         tun.sccrq()
-    p.quiet(1)
+    p.wait(lambda: any(tun.remote_id for tun in tuns), 5, "an SCCRP")
+    p.quiet(1)  # a second one
     answers = [tun.inbox[0].type if tun.inbox else None for tun in tuns]
     # Refusals are rationed: some get none.
     assert answers.count(SCCRP) == 1 and set(answers) <= {SCCRP, STOPCCN, None}, answers

@@ -185,8 +185,8 @@ def std_idle(t):
     c = tun.call()
     c.ppp_up()
     p.quiet(4)  # longer than the time-out: a session holds the tunnel
-    c.cdn()
     t0 = time.monotonic()
+    c.cdn()
     stopped(tun, 4, not_before=2.5, since=t0)
 
 
@@ -216,14 +216,16 @@ def std_idle_restart(t):
     tun = p.open()
     c = tun.call()
     c.ppp_up()
+    t0 = time.monotonic()
     c.cdn()
-    p.quiet(3)
+    p.quiet(t0 + 3 - time.monotonic())
     c = tun.call()
     c.ppp_up()
     tun.none(STOPCCN, 3)
     assert c.ping() == 3
+    t0 = time.monotonic()
     c.cdn()
-    stopped(tun, 5, not_before=3.5, since=time.monotonic())
+    stopped(tun, 5, not_before=3.5, since=t0)
 
 
 @case("std-idle-last", config=never_idle(3))
@@ -238,8 +240,9 @@ def std_idle_last(t):
         c.cdn()
     tun.none(STOPCCN, 4.5)
     assert calls[2].ping() == 3
+    t0 = time.monotonic()
     calls[2].cdn()
-    stopped(tun, 4, not_before=2.5, since=time.monotonic())
+    stopped(tun, 4, not_before=2.5, since=t0)
 
 
 @case("std-idle-0", config=never_idle(0))

@@ -13,6 +13,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -74,10 +76,21 @@ def spawn(name, args, log, ready, text, env=None):
     spawned[name] = child
     threading.Thread(target=child.wait, daemon=True).start()
     kernel.until(lambda: child.poll() is not None or
-                 (text in contents(ready) if text else os.path.exists(ready)), 10)
+                 (text in contents(ready) if text else there(ready)), 10)
     if child.poll() is None and os.path.exists(ready):
         return 0, ""
     return 1, contents(log)
+
+
+def there(path):
+    """A socket is there a little earlier than it can be connected to."""
+    try:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return True
+    except OSError:
+        return False
+    with socket.socket(socket.AF_UNIX) as s:
+        return s.connect_ex(path) == 0
 
 
 def stop(name):

@@ -126,6 +126,15 @@ says() { grep -qF -- "$1" "$W/out"; }
 not() { ! "$@"; }
 driver_is() { [ "$(basename "$(readlink "/sys/bus/pci/devices/$1/driver")")" = "$2" ]; }
 link() { ip link show dev "$1" > /dev/null 2>&1; }
+# within_10_s COMMAND..: waits until it succeeds
+within_10_s() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		! "$@" || return 0
+		sleep 0.1
+	done
+	return 1
+}
 no_state() { [ ! -e /run/sallyport ]; }
 pages_are() { [ "$(cat $PAGES)" = "$1" ]; }
 
@@ -199,8 +208,10 @@ check "status: not running" not run status
 # ---- killed: the next start and stop work ----
 
 check "start to be killed" run start -c "$W/lab.cfg"
-kill -KILL "$(cat /run/sallyport/pid)"
-sleep 0.5
+ended() { [[ $(ps -o stat= -p "$1") != [^Z]* ]]; }
+pid=$(cat /run/sallyport/pid)
+kill -KILL "$pid"
+within_10_s ended "$pid"
 check "start after a crash" run start -c "$W/lab.cfg"
 check "stop after a crash" run stop
 check "pages as before the crash" pages_are 3
@@ -208,6 +219,7 @@ check "pages as before the crash" pages_are 3
 # ---- with transport profiles: charon beside the daemon ----
 
 charon_runs() { [[ $(readlink "/proc/$(cat "$W/ike/charon.pid" 2> /dev/null)/exe") == *charon* ]]; }
+charon_runs_anew() { [ "$(cat "$W/ike/charon.pid" 2> /dev/null)" != "$1" ] && charon_runs; }
 PLUGIN=$ROOT/build-charon/libstrongswan-sallyport.so
 if [ -f "$PLUGIN" ] && [ -x /usr/sbin/charon-systemd ]; then
 	export SALLYPORT_PLUGIN=$PLUGIN
@@ -220,20 +232,22 @@ END
 	check "check: plugin" says "charon's plugin is built"
 	python3 -c "import socket, time; s = socket.socket(2, 2); s.bind(('', 500)); time.sleep(60)" &
 	holder=$!
-	sleep 0.5
+	port_500() { [ -n "$(ss -Hlun 'sport = :500')" ]; }
+	within_10_s port_500
 	check "check: port 500" not run check -c "$W/ike.cfg"
 	check "check: says whose" says "UDP port 500 is taken (python3"
 	kill $holder
-	sleep 0.2
+	wait $holder || true
 	check "start with profiles" run start -c "$W/ike.cfg"
 	check "charon runs" charon_runs
 	check "status with profiles" run status
 	check "status: charon" says "charon: running"
-	kill -KILL "$(cat "$W/ike/charon.pid")"
-	sleep 2.5
-	check "charon is back" charon_runs
+	pid=$(cat "$W/ike/charon.pid")
+	kill -KILL "$pid"
+	check "charon is back" within_10_s charon_runs_anew "$pid"
 	kill -KILL "$(cat "$W/ike/charon-supervisor.pid")"
-	sleep 0.5
+	# The next one would find its port taken, or take the old one for its own.
+	within_10_s not charon_runs
 	check "start again brings it" run start -c "$W/ike.cfg"
 	check "charon runs again" charon_runs
 	mv "$W/ike.cfg" "$W/gone.cfg" # what runs is stopped all the same

@@ -18,6 +18,7 @@ import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+from guest import ping_from  # noqa: E402
 from lab import NO_OFFLOAD, LabError, NetNs, sh, wait_until  # noqa: E402
 
 OURS, PEER = "192.0.2.254", "192.0.2.1"
@@ -159,9 +160,19 @@ class Net:
             out.append((vlan, data))
         return out
 
+    def answers(self, sock, is_one, n):
+        """The (VLAN, frame) among those that come in that is_one is true of: waits for n, and then half
+        a second for one too many."""
+        got = []
+
+        def enough():
+            got.extend(x for x in self.collect(sock, 0.05) if is_one(x[1]))
+            return len(got) >= n
+        wait_until(enough, 5, 0)
+        return got + [x for x in self.collect(sock, 0.5) if is_one(x[1])]
+
     def ping(self, target, count=2):
-        return " 0% packet loss" in self.peer.run("ping", "-c", str(count), "-i", "0.2", "-W", "1",
-                                                  target, check=False)
+        return ping_from(self.peer, target, count=count, interval=0.2).ok
 
     def app_links(self):
         return [x.split(":")[1].strip().split("@")[0]
@@ -189,8 +200,7 @@ def ping_and_one_arp_reply(net):
     s = net.raw()
     for _ in range(3):
         s.send(arp_request(PEER_MAC, PEER, OURS))
-    replies = [f for _, f in net.collect(s, 1.0)
-               if f[12:14] == b"\x08\x06" and f[20:22] == b"\x00\x02"]
+    replies = net.answers(s, lambda f: f[12:14] == b"\x08\x06" and f[20:22] == b"\x00\x02", 3)
     check(len(replies) == 3, f"{len(replies)} replies to 3 ARP requests")
     s.close()
     check("sallyport_wan0" in net.ruleset(), "no nftables table while it runs")
@@ -245,13 +255,13 @@ def vlan_subinterface(net):
     net.start("-a", OURS + "/24", "-v", "100", "-a", VLAN_OURS + "/24")
     s = net.raw()
     s.send(tagged(arp_request(PEER_MAC, VLAN_PEER, VLAN_OURS), 100))
-    replies = [(v, f) for v, f in net.collect(s, 0.5) if f[20:22] == b"\x00\x02"]
+    replies = net.answers(s, lambda f: f[20:22] == b"\x00\x02", 1)
     check(len(replies) == 1 and replies[0][0] == 100, f"ARP replies: {replies}")
     ours = replies[0][1][6:12]
     frame = ours + mac_bytes(PEER_MAC) + b"\x08\x00" + echo_request(VLAN_PEER, VLAN_OURS)
     s.send(tagged(frame, 100))
-    echoes = [v for v, f in net.collect(s, 0.5) if f[12:14] == b"\x08\x00" and f[34] == 0]
-    check(echoes == [100], f"tags of the echo replies: {echoes}")
+    echoes = net.answers(s, lambda f: f[12:14] == b"\x08\x00" and f[34] == 0, 1)
+    check([v for v, _ in echoes] == [100], f"tags of the echo replies: {echoes}")
     # The untagged interface does not have that address, and another tag is nobody's.
     s.send(arp_request(PEER_MAC, VLAN_PEER, VLAN_OURS))
     s.send(tagged(arp_request(PEER_MAC, VLAN_PEER, VLAN_OURS), 101))
