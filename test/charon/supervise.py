@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -141,6 +142,13 @@ def cases(a, b):
     until("charon does not outlive its supervisor", 5, lambda: not a.pid())
     out = a.script("start")
     check("start after that", out.returncode == 0 and a.pid())
+    pid = a.pid()
+    os.kill(pid, signal.SIGSTOP)  # it takes a while to end
+    os.kill(a.number("charon-supervisor.pid"), signal.SIGKILL)
+    threading.Timer(1, os.kill, (pid, signal.SIGCONT)).start()
+    out = a.script("start")
+    check("start while one that nobody watches is about to end " + out.stdout.strip(),
+          out.returncode == 0 and "ended first" in out.stdout and a.pid() not in (0, pid))
     out = a.script("stop")
     check("stop", out.returncode == 0 and not a.pid())
     out = a.script("stop")
