@@ -32,13 +32,15 @@ enum link_state {
 struct waiting {
 	LIST_ENTRY(waiting) entry;
 	uint32_t seq;
+	uint64_t behind; /* the last kept event before it: who answers has read that */
 	bool done, lost;
 	struct sslink_answer answer;
 };
 
-/* An event that found no link. */
+/* An event that the daemon may not have read. */
 struct missed {
 	STAILQ_ENTRY(missed) entry;
+	uint64_t sent; /* its number, since this link has taken it; 0: it has not */
 	struct sslink_msg m;
 };
 
@@ -49,6 +51,7 @@ struct link {
 	unsigned int answer_ms;
 	bool complained; /* reader's: of a daemon that is not there */
 
+	mutex_t *order; /* who sends or forgets what was kept: one at a time. Before tx. */
 	mutex_t *tx; /* one message at a time; the socket is closed with it held. Before lock. */
 	mutex_t *lock; /* of all below */
 	condvar_t *changed;
@@ -60,6 +63,8 @@ struct link {
 	LIST_HEAD(, waiting) waiters;
 	STAILQ_HEAD(, missed) missed;
 	unsigned int n_missed;
+	uint64_t n_sent; /* of missed, ever */
+	unsigned int n_links; /* that have ended */
 	bool overflow; /* one was not kept */
 };
 
@@ -71,7 +76,8 @@ struct link *link_create(const struct link_ops *ops, void *ctx, const char *path
 	if (strlen(path) >= sizeof(l->path))
 		return NULL;
 	INIT(l, .ops = ops, .ctx = ctx, .answer_ms = answer_ms,
-	     .tx = mutex_create(MUTEX_TYPE_DEFAULT), .lock = mutex_create(MUTEX_TYPE_DEFAULT),
+	     .order = mutex_create(MUTEX_TYPE_DEFAULT), .tx = mutex_create(MUTEX_TYPE_DEFAULT),
+	     .lock = mutex_create(MUTEX_TYPE_DEFAULT),
 	     .changed = condvar_create(CONDVAR_TYPE_DEFAULT), .fd = -1);
 	snprintf(l->path, sizeof(l->path), "%s", path);
 	LIST_INIT(&l->waiters);
@@ -87,6 +93,7 @@ void link_destroy(struct link *l)
 	l->changed->destroy(l->changed);
 	l->lock->destroy(l->lock);
 	l->tx->destroy(l->tx);
+	l->order->destroy(l->order);
 	free(l);
 }
 
@@ -184,6 +191,7 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 		return -ENOTCONN;
 	}
 	w.seq = m->seq = next_seq(l);
+	w.behind = l->n_sent;
 	LIST_INSERT_HEAD(&l->waiters, &w, entry);
 	l->lock->unlock(l->lock);
 	r = transmit(l, m);
@@ -196,59 +204,85 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 	return r;
 }
 
-/* Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. */
-static void keep(struct link *l, const struct sslink_msg *m)
+/* Called locked. The first ones have been read, up to the one with this number. */
+static void drop_read(struct link *l, uint64_t upto)
 {
-	struct missed *e = NULL;
+	struct missed *e;
 
-	if (m->type != SSLINK_IKE_REKEY && m->type != SSLINK_CHILDREN_MIGRATE)
-		return;
-	l->lock->lock(l->lock);
-	if (l->n_missed < MISSED_MAX)
-		e = malloc(sizeof(*e));
-	if (e == NULL) {
-		l->overflow = TRUE;
-	} else {
-		e->m = *m;
-		STAILQ_INSERT_TAIL(&l->missed, e, entry);
-		l->n_missed++;
+	while ((e = STAILQ_FIRST(&l->missed)) != NULL && e->sent != 0 && e->sent <= upto) {
+		STAILQ_REMOVE_HEAD(&l->missed, entry);
+		l->n_missed--;
+		free(e);
 	}
-	l->lock->unlock(l->lock);
+}
+
+/* Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. */
+static bool to_keep(const struct sslink_msg *m)
+{
+	return m->type == SSLINK_IKE_REKEY || m->type == SSLINK_CHILDREN_MIGRATE;
+}
+
+/* Called locked. Where it is full, what was sent has most likely been read. */
+static bool keep(struct link *l, const struct sslink_msg *m)
+{
+	struct missed *e;
+
+	if (l->n_missed >= MISSED_MAX)
+		drop_read(l, l->n_sent);
+	if (l->n_missed >= MISSED_MAX)
+		return FALSE;
+	INIT(e, .m = *m);
+	STAILQ_INSERT_TAIL(&l->missed, e, entry);
+	l->n_missed++;
+	return TRUE;
 }
 
 /* Called locked. */
-static struct missed *take_missed(struct link *l)
+static struct missed *first_unsent(struct link *l)
 {
-	struct missed *e = STAILQ_FIRST(&l->missed);
+	struct missed *e;
 
-	if (e != NULL) {
-		STAILQ_REMOVE_HEAD(&l->missed, entry);
-		l->n_missed--;
+	STAILQ_FOREACH (e, &l->missed, entry) {
+		if (e->sent == 0)
+			break;
 	}
 	return e;
 }
 
+/*
+ * Called locked. To hear of a renewal twice changes nothing. An adoption is told once: it may stand for an
+ * authentication, and what becomes of one that was not read the replay shows.
+ */
+static void taken(struct link *l, struct missed *e)
+{
+	e->sent = ++l->n_sent;
+	if (e->m.type == SSLINK_IKE_REKEY)
+		return;
+	STAILQ_REMOVE(&l->missed, e, missed, entry);
+	l->n_missed--;
+	free(e);
+}
+
 int link_send_missed(struct link *l)
 {
+	unsigned int links;
 	struct missed *e;
 	int r = 0;
 
-	while (r == 0) {
-		l->lock->lock(l->lock);
-		e = take_missed(l);
+	l->order->lock(l->order);
+	l->lock->lock(l->lock);
+	links = l->n_links;
+	while (r == 0 && (e = first_unsent(l)) != NULL) {
 		l->lock->unlock(l->lock);
-		if (e == NULL)
-			break;
 		r = transmit(l, &e->m);
-		if (r < 0) { /* first again, at the next link */
-			l->lock->lock(l->lock);
-			STAILQ_INSERT_HEAD(&l->missed, e, entry);
-			l->n_missed++;
-			l->lock->unlock(l->lock);
-		} else {
-			free(e);
-		}
+		l->lock->lock(l->lock);
+		if (links != l->n_links)
+			r = -ENOTCONN;
+		if (r == 0)
+			taken(l, e);
 	}
+	l->lock->unlock(l->lock);
+	l->order->unlock(l->order);
 	return r;
 }
 
@@ -266,25 +300,35 @@ void link_forget_missed(struct link *l)
 {
 	struct missed *e;
 
+	l->order->lock(l->order);
 	l->lock->lock(l->lock);
-	while ((e = take_missed(l)) != NULL)
+	while ((e = STAILQ_FIRST(&l->missed)) != NULL) {
+		STAILQ_REMOVE_HEAD(&l->missed, entry);
 		free(e);
+	}
+	l->n_missed = 0;
 	l->overflow = FALSE;
 	l->lock->unlock(l->lock);
+	l->order->unlock(l->order);
 }
 
 void link_event(struct link *l, struct sslink_msg *m)
 {
-	bool up;
+	bool up, kept;
 
 	m->seq = 0;
 	l->lock->lock(l->lock);
 	up = wait_until_up(l);
+	kept = to_keep(m) && keep(l, m);
 	l->lock->unlock(l->lock);
 	/* What gave up waiting while the link was synchronised goes first. */
-	if (up && link_send_missed(l) == 0 && transmit(l, m) == 0)
+	if (up && link_send_missed(l) == 0 && (kept || transmit(l, m) == 0))
 		return;
-	keep(l, m);
+	if (to_keep(m) && !kept) {
+		l->lock->lock(l->lock);
+		l->overflow = TRUE;
+		l->lock->unlock(l->lock);
+	}
 	DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
 }
 
@@ -299,6 +343,7 @@ static void answered(struct link *l, const struct sslink_msg *m)
 		if (w->seq == m->seq) {
 			w->answer = m->answer;
 			w->done = true;
+			drop_read(l, w->behind);
 			l->changed->broadcast(l->changed);
 			break;
 		}
@@ -352,10 +397,12 @@ int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 {
 	struct sslink_msg in;
 	timeval_t now, end;
+	uint64_t behind;
 	int r, left;
 
 	l->lock->lock(l->lock);
 	m->seq = next_seq(l);
+	behind = l->n_sent;
 	l->lock->unlock(l->lock);
 	r = transmit(l, m);
 	deadline(&end, l->answer_ms);
@@ -367,6 +414,9 @@ int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 		r = receive(l, left, &in);
 		if (r == 1 && in.type == SSLINK_ANSWER && in.seq == m->seq) {
 			*a = in.answer;
+			l->lock->lock(l->lock);
+			drop_read(l, behind);
+			l->lock->unlock(l->lock);
 			return 0;
 		}
 		if (r == 1)
@@ -458,11 +508,16 @@ static bool take_socket(struct link *l, int fd)
 static void drop_socket(struct link *l)
 {
 	struct waiting *w;
+	struct missed *e;
 
 	l->tx->lock(l->tx);
 	l->lock->lock(l->lock);
 	LIST_FOREACH (w, &l->waiters, entry)
 		w->lost = !w->done;
+	/* What was sent and not read is lost with the socket. */
+	STAILQ_FOREACH (e, &l->missed, entry)
+		e->sent = 0;
+	l->n_links++;
 	l->state = LINK_DOWN;
 	close(l->fd);
 	l->fd = -1;

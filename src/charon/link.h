@@ -40,7 +40,8 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
 
 /*
  * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true; but
- * IKE_REKEY and CHILDREN_MIGRATE are kept: a connection, and its latch, must be followed (E4).
+ * IKE_REKEY and CHILDREN_MIGRATE are kept: a connection, and its latch, must be followed (E4). The
+ * first of them until a later answer shows that it was read, so the next link may hear of it again.
  */
 void link_event(struct link *l, struct sslink_msg *m);
 

@@ -263,6 +263,7 @@ def five_children(p):
     p.up(2)
     for i in range(5):
         expect(p.a.initiate(f"more{i}"), f"child {i} did not come up")
+    until("twelve SAs", lambda: len(p.fb.all("add-sa")) == 12)
     adds = p.fb.all("add-sa")
     expect(len(adds) == 12 and len({m.spi for m in adds}) == 12, f"{len(adds)} SAs")
     expect(len({m["ike"] for m in adds}) == 1, "not all of one IKE_SA")
@@ -283,8 +284,9 @@ def v1_reauth_children(p):
     p.up(1)
     for i in range(3):
         expect(p.a.initiate(f"more1{i}"), f"child {i} did not come up")
+    # The one who dials is ready with its last message, the other one when that has come.
+    until("four inbound SAs", lambda: len(p.fb.all("add-sa", inbound=1)) == 4)
     spis = {m.spi for m in p.fb.all("add-sa", inbound=1)}
-    expect(len(spis) == 4, f"{len(spis)} inbound SAs")
     mark = p.fb.mark()
     p.a.swanctl("--rekey", "--ike", "v1")
     m = p.fb.wait("children-migrate", mark)

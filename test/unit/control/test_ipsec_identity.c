@@ -145,9 +145,11 @@ static void test_rekey_crosses_end(void)
 	rig_free(r);
 }
 
-/* E1, E5: the link is lost with the order to end an IKE_SA, and comes back when that was long ago. */
-static void test_end_without_link(void)
+/* The link is lost with the order to end IKE_SA 3, and comes back when that was long ago: which it is then. */
+static void end_without_link(uint32_t id)
 {
+	struct sslink_msg renewal = {.type = SSLINK_IKE_REKEY,
+	                             .ike_rekey = {.old_id = 3, .new_id = id}};
 	struct rig *r = must_rig();
 	uint64_t conn = rig_connect(r, 3, 0, NULL);
 	struct lac_tunnel *t = rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
@@ -159,13 +161,25 @@ static void test_end_without_link(void)
 	CU_ASSERT_EQUAL(r->charon.n_terminate, 1);
 	ctl_ike_link_down(r->ctl, r->now_ms);
 	rig_run(r, 200000);
-	rig_link_up(r, 1); /* the same charon */
+	rig_link_hello(r, 1); /* the same charon */
+	if (id != 3) {
+		rig_ike_rekey(r, 3, id);
+		rig_tell(r, &renewal); /* some are told twice */
+	}
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
 	CU_ASSERT_EQUAL(r->charon.n_terminate, 2);
-	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
-	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &p), SSLINK_REFUSED);
-	rig_ike_down(r, 3);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, id);
+	CU_ASSERT_EQUAL(rig_child_up(r, id, 0, &p), SSLINK_REFUSED);
+	rig_ike_down(r, id);
 	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
 	rig_free(r);
+}
+
+/* E1, E5 */
+static void test_end_without_link(void)
+{
+	end_without_link(3);
+	end_without_link(4);
 }
 
 /* E4: an IKEv1 phase-1 renewal adopts the children; the connection moves with them. */
