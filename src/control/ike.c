@@ -391,14 +391,17 @@ static void inherit(const struct ike *from, struct ike *to)
 static void disown(struct ctl *c, const struct sslink_ike_rekey *m, const struct ike *e, bool all)
 {
 	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
+		const struct sa *sa = sa_find(c, m->spis[i], true, NULL);
 		struct sslink_msg gone = {
 		        .type = SSLINK_DELETE_CHILD,
 		        .sa_id = {.spi = m->spis[i], .inbound = true},
 		};
 
-		if (e != NULL)
+		if (sa != NULL && sa->child != NULL)
+			gone.sa_id.dst = sa_local(sa)->addr;
+		else if (e != NULL)
 			gone.sa_id.dst = e->local;
-		if (all || sa_find(c, m->spis[i], true, NULL) == NULL)
+		if (all || sa == NULL)
 			ipsec_send(c, &gone);
 	}
 }
