@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Copyright (c) 2026 Sallyport contributors */
 #include "charon/link.h"
+#include "charon/kept.h"
 
 #include <daemon.h>
 #include <processing/jobs/callback_job.h>
@@ -19,8 +20,6 @@
 #define RECONNECT_MS 300
 /* So many requests in a row without an answer, and the daemon counts as gone. */
 #define LATE_MAX 2
-/* Rekeyings of IKE_SAs that are kept for the next link. */
-#define MISSED_MAX 4096
 
 enum link_state {
 	LINK_DOWN, /* no socket, or HELLO is not settled */
@@ -32,16 +31,9 @@ enum link_state {
 struct waiting {
 	LIST_ENTRY(waiting) entry;
 	uint32_t seq;
-	uint64_t behind; /* the last kept event before it: who answers has read that */
+	uint64_t behind; /* kept.n_sent: who answers has read those */
 	bool done, lost;
 	struct sslink_answer answer;
-};
-
-/* An event that the daemon may not have read. */
-struct missed {
-	STAILQ_ENTRY(missed) entry;
-	uint64_t sent; /* its number, since this link has taken it; 0: it has not */
-	struct sslink_msg m;
 };
 
 struct link {
@@ -61,9 +53,7 @@ struct link {
 	uint32_t seq;
 	unsigned int late;
 	LIST_HEAD(, waiting) waiters;
-	STAILQ_HEAD(, missed) missed;
-	unsigned int n_missed;
-	uint64_t n_sent; /* of missed, ever */
+	struct kept kept;
 	unsigned int n_links; /* that have ended */
 	bool overflow; /* one was not kept */
 };
@@ -81,7 +71,7 @@ struct link *link_create(const struct link_ops *ops, void *ctx, const char *path
 	     .changed = condvar_create(CONDVAR_TYPE_DEFAULT), .fd = -1);
 	snprintf(l->path, sizeof(l->path), "%s", path);
 	LIST_INIT(&l->waiters);
-	STAILQ_INIT(&l->missed);
+	kept_init(&l->kept);
 	return l;
 }
 
@@ -180,110 +170,45 @@ static int wait_for_answer(struct link *l, struct waiting *w)
 	return -ETIMEDOUT;
 }
 
-int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
-{
-	struct waiting w = {0};
-	int r;
-
-	l->lock->lock(l->lock);
-	if (!wait_until_up(l)) {
-		l->lock->unlock(l->lock);
-		return -ENOTCONN;
-	}
-	w.seq = m->seq = next_seq(l);
-	w.behind = l->n_sent;
-	LIST_INSERT_HEAD(&l->waiters, &w, entry);
-	l->lock->unlock(l->lock);
-	r = transmit(l, m);
-	l->lock->lock(l->lock);
-	if (r == 0)
-		r = wait_for_answer(l, &w);
-	LIST_REMOVE(&w, entry);
-	l->lock->unlock(l->lock);
-	*a = w.answer;
-	return r;
-}
-
-/* Called locked. The first ones have been read, up to the one with this number. */
-static void drop_read(struct link *l, uint64_t upto)
-{
-	struct missed *e;
-
-	while ((e = STAILQ_FIRST(&l->missed)) != NULL && e->sent != 0 && e->sent <= upto) {
-		STAILQ_REMOVE_HEAD(&l->missed, entry);
-		l->n_missed--;
-		free(e);
-	}
-}
-
 /* Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. */
 static bool to_keep(const struct sslink_msg *m)
 {
 	return m->type == SSLINK_IKE_REKEY || m->type == SSLINK_CHILDREN_MIGRATE;
 }
 
-/* Called locked. Where it is full, what was sent has most likely been read. */
-static bool keep(struct link *l, const struct sslink_msg *m)
-{
-	struct missed *e;
-
-	if (l->n_missed >= MISSED_MAX)
-		drop_read(l, l->n_sent);
-	if (l->n_missed >= MISSED_MAX)
-		return FALSE;
-	INIT(e, .m = *m);
-	STAILQ_INSERT_TAIL(&l->missed, e, entry);
-	l->n_missed++;
-	return TRUE;
-}
-
-/* Called locked. */
-static struct missed *first_unsent(struct link *l)
-{
-	struct missed *e;
-
-	STAILQ_FOREACH (e, &l->missed, entry) {
-		if (e->sent == 0)
-			break;
-	}
-	return e;
-}
-
 /*
- * Called locked. To hear of a renewal twice changes nothing. An adoption is told once: it may stand for an
- * authentication, and what becomes of one that was not read the replay shows.
+ * By the link that was up when so many had ended; 0, or -errno. To hear of a renewal twice changes nothing. An
+ * adoption may stand for an authentication; what becomes of one that was not read the replay shows.
  */
-static void taken(struct link *l, struct missed *e)
+static int send_kept(struct link *l, unsigned int links)
 {
-	e->sent = ++l->n_sent;
-	if (e->m.type == SSLINK_IKE_REKEY)
-		return;
-	STAILQ_REMOVE(&l->missed, e, missed, entry);
-	l->n_missed--;
-	free(e);
+	struct kept_event *e;
+	int r = 0;
+
+	l->order->lock(l->order);
+	l->lock->lock(l->lock);
+	while (r == 0 && links == l->n_links && (e = kept_next(&l->kept)) != NULL) {
+		l->lock->unlock(l->lock);
+		r = transmit(l, &e->m);
+		l->lock->lock(l->lock);
+		if (r == 0 && links == l->n_links)
+			kept_taken(&l->kept, e, e->m.type == SSLINK_IKE_REKEY);
+	}
+	if (links != l->n_links)
+		r = -ENOTCONN;
+	l->lock->unlock(l->lock);
+	l->order->unlock(l->order);
+	return r;
 }
 
 int link_send_missed(struct link *l)
 {
 	unsigned int links;
-	struct missed *e;
-	int r = 0;
 
-	l->order->lock(l->order);
 	l->lock->lock(l->lock);
 	links = l->n_links;
-	while (r == 0 && (e = first_unsent(l)) != NULL) {
-		l->lock->unlock(l->lock);
-		r = transmit(l, &e->m);
-		l->lock->lock(l->lock);
-		if (links != l->n_links)
-			r = -ENOTCONN;
-		if (r == 0)
-			taken(l, e);
-	}
 	l->lock->unlock(l->lock);
-	l->order->unlock(l->order);
-	return r;
+	return send_kept(l, links);
 }
 
 bool link_missed_some(struct link *l)
@@ -298,31 +223,70 @@ bool link_missed_some(struct link *l)
 
 void link_forget_missed(struct link *l)
 {
-	struct missed *e;
-
 	l->order->lock(l->order);
 	l->lock->lock(l->lock);
-	while ((e = STAILQ_FIRST(&l->missed)) != NULL) {
-		STAILQ_REMOVE_HEAD(&l->missed, entry);
-		free(e);
-	}
-	l->n_missed = 0;
+	kept_clear(&l->kept);
 	l->overflow = FALSE;
 	l->lock->unlock(l->lock);
 	l->order->unlock(l->order);
 }
 
+/*
+ * The link is up, and what was kept has gone before: a request for an IKE_SA under its new id comes behind
+ * the news of that.
+ */
+static bool up_and_told(struct link *l)
+{
+	unsigned int links;
+	bool up, kept;
+
+	l->lock->lock(l->lock);
+	up = wait_until_up(l);
+	links = l->n_links;
+	kept = kept_next(&l->kept) != NULL;
+	l->lock->unlock(l->lock);
+	return up && (!kept || send_kept(l, links) == 0);
+}
+
+int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
+{
+	struct waiting w = {0};
+	int r;
+
+	if (!up_and_told(l))
+		return -ENOTCONN;
+	l->lock->lock(l->lock);
+	if (l->state != LINK_UP) {
+		l->lock->unlock(l->lock);
+		return -ENOTCONN;
+	}
+	w.seq = m->seq = next_seq(l);
+	w.behind = l->kept.n_sent;
+	LIST_INSERT_HEAD(&l->waiters, &w, entry);
+	l->lock->unlock(l->lock);
+	r = transmit(l, m);
+	l->lock->lock(l->lock);
+	if (r == 0)
+		r = wait_for_answer(l, &w);
+	LIST_REMOVE(&w, entry);
+	l->lock->unlock(l->lock);
+	*a = w.answer;
+	return r;
+}
+
 void link_event(struct link *l, struct sslink_msg *m)
 {
+	unsigned int links;
 	bool up, kept;
 
 	m->seq = 0;
 	l->lock->lock(l->lock);
 	up = wait_until_up(l);
-	kept = to_keep(m) && keep(l, m);
+	links = l->n_links;
+	/* What gives up waiting for the end of a replay, the replay may not show. */
+	kept = (to_keep(m) || l->state == LINK_SYNC) && kept_add(&l->kept, m);
 	l->lock->unlock(l->lock);
-	/* What gave up waiting while the link was synchronised goes first. */
-	if (up && link_send_missed(l) == 0 && (kept || transmit(l, m) == 0))
+	if (up && send_kept(l, links) == 0 && (kept || transmit(l, m) == 0))
 		return;
 	if (to_keep(m) && !kept) {
 		l->lock->lock(l->lock);
@@ -343,7 +307,7 @@ static void answered(struct link *l, const struct sslink_msg *m)
 		if (w->seq == m->seq) {
 			w->answer = m->answer;
 			w->done = true;
-			drop_read(l, w->behind);
+			kept_read(&l->kept, w->behind);
 			l->changed->broadcast(l->changed);
 			break;
 		}
@@ -402,7 +366,7 @@ int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 
 	l->lock->lock(l->lock);
 	m->seq = next_seq(l);
-	behind = l->n_sent;
+	behind = l->kept.n_sent;
 	l->lock->unlock(l->lock);
 	r = transmit(l, m);
 	deadline(&end, l->answer_ms);
@@ -415,7 +379,7 @@ int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 		if (r == 1 && in.type == SSLINK_ANSWER && in.seq == m->seq) {
 			*a = in.answer;
 			l->lock->lock(l->lock);
-			drop_read(l, behind);
+			kept_read(&l->kept, behind);
 			l->lock->unlock(l->lock);
 			return 0;
 		}
@@ -508,15 +472,12 @@ static bool take_socket(struct link *l, int fd)
 static void drop_socket(struct link *l)
 {
 	struct waiting *w;
-	struct missed *e;
 
 	l->tx->lock(l->tx);
 	l->lock->lock(l->lock);
 	LIST_FOREACH (w, &l->waiters, entry)
 		w->lost = !w->done;
-	/* What was sent and not read is lost with the socket. */
-	STAILQ_FOREACH (e, &l->missed, entry)
-		e->sent = 0;
+	kept_unsent(&l->kept);
 	l->n_links++;
 	l->state = LINK_DOWN;
 	close(l->fd);
@@ -546,8 +507,10 @@ static void one_link(struct link *l)
 	r = l->ops->sync(l->ctx, l);
 	if (r == 0) {
 		set_state(l, LINK_UP);
-		DBG1(DBG_KNL, "sallyport: the link is up");
+		r = link_send_missed(l);
 	}
+	if (r == 0)
+		DBG1(DBG_KNL, "sallyport: the link is up");
 	while (r >= 0) {
 		r = receive(l, -1, &m);
 		if (r == 1)

@@ -39,9 +39,10 @@ void link_destroy(struct link *l);
 int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
 
 /*
- * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true; but
- * IKE_REKEY and CHILDREN_MIGRATE are kept: a connection, and its latch, must be followed (E4). The
- * first of them until a later answer shows that it was read, so the next link may hear of it again.
+ * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true. What gives up
+ * waiting for the end of a synchronisation is kept and sent behind that. IKE_REKEY and CHILDREN_MIGRATE are kept
+ * whenever they find no link, for a connection, and its latch, must be followed (E4); and IKE_REKEY until a
+ * later answer shows that it was read: the next link may hear of it again. No request overtakes what is kept.
  */
 void link_event(struct link *l, struct sslink_msg *m);
 

@@ -25,6 +25,7 @@ struct fake {
 	uint32_t next_spi;
 	int listener, link; /* -1: none */
 	bool mute; /* answers nothing */
+	unsigned int slow_ms; /* before each answer until SYNC_END has its */
 	bool synced;
 	uint8_t verdict[SSLINK_TYPE_MAX]; /* enum sslink_status, what requests of a type get */
 	struct fake_sa sas[FAKE_SAS_MAX];

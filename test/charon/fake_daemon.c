@@ -181,6 +181,8 @@ static void take(struct fake *f, const struct sslink_msg *m)
 	} else {
 		a.answer.status = carry_out(f, m, &a.answer);
 	}
+	if (!f->synced)
+		usleep(f->slow_ms * 1000);
 	fake_send_msg(f, &a);
 }
 

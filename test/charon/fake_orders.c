@@ -120,6 +120,13 @@ static bool next_spi(struct fake *f, char **w)
 	return true;
 }
 
+/* slow MS: before each answer up to that to SYNC_END */
+static bool slow(struct fake *f, char **w)
+{
+	f->slow_ms = (unsigned int)atoi(w[1]);
+	return true;
+}
+
 static bool simple(struct fake *f, char **w)
 {
 	if (strcmp(w[0], "mute") == 0)
@@ -148,7 +155,7 @@ bool fake_order(struct fake *f, char *line)
 	} orders[] = {
 	        {"answer", 2, answer},       {"expire", 4, expire},   {"delete", 3, delete_child},
 	        {"terminate", 2, terminate}, {"mapping", 5, mapping}, {"raw", 1, raw},
-	        {"next-spi", 1, next_spi},
+	        {"next-spi", 1, next_spi},   {"slow", 1, slow},
 	};
 	char *w[WORDS_MAX] = {NULL}, *save = NULL;
 	int n = 0;

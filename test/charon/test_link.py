@@ -143,6 +143,26 @@ def resync_after_unread_rekey(p):
     p.fb.none("ike-rekey", mark)
 
 
+@case("rekey-during-replay")
+def rekey_during_replay(p):
+    """A renewal that has waited in vain for the end of a long replay is told behind it, before any request"""
+    _, sb = p.up(2)
+    mark = p.fb.mark()
+    p.fb.tell("slow", 900)
+    p.fb.tell("drop")
+    p.fb.wait("add-sa", mark)
+    p.a.swanctl("--rekey", "--ike", "v2")
+    told = p.fb.wait("ike-rekey", mark)
+    expect(told["ike"] == sb["ike"], f"told as {told}")
+    kinds = [m["type"] for m in p.fb.seen[mark:] if m["type"] in ("add-sa", "sync-end", "ike-rekey")]
+    expect(kinds == ["add-sa", "add-sa", "sync-end", "ike-rekey"], f"the order is {kinds}")
+    p.b.wait_log("ike-rekey could not be sent")
+    mark = p.fb.mark()
+    until("one IKE_SA", lambda: p.b.sas().count("road: ") == 1)
+    p.fb.tell("expire", sb.spi, "in", "soft", IP["B"])
+    expect(p.fb.wait("add-sa", mark, inbound=1)["ike"] == told["new"], "renewed IKE_SA")
+
+
 @case("other-instance")
 def other_instance(p):
     """Another daemon: all IKE_SAs end, peers are told, before SYNC_END; nothing is replayed"""
