@@ -285,14 +285,10 @@ void link_event(struct link *l, struct sslink_msg *m)
 	links = l->n_links;
 	/* What gives up waiting for the end of a replay, the replay may not show. */
 	kept = (to_keep(m) || l->state == LINK_SYNC) && kept_add(&l->kept, m);
+	l->overflow |= to_keep(m) && !kept;
 	l->lock->unlock(l->lock);
 	if (up && send_kept(l, links) == 0 && (kept || transmit(l, m) == 0))
 		return;
-	if (to_keep(m) && !kept) {
-		l->lock->lock(l->lock);
-		l->overflow = TRUE;
-		l->lock->unlock(l->lock);
-	}
 	DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
 }
 
