@@ -162,6 +162,18 @@ def user_logs_out(t):
     t.wait_counts(None, 0)
 
 
+@case("pppd-killed")
+def pppd_killed(t):
+    """pppd is killed: no LCP Terminate, the client's CDN is the first; it dials again at once"""
+    g = dial_and_ping(t)
+    for _ in range(3):
+        g.kill_programs("pppd")
+        t.wait_counts(None, 0)
+        g.up()
+        t.wait_counts(1, 1)
+        t.pings(g, sizes=(56,), count=2)
+
+
 @case("clear-session")
 def clear_session(t):
     """an operator's clear ends the client's PPP in good order"""

@@ -112,23 +112,55 @@ def write(path, data, mode=None, append=False):
     return 0, ""
 
 
-def tell(pipe, line):
+def tell(pipe, line, but="", timeout=0):
+    """An order to xl2tpd and its answer; told again while the answer is but .., so many seconds."""
+    said = [""]
+
+    def taken():
+        said[0] = ask(pipe, line)
+        return not but or but not in said[0]
+    kernel.until(taken, timeout, 0.1)
+    return int(not said[0].startswith("00")), said[0]
+
+
+def ask(pipe, line):
+    """An order into xl2tpd's pipe; its answer: "00", or another number and why not."""
+    path = pipe + ".answer"
+    if not os.path.lexists(path):  # xl2tpd takes it away with its answer
+        os.mkfifo(path)
+    back = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    said = [b""]
+
+    def answered():
+        try:
+            said[0] += os.read(back, 4096)
+        except BlockingIOError:  # it has not written yet
+            pass
+        return said[0].endswith(b"\n")
+    try:
+        if not put(pipe, f"@{path} {line}") or not kernel.until(answered, 5, 0.005):
+            return f"{pipe}: nobody reads, or answers"
+    finally:
+        os.close(back)
+    return said[0].decode(errors="replace").strip()
+
+
+def put(pipe, line):
     """A line into a pipe whose reader takes all that a read gives for one line, and opens it anew after
-    each: returns when it is read. The pipe is held open until then, so that a line that came between
-    its last read and its closing is still there for the next."""
+    each: returns when it is read, False when nobody does. The pipe is held open until then, so that a
+    line that came between its last read and its closing is still there for the next."""
     fds = []
 
     def held():
         fds.append(opened(pipe))
         return fds[-1] is not None
     if not kernel.until(held, 5, 0.02):
-        return 1, f"{pipe}: nobody has it open"
+        return False
     try:
-        read = (kernel.until(lambda: sent(fds[-1], line.encode() + b"\n"), 5, 0.02)
+        return (kernel.until(lambda: sent(fds[-1], line.encode() + b"\n"), 5, 0.02)
                 and kernel.until(lambda: not waiting(fds[-1]), 5, 0.005))
     finally:
         os.close(fds[-1])
-    return (0, "") if read else (1, f"{pipe}: nobody reads")
 
 
 def opened(pipe):
