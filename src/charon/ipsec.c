@@ -22,6 +22,8 @@ static const char *reason(int r, const struct sslink_answer *a)
 		return "there is no link to the daemon";
 	if (r == -ETIMEDOUT)
 		return "the daemon has not answered in time";
+	if (r == -EBUSY)
+		return "the daemon is being told of all SAs";
 	if (r < 0)
 		return "it cannot be said to the daemon";
 	switch (a->status) {
@@ -44,7 +46,7 @@ static status_t ask(struct sallyport *s, struct sslink_msg *m, uint32_t spi,
 
 	if (error != NULL)
 		*error = r;
-	if (r == 0 && a->status == SSLINK_OK)
+	if (r == -EINPROGRESS || (r == 0 && a->status == SSLINK_OK))
 		return SUCCESS;
 	DBG1(DBG_KNL, "sallyport: %s of SPI %08x failed: %s", sslink_type_name(m->type), spi,
 	     reason(r, a));

@@ -4,73 +4,90 @@
 
 #include <library.h>
 
-#define KEPT_MAX 4096
+/* Of some 100 bytes each: one for each of the subscribers that a daemon may have. */
+#define KEPT_MAX 65536
 
 void kept_init(struct kept *k)
 {
 	memset(k, 0, sizeof(*k));
-	STAILQ_INIT(&k->events);
+	TAILQ_INIT(&k->msgs);
 }
 
-static void drop(struct kept *k, struct kept_event *e)
+static void drop(struct kept *k, struct kept_msg *e)
 {
-	STAILQ_REMOVE(&k->events, e, kept_event, entry);
+	if (e == k->next)
+		k->next = TAILQ_NEXT(e, entry);
+	TAILQ_REMOVE(&k->msgs, e, entry);
 	k->n--;
 	free(e);
 }
 
 void kept_clear(struct kept *k)
 {
-	while (!STAILQ_EMPTY(&k->events))
-		drop(k, STAILQ_FIRST(&k->events));
+	while (!TAILQ_EMPTY(&k->msgs))
+		drop(k, TAILQ_FIRST(&k->msgs));
 }
 
-bool kept_add(struct kept *k, const struct sslink_msg *m)
+bool kept_add(struct kept *k, const struct sslink_msg *m, enum kept_until until)
 {
-	struct kept_event *e;
+	uint8_t bytes[SSLINK_MSG_MAX];
+	struct kept_msg *e;
+	int len;
 
 	/* The first one has been read, if it was taken: a socket holds far fewer. */
 	if (k->n >= KEPT_MAX)
-		kept_read(k, STAILQ_FIRST(&k->events)->sent);
-	if (k->n >= KEPT_MAX)
+		kept_read(k, TAILQ_FIRST(&k->msgs)->sent);
+	if (k->n >= (until == KEPT_LINK ? KEPT_MAX / 2 : KEPT_MAX))
 		return false;
-	INIT(e, .m = *m);
-	STAILQ_INSERT_TAIL(&k->events, e, entry);
+	len = sslink_encode(m, bytes, sizeof(bytes));
+	if (len < 0)
+		return false;
+	e = malloc(sizeof(*e) + (size_t)len);
+	if (e == NULL)
+		return false;
+	e->sent = 0;
+	e->until = until;
+	e->len = (size_t)len;
+	memcpy(e->bytes, bytes, e->len);
+	TAILQ_INSERT_TAIL(&k->msgs, e, entry);
+	if (k->next == NULL)
+		k->next = e;
 	k->n++;
 	return true;
 }
 
-struct kept_event *kept_next(struct kept *k)
+struct kept_msg *kept_next(struct kept *k)
 {
-	struct kept_event *e;
-
-	STAILQ_FOREACH (e, &k->events, entry) {
-		if (e->sent == 0)
-			break;
-	}
-	return e;
+	return k->next;
 }
 
-void kept_taken(struct kept *k, struct kept_event *e, bool again)
+void kept_taken(struct kept *k, struct kept_msg *e)
 {
-	if (again)
-		e->sent = ++k->n_sent;
-	else
+	if (e->until != KEPT_READ) {
 		drop(k, e);
+		return;
+	}
+	e->sent = ++k->n_sent;
+	k->next = TAILQ_NEXT(e, entry);
 }
 
 void kept_read(struct kept *k, uint64_t n_sent)
 {
-	struct kept_event *e;
+	struct kept_msg *e;
 
-	while ((e = STAILQ_FIRST(&k->events)) != NULL && e->sent != 0 && e->sent <= n_sent)
+	while ((e = TAILQ_FIRST(&k->msgs)) != NULL && e->sent != 0 && e->sent <= n_sent)
 		drop(k, e);
 }
 
 void kept_unsent(struct kept *k)
 {
-	struct kept_event *e;
+	struct kept_msg *e, *after;
 
-	STAILQ_FOREACH (e, &k->events, entry)
+	for (e = TAILQ_FIRST(&k->msgs); e != NULL; e = after) {
+		after = TAILQ_NEXT(e, entry);
 		e->sent = 0;
+		if (e->until == KEPT_LINK)
+			drop(k, e);
+	}
+	k->next = TAILQ_FIRST(&k->msgs);
 }

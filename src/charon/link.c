@@ -43,7 +43,7 @@ struct link {
 	unsigned int answer_ms;
 	bool complained; /* reader's: of a daemon that is not there */
 
-	mutex_t *order; /* who sends or forgets what was kept: one at a time. Before tx. */
+	mutex_t *order; /* who sends or drops what was kept: one at a time. Before tx. */
 	mutex_t *tx; /* one message at a time; the socket is closed with it held. Before lock. */
 	mutex_t *lock; /* of all below */
 	condvar_t *changed;
@@ -109,28 +109,39 @@ static uint32_t next_seq(struct link *l)
 	return l->seq;
 }
 
-/* A send that finds the daemon's queue full waits as long as an answer may take (SO_SNDTIMEO). */
-static int transmit(struct link *l, const struct sslink_msg *m)
+/*
+ * By the link that was there when so many had ended. A send that finds the daemon's queue full waits as long as
+ * an answer may take (SO_SNDTIMEO).
+ */
+static int send_bytes(struct link *l, unsigned int links, const uint8_t *bytes, size_t n)
 {
-	uint8_t buf[SSLINK_MSG_MAX];
-	int fd, n, r = 0;
+	int fd, r = 0;
 
-	n = sslink_encode(m, buf, sizeof(buf));
-	if (n < 0)
-		return n;
 	l->tx->lock(l->tx);
 	l->lock->lock(l->lock);
-	fd = l->fd;
+	fd = links == l->n_links ? l->fd : -1;
 	l->lock->unlock(l->lock);
-	if (fd < 0 || send(fd, buf, (size_t)n, MSG_NOSIGNAL) != n)
+	if (fd < 0) {
 		r = -ENOTCONN;
-	l->tx->unlock(l->tx);
-	sslink_wipe(buf, sizeof(buf));
-	if (r < 0) {
+	} else if (send(fd, bytes, n, MSG_NOSIGNAL) != (ssize_t)n) {
+		r = -ENOTCONN;
 		l->lock->lock(l->lock);
-		hang_up(l);
+		hang_up(l); /* the same one: it is closed with tx held */
 		l->lock->unlock(l->lock);
 	}
+	l->tx->unlock(l->tx);
+	return r;
+}
+
+static int transmit(struct link *l, unsigned int links, const struct sslink_msg *m)
+{
+	uint8_t buf[SSLINK_MSG_MAX];
+	int r;
+
+	r = sslink_encode(m, buf, sizeof(buf));
+	if (r >= 0)
+		r = send_bytes(l, links, buf, (size_t)r);
+	sslink_wipe(buf, sizeof(buf));
 	return r;
 }
 
@@ -177,22 +188,30 @@ static bool to_keep(const struct sslink_msg *m)
 }
 
 /*
- * By the link that was up when so many had ended; 0, or -errno. To hear of a renewal twice changes nothing. An
- * adoption may stand for an authentication; what becomes of one that was not read the replay shows.
+ * To hear of a renewal twice changes nothing. An adoption may stand for an authentication; what becomes of one
+ * that was not read the replay shows.
  */
+static enum kept_until until_when(const struct sslink_msg *m)
+{
+	if (m->type == SSLINK_IKE_REKEY)
+		return KEPT_READ;
+	return to_keep(m) ? KEPT_TAKEN : KEPT_LINK;
+}
+
+/* By the link that was up when so many had ended; 0, or -errno. */
 static int send_kept(struct link *l, unsigned int links)
 {
-	struct kept_event *e;
+	struct kept_msg *e;
 	int r = 0;
 
 	l->order->lock(l->order);
 	l->lock->lock(l->lock);
 	while (r == 0 && links == l->n_links && (e = kept_next(&l->kept)) != NULL) {
 		l->lock->unlock(l->lock);
-		r = transmit(l, &e->m);
+		r = send_bytes(l, links, e->bytes, e->len);
 		l->lock->lock(l->lock);
-		if (r == 0 && links == l->n_links)
-			kept_taken(&l->kept, e, e->m.type == SSLINK_IKE_REKEY);
+		if (r == 0)
+			kept_taken(&l->kept, e);
 	}
 	if (links != l->n_links)
 		r = -ENOTCONN;
@@ -201,14 +220,19 @@ static int send_kept(struct link *l, unsigned int links)
 	return r;
 }
 
-int link_send_missed(struct link *l)
+static unsigned int links_ended(struct link *l)
 {
 	unsigned int links;
 
 	l->lock->lock(l->lock);
 	links = l->n_links;
 	l->lock->unlock(l->lock);
-	return send_kept(l, links);
+	return links;
+}
+
+int link_send_missed(struct link *l)
+{
+	return send_kept(l, links_ended(l));
 }
 
 bool link_missed_some(struct link *l)
@@ -232,31 +256,51 @@ void link_forget_missed(struct link *l)
 }
 
 /*
- * The link is up, and what was kept has gone before: a request for an IKE_SA under its new id comes behind
- * the news of that.
+ * What a synchronisation under way means to a request. Called locked. 0: it waits for the end of that;
+ * -EINPROGRESS: it was kept; -EBUSY: it is not worth waiting for.
  */
-static bool up_and_told(struct link *l)
+static int while_syncing(struct link *l, struct sslink_msg *m)
 {
-	unsigned int links;
-	bool up, kept;
+	if (l->state != LINK_SYNC)
+		return 0;
+	if (m->type == SSLINK_QUERY_SA)
+		return -EBUSY;
+	if (m->type != SSLINK_DEL_SA && m->type != SSLINK_UPDATE_SA)
+		return 0;
+	m->seq = next_seq(l);
+	return kept_add(&l->kept, m, KEPT_LINK) ? -EINPROGRESS : 0;
+}
+
+/*
+ * 0 when the link is up, and what was kept has gone before: a request for an IKE_SA under its new id comes
+ * behind the news of that. *links is how many have ended before it.
+ */
+static int up_and_told(struct link *l, struct sslink_msg *m, unsigned int *links)
+{
+	bool kept;
+	int r;
 
 	l->lock->lock(l->lock);
-	up = wait_until_up(l);
-	links = l->n_links;
+	r = while_syncing(l, m);
+	if (r == 0 && !wait_until_up(l))
+		r = -ENOTCONN;
+	*links = l->n_links;
 	kept = kept_next(&l->kept) != NULL;
 	l->lock->unlock(l->lock);
-	return up && (!kept || send_kept(l, links) == 0);
+	return r == 0 && kept ? send_kept(l, *links) : r;
 }
 
 int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 {
 	struct waiting w = {0};
+	unsigned int links;
 	int r;
 
-	if (!up_and_told(l))
-		return -ENOTCONN;
+	r = up_and_told(l, m, &links);
+	if (r < 0)
+		return r;
 	l->lock->lock(l->lock);
-	if (l->state != LINK_UP) {
+	if (links != l->n_links) {
 		l->lock->unlock(l->lock);
 		return -ENOTCONN;
 	}
@@ -264,7 +308,7 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 	w.behind = l->kept.n_sent;
 	LIST_INSERT_HEAD(&l->waiters, &w, entry);
 	l->lock->unlock(l->lock);
-	r = transmit(l, m);
+	r = transmit(l, links, m);
 	l->lock->lock(l->lock);
 	if (r == 0)
 		r = wait_for_answer(l, &w);
@@ -277,17 +321,19 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 void link_event(struct link *l, struct sslink_msg *m)
 {
 	unsigned int links;
-	bool up, kept;
+	bool up, kept, later;
 
 	m->seq = 0;
 	l->lock->lock(l->lock);
-	up = wait_until_up(l);
-	links = l->n_links;
-	/* What gives up waiting for the end of a replay, the replay may not show. */
-	kept = (to_keep(m) || l->state == LINK_SYNC) && kept_add(&l->kept, m);
+	later = l->state == LINK_SYNC;
+	/* What happens during a replay, the replay may not show. */
+	kept = (to_keep(m) || later) && kept_add(&l->kept, m, until_when(m));
 	l->overflow |= to_keep(m) && !kept;
+	later &= kept;
+	up = !later && wait_until_up(l);
+	links = l->n_links;
 	l->lock->unlock(l->lock);
-	if (up && send_kept(l, links) == 0 && (kept || transmit(l, m) == 0))
+	if (later || (up && send_kept(l, links) == 0 && (kept || transmit(l, links, m) == 0)))
 		return;
 	DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
 }
@@ -357,14 +403,16 @@ int link_converse(struct link *l, struct sslink_msg *m, struct sslink_answer *a)
 {
 	struct sslink_msg in;
 	timeval_t now, end;
+	unsigned int links;
 	uint64_t behind;
 	int r, left;
 
 	l->lock->lock(l->lock);
 	m->seq = next_seq(l);
 	behind = l->kept.n_sent;
+	links = l->n_links;
 	l->lock->unlock(l->lock);
-	r = transmit(l, m);
+	r = transmit(l, links, m);
 	deadline(&end, l->answer_ms);
 	while (r >= 0) {
 		time_monotonic(&now);
@@ -469,6 +517,7 @@ static void drop_socket(struct link *l)
 {
 	struct waiting *w;
 
+	l->order->lock(l->order);
 	l->tx->lock(l->tx);
 	l->lock->lock(l->lock);
 	LIST_FOREACH (w, &l->waiters, entry)
@@ -481,6 +530,7 @@ static void drop_socket(struct link *l)
 	l->changed->broadcast(l->changed);
 	l->lock->unlock(l->lock);
 	l->tx->unlock(l->tx);
+	l->order->unlock(l->order);
 }
 
 /* From connecting to the end of the socket. */

@@ -2,8 +2,7 @@
 /* Copyright (c) 2026 Sallyport contributors */
 /*
  * The socket to the daemon: one thread of charon's connects, has the link synchronised, and reads;
- * any thread sends and waits for its answer. While the link is down all requests fail at once; while
- * it is synchronised they wait for that.
+ * any thread sends and waits for its answer. While the link is down all requests fail at once.
  */
 #pragma once
 
@@ -34,15 +33,19 @@ void link_destroy(struct link *l);
 
 /*
  * Sends a request (its seq is set here) and waits for the answer. 0, -ENOTCONN (no link, or lost
- * meanwhile), -ETIMEDOUT, or what sslink_encode says.
+ * meanwhile), -ETIMEDOUT, or what sslink_encode says. During a synchronisation
+ * - DEL_SA and UPDATE_SA do not wait: they are kept, and sent behind that (-EINPROGRESS);
+ * - QUERY_SA fails (-EBUSY);
+ * - all others wait for the end of that, as long as an answer may take.
  */
 int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
 
 /*
- * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true. What gives up
- * waiting for the end of a synchronisation is kept and sent behind that. IKE_REKEY and CHILDREN_MIGRATE are kept
- * whenever they find no link, for a connection, and its latch, must be followed (E4); and IKE_REKEY until a
- * later answer shows that it was read: the next link may hear of it again. No request overtakes what is kept.
+ * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true. During a
+ * synchronisation it is kept, and sent behind that. IKE_REKEY and CHILDREN_MIGRATE are kept whenever they find
+ * no link, for a connection, and its latch, must be followed (E4); and IKE_REKEY until a later answer shows that
+ * it was read: the next link may hear of it again. No request overtakes what is kept. It waits only where the
+ * daemon's queue is full, and during a synchronisation when there is no room to keep it.
  */
 void link_event(struct link *l, struct sslink_msg *m);
 

@@ -17,6 +17,7 @@
 /* Without progress for so long, the link is given up and all is tried again. */
 #define PURGE_STALL_MS 5000
 #define PURGE_STEP_MS  20
+#define PURGE_AGAIN_MS 200
 
 /* Terminations under way; lives until the last job and the reader are done with it. */
 struct purge {
@@ -87,18 +88,34 @@ static job_requeue_t purge_job(void *data)
 	return JOB_REQUEUE_NONE;
 }
 
+/*
+ * How many doomed ones there are still. An IKE_SA may be another one by the time that its job comes, and that one
+ * cannot be found before the exchange is over: such get jobs again.
+ */
+static unsigned int left(struct sallyport *s, struct purge *p, bool again)
+{
+	unsigned int i, n;
+	uint32_t *ids = table_doomed(s->table, &n);
+
+	for (i = 0; again && i < n; i++)
+		queue_purge_job(p, ids[i]);
+	free(ids);
+	return n;
+}
+
 /* Until all jobs are done and the table is empty, while there is progress. 0, or -errno. */
 static int purge_wait(struct sallyport *s, struct link *l, struct purge *p)
 {
-	unsigned int jobs, sas, before = UINT_MAX, stalled = 0;
+	unsigned int jobs, there, before = UINT_MAX, stalled = 0;
 
 	for (;;) {
 		jobs = ref_cur(&p->jobs);
-		sas = table_count(s->table);
-		if (jobs == 0 && sas == 0)
+		there = table_count(s->table) +
+		        left(s, p, jobs == 0 && stalled % PURGE_AGAIN_MS == 0);
+		if (jobs == 0 && there == 0)
 			return 0;
-		stalled = jobs + sas < before ? 0 : stalled + PURGE_STEP_MS;
-		before = jobs + sas;
+		stalled = jobs + there < before ? 0 : stalled + PURGE_STEP_MS;
+		before = jobs + there;
 		/* An SA without an IKE_SA is nothing to wait for any longer. */
 		if (stalled >= PURGE_STALL_MS)
 			return jobs == 0 ? 0 : -ETIMEDOUT;
@@ -114,6 +131,7 @@ static int purge(struct sallyport *s, struct link *l)
 	int r;
 
 	INIT(p, .refs = 1);
+	table_doom(s->table);
 	queue_purge_job(p, 0);
 	r = purge_wait(s, l, p);
 	if (r == 0) {

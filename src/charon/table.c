@@ -22,6 +22,7 @@ struct ike {
 	struct sslink_ike info;
 	bool down; /* told */
 	bool gone; /* waits for its SAs */
+	bool doomed; /* it, and all that comes of it, must end */
 	LIST_HEAD(, sa) sas;
 };
 
@@ -77,6 +78,7 @@ static struct ike *ike_note(struct table *t, const struct sslink_ike *info)
 
 	if (i != NULL) {
 		i->info = *info;
+		i->down = false;
 		return i;
 	}
 	INIT(i, .info = *info);
@@ -147,6 +149,7 @@ bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike
 	if (noted && old_id != now->id) {
 		/* The new one may have asked for an SPI before. */
 		to = ike_note(t, now);
+		to->doomed |= i->doomed;
 		while ((s = LIST_FIRST(&i->sas)) != NULL)
 			sa_give(s, to);
 		ike_free(t, i);
@@ -195,6 +198,8 @@ void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const
 		info.auth = SSLINK_AUTH_UNKNOWN;
 		to = ike_note(t, &info);
 	}
+	if (from != NULL)
+		to->doomed |= from->doomed;
 	for (s = from != NULL ? LIST_FIRST(&from->sas) : NULL; s != NULL; s = next) {
 		next = LIST_NEXT(s, of_ike);
 		if (among(s->key.spi, spis, n))
@@ -219,6 +224,38 @@ bool table_ike_down(struct table *t, uint32_t id, bool gone)
 	}
 	t->lock->unlock(t->lock);
 	return tell;
+}
+
+void table_doom(struct table *t)
+{
+	enumerator_t *e;
+	struct ike *i;
+
+	t->lock->lock(t->lock);
+	e = t->ikes->create_enumerator(t->ikes);
+	while (e->enumerate(e, NULL, &i))
+		i->doomed = true;
+	e->destroy(e);
+	t->lock->unlock(t->lock);
+}
+
+uint32_t *table_doomed(struct table *t, unsigned int *n)
+{
+	enumerator_t *e;
+	uint32_t *ids;
+	struct ike *i;
+
+	*n = 0;
+	t->lock->lock(t->lock);
+	ids = calloc(t->ikes->get_count(t->ikes) + 1, sizeof(*ids));
+	e = t->ikes->create_enumerator(t->ikes);
+	while (ids != NULL && e->enumerate(e, NULL, &i)) {
+		if (i->doomed && !i->gone && i->info.id != 0)
+			ids[(*n)++] = i->info.id;
+	}
+	e->destroy(e);
+	t->lock->unlock(t->lock);
+	return ids;
 }
 
 bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike)
@@ -379,7 +416,7 @@ bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa 
 
 	t->lock->lock(t->lock);
 	s = sa_get(t, k);
-	there = s != NULL && s->state == SA_INSTALLED;
+	there = s != NULL && s->state == SA_INSTALLED && !s->ike->down;
 	if (there) {
 		*out = s->add;
 		out->ike = s->ike->info;

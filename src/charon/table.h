@@ -26,7 +26,7 @@ struct sa_key {
 struct table *table_create(void);
 void table_destroy(struct table *t);
 
-/* Notes the IKE_SA, or what is now known of it. An id of 0 is none. */
+/* Notes the IKE_SA, which is not down, or what is now known of it. An id of 0 is none. */
 void table_ike_seen(struct table *t, const struct sslink_ike *ike);
 
 /* The IKE_SA goes on under another id; what is known of it now. False when it was never noted. */
@@ -45,6 +45,13 @@ void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const
  * only of noted ones.
  */
 bool table_ike_down(struct table *t, uint32_t id, bool gone);
+
+/*
+ * All IKE_SAs that are noted now must end, and so must whatever they are renewed to, or give their SAs to. Then
+ * table_doomed gives the ids of those that are there still, an array that the caller frees.
+ */
+void table_doom(struct table *t);
+uint32_t *table_doomed(struct table *t, unsigned int *n);
 
 /* An SPI was given. False when it is in use: the daemon contradicts itself. */
 bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike);
@@ -68,5 +75,8 @@ unsigned int table_count(struct table *t);
 
 /* Names of the installed SAs now, an array that the caller frees. NULL when there are none. */
 struct sa_key *table_installed(struct table *t, unsigned int *n);
-/* The SA as it would be added now (resync set); false when it is not installed any more. Wipe it. */
+/*
+ * The SA as it would be added now (resync set); false when it is not installed any more, or its IKE_SA is down.
+ * Wipe it.
+ */
 bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa *out);

@@ -98,7 +98,7 @@ connections {{
     local_addrs = 10.91.0.1
     remote_addrs = 10.91.0.2
     encap = {encap}
-    proposals = aes256gcm16-prfsha256-ecp256
+    proposals = {v2_ike}
     local {{
       auth = {auth}
       id = lacclient
@@ -134,7 +134,7 @@ connections {{
     version = 0
     local_addrs = 10.91.0.2
     remote_addrs = %any
-    proposals = aes128-sha256-modp2048,aes256gcm16-prfsha256-ecp256,3des-sha1-modp1024
+    proposals = aes128-sha256-modp2048,aes256gcm16-prfsha256-ecp256,3des-sha1-modp1024,{v2_ike}
     unique = never
     local {{
       auth = {auth}
@@ -384,7 +384,8 @@ class Pair:
 
     DEFAULTS = {"encap": "no", "auth": "psk", "local_extra": "", "remote_extra": "",
                 "b_peer": "%any", "b_secret": "trialpsk", "b_conf": "",
-                "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1"}
+                "v1_ike": "aes128-sha256-modp2048", "v1_esp": "aes128-sha1",
+                "v2_ike": "aes256gcm16-prfsha256-ecp256"}
 
     def __init__(self, lab, **over):
         self.dir = tempfile.mkdtemp(prefix="sc-")
