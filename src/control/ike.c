@@ -327,24 +327,11 @@ void ike_on_rekey(struct ctl *c, uint32_t old_id, uint32_t new_id)
 	ike_free(old);
 }
 
-/* One connection of which an IKE_SA has adopted children. */
-static void adopt(struct ike *e, struct conn *k)
+void ike_adopt(struct ike *e, struct conn *k)
 {
 	struct ctl *c = e->ctl;
 	struct ike *old = k->ike;
 
-	if (k->ike == e || k->down)
-		return;
-	if (k->fired || k->disconnecting) {
-		log_notice(c->log,
-		           "event=ipsec-refused conn=%lu ike=%u reason=\"adopted children of a "
-		           "fired connection\"",
-		           k->id, e->id);
-		conn_count(k, CONN_REFUSED_SAS);
-		c->ipsec->st.refused_latched++;
-		conn_strip(c, k, true);
-		return;
-	}
 	/*
 	 * A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. It counts for one
 	 * connection: not when it has had one, and for one of several.
@@ -406,6 +393,26 @@ static void disown(struct ctl *c, const struct sslink_ike_rekey *m, const struct
 	}
 }
 
+/* One connection of which children were adopted. */
+static void adopted(struct ike *e, struct conn *k)
+{
+	struct ctl *c = e->ctl;
+
+	if (k->ike == e || k->down)
+		return;
+	if (k->fired || k->disconnecting) {
+		log_notice(c->log,
+		           "event=ipsec-refused conn=%lu ike=%u reason=\"adopted children of a "
+		           "fired connection\"",
+		           k->id, e->id);
+		conn_count(k, CONN_REFUSED_SAS);
+		c->ipsec->st.refused_latched++;
+		conn_strip(c, k, true);
+		return;
+	}
+	ike_adopt(e, k);
+}
+
 void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 {
 	struct ike *old = ike_find(c, m->old_id), *e = ike_find(c, m->new_id);
@@ -426,7 +433,7 @@ void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 		struct sa *sa = sa_find(c, m->spis[i], true, NULL);
 
 		if (sa != NULL && sa->child != NULL)
-			adopt(e, sa->child->conn);
+			adopted(e, sa->child->conn);
 	}
 }
 

@@ -183,6 +183,8 @@ struct conn *ike_conn(struct ike *e);
 void ike_describe(const struct ike *e, struct conn *k);
 void ike_attach(struct ike *e, struct conn *k, bool primary);
 void ike_detach(struct conn *k);
+/* It has adopted the children of a connection that has not fired: that is its own from now on (E4). */
+void ike_adopt(struct ike *e, struct conn *k);
 void ike_terminate(struct ike *e);
 void ike_on_up(struct ctl *c, const struct sslink_ike *info);
 void ike_on_down(struct ctl *c, uint32_t id);

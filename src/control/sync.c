@@ -57,22 +57,25 @@ void sync_forget(struct ctl *c)
 
 /*
  * The connection may have moved while there was no link to hear of it (E4). With IKEv1 the new IKE_SA is
- * a new authentication, which does not take over a connection that has fired.
+ * a new authentication, which does not take over a connection that has fired; and the old one lives on for
+ * a while, to ask for children that it must not get.
  */
 static bool belongs(struct ctl *c, struct conn *k, const struct sslink_ike *info)
 {
+	bool elsewhere = k->ike != NULL && k->ike->id != info->id;
 	struct ike *e;
 
-	if (k->ike != NULL && k->ike->id != info->id) {
-		if (info->version == 1 && (k->fired || k->disconnecting))
-			return false;
+	if (elsewhere && info->version == 1 && (k->fired || k->disconnecting))
+		return false;
+	if (elsewhere && info->version != 1)
 		ike_on_rekey(c, k->ike->id, info->id);
-	}
 	e = ike_get(c, info);
 	if (e == NULL)
 		return false;
 	e->seen = c->ipsec->link_no;
 	e->up = true;
+	if (elsewhere && info->version == 1)
+		ike_adopt(e, k);
 	return k->ike == e;
 }
 
