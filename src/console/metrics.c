@@ -141,6 +141,8 @@ static const struct family ipsec_families[] = {
         COUNT(ctl_ipsec_stats, ike_rekeys, "ike_rekeys", "IKE_SAs rekeyed."),
         COUNT(ctl_ipsec_stats, migrations, "ipsec_child_migrations",
               "Children that a new IKE_SA has adopted."),
+        COUNT(ctl_ipsec_stats, stale_migrations, "ipsec_child_migrations_stale",
+              "Adoptions that charon told of when their connection had moved on."),
         COUNT(ctl_ipsec_stats, nat_moves, "ipsec_nat_moves",
               "Changes of a peer's address or port behind its NAT."),
         COUNT(ctl_ipsec_stats, soft_expires, "ipsec_soft_expires", "SAs due for rekeying."),

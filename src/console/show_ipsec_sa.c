@@ -157,6 +157,7 @@ static enum cli_step statistics_start(struct cli *cli, void *ctx, const struct c
 	print_number(cli, "IKE_SAs rekeyed", st.ike_rekeys);
 	print_number(cli, "Children rekeyed", st.child_rekeys);
 	print_number(cli, "Children migrated", st.migrations);
+	print_number(cli, "  told too late", st.stale_migrations);
 	print_number(cli, "Peers moved behind their NAT", st.nat_moves);
 	print_number(cli, "Soft lifetimes passed", st.soft_expires);
 	print_number(cli, "Hard lifetimes passed", st.hard_expires);

@@ -371,70 +371,87 @@ static void inherit(const struct ike *from, struct ike *to)
 		set_text(to->ctl->ipsec->texts, &to->remote_id, from->remote_id);
 }
 
-/*
- * Of those that are not known the connection is no more: what was adopted is a husk. All are that, when there
- * is no memory for who has adopted them: they end here with the old IKE_SA.
- */
-static void disown(struct ctl *c, const struct sslink_ike_rekey *m, const struct ike *e, bool all)
+/* Of those that are not known the connection is no more: what was adopted is a husk. */
+static void disown(struct ctl *c, const struct sslink_ike_rekey *m, const struct ike *e)
 {
 	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
-		const struct sa *sa = sa_find(c, m->spis[i], true, NULL);
 		struct sslink_msg gone = {
 		        .type = SSLINK_DELETE_CHILD,
 		        .sa_id = {.spi = m->spis[i], .inbound = true},
 		};
 
-		if (sa != NULL && sa->child != NULL)
-			gone.sa_id.dst = sa_local(sa)->addr;
-		else if (e != NULL)
+		if (sa_find(c, m->spis[i], true, NULL) != NULL)
+			continue;
+		if (e != NULL)
 			gone.sa_id.dst = e->local;
-		if (all || sa == NULL)
-			ipsec_send(c, &gone);
+		ipsec_send(c, &gone);
 	}
 }
 
-/* One connection of which children were adopted. */
-static void adopted(struct ike *e, struct conn *k)
+/* Who has adopted; made when nobody has told of it before. NULL: no memory. */
+static struct ike *adopter(struct ctl *c, uint32_t id, const struct ike *old)
 {
-	struct ctl *c = e->ctl;
+	struct ike *e = ike_find(c, id);
 
-	if (k->ike == e || k->down)
+	if (e == NULL)
+		e = ike_new(c, id, old != NULL ? old->worker : ctl_pick_worker(c));
+	if (e == NULL)
+		return NULL;
+	e->up = true;
+	if (old != NULL && e->profile == NULL)
+		inherit(old, e);
+	return e;
+}
+
+/* One connection of which children were adopted. */
+static void adopted(struct ctl *c, const struct sslink_ike_rekey *m, struct conn *k)
+{
+	struct ike *e = NULL;
+
+	if (k->down || k->ike_id == m->new_id)
 		return;
+	if (k->ike_id != m->old_id) {
+		/* A replay has shown where it is now: this is what was before that. */
+		c->ipsec->st.stale_migrations++;
+		log_info(c->log, "event=ipsec-migrated-before conn=%lu old=%u new=%u ike=%u", k->id,
+		         m->old_id, m->new_id, k->ike_id);
+		return;
+	}
 	if (k->fired || k->disconnecting) {
 		log_notice(c->log,
 		           "event=ipsec-refused conn=%lu ike=%u reason=\"adopted children of a "
 		           "fired connection\"",
-		           k->id, e->id);
+		           k->id, m->new_id);
 		conn_count(k, CONN_REFUSED_SAS);
 		c->ipsec->st.refused_latched++;
-		conn_strip(c, k, true);
-		return;
+	} else {
+		e = adopter(c, m->new_id, ike_find(c, m->old_id));
 	}
-	ike_adopt(e, k);
+	/* Without memory for who has adopted them they end as well, and at charon: the old one goes soon. */
+	if (e != NULL)
+		ike_adopt(e, k);
+	else
+		conn_strip(c, k, true);
 }
 
 void ike_on_migrate(struct ctl *c, const struct sslink_ike_rekey *m)
 {
 	struct ike *old = ike_find(c, m->old_id), *e = ike_find(c, m->new_id);
 
-	if (m->new_id == 0 || m->old_id == m->new_id)
+	if (m->old_id == 0 || m->new_id == 0 || m->old_id == m->new_id)
 		return;
-	if (e == NULL)
-		e = ike_new(c, m->new_id, old != NULL ? old->worker : ctl_pick_worker(c));
-	if (e == NULL) {
-		disown(c, m, old, true);
-		return;
-	}
-	e->up = true;
-	if (old != NULL && e->profile == NULL)
-		inherit(old, e);
-	disown(c, m, e, false);
+	if (e != NULL)
+		e->up = true;
+	disown(c, m, e != NULL ? e : old);
 	for (uint16_t i = 0; i < m->n_spis && i < SSLINK_SPIS_MAX; i++) {
 		struct sa *sa = sa_find(c, m->spis[i], true, NULL);
 
 		if (sa != NULL && sa->child != NULL)
-			adopted(e, sa->child->conn);
+			adopted(c, m, sa->child->conn);
 	}
+	/* All its children have left it, here or there: it gets no other (E4). */
+	if (old != NULL)
+		old->retired = true;
 }
 
 void ike_on_child_rekey(struct ctl *c, const struct sslink_child_rekey *m)

@@ -114,6 +114,7 @@ struct ctl_ipsec_stats {
 	uint64_t refused[SSLINK_STATUS_MAX]; /* requests of charon, by answer */
 	uint64_t refused_latched; /* .. of them for a fired or disconnecting connection */
 	uint64_t child_rekeys, ike_rekeys, migrations, nat_moves;
+	uint64_t stale_migrations; /* told when the connection had moved on */
 	uint64_t soft_expires, hard_expires, disconnects, orphans;
 	uint64_t bad_messages;
 };

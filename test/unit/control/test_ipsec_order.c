@@ -48,6 +48,74 @@ static uint64_t up_and_lost(struct rig *r, struct rig_pair *p)
 	return conn;
 }
 
+/* Two adoptions during one replay, which shows the second; the news of both come behind it. */
+static void test_stale(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = up_and_lost(r, &a);
+
+	rig_link_hello(r, 1);
+	CU_ASSERT_EQUAL(replay(r, &a, 3), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
+	main_mode(r, 2);
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 3);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).stale_migrations, 1);
+	rig_ike_down(r, 1);
+	main_mode(r, 3);
+	rig_migrate(r, 2, 3, &a.spi_in, 1);
+	CU_ASSERT_EQUAL(rig_child_up(r, 2, 0, &b), SSLINK_REFUSED);
+	rig_ike_down(r, 2);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).state, CTL_CONN_UP);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 3);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).migrations, 1);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).stale_migrations, 1);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 1);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &b), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_conn_of(r, b.spi_in), conn);
+	/* the latch is where the connection is */
+	ctl_clear_session(r->ctl, must_session(r).id, r->now_ms);
+	rig_run(r, 900);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_TERMINATE_IKE).terminate.ike_id, 3);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &b), SSLINK_REFUSED);
+	rig_free(r);
+}
+
+/* All of it told twice changes nothing, and buys nothing. */
+static void test_twice(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = up_and_lost(r, &a);
+
+	rig_link_up(r, 1); /* .. has been forgotten there: an orphan, which is adopted after all */
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).state, CTL_CONN_ORPHAN);
+	main_mode(r, 2);
+	main_mode(r, 3);
+	for (int i = 0; i < 3; i++) {
+		rig_migrate(r, 1, 2, &a.spi_in, 1);
+		rig_migrate(r, 2, 3, &a.spi_in, 1);
+	}
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).state, CTL_CONN_UP);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 3);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).migrations, 2);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).stale_migrations, 2);
+	CU_ASSERT_EQUAL(rig_child_up(r, 2, 0, &b), SSLINK_REFUSED);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &b), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_conn_of(r, b.spi_in), conn);
+	for (int i = 0; i < 3; i++) {
+		rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+		rig_run(r, UP_MS);
+		rig_migrate(r, 1, 2, &a.spi_in, 1);
+		rig_migrate(r, 2, 3, &a.spi_in, 1);
+	}
+	CU_ASSERT_EQUAL(must_stats(r).ppp_auths, 2); /* the first, and one anew */
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 2);
+	rig_free(r);
+}
+
 /*
  * E1: the replay shows an adoption that was never heard of, or will be later. The old IKE_SA lives on for
  * seconds: it has had its connection.
@@ -122,11 +190,57 @@ static void test_unheard_beside(void)
 	rig_free(r);
 }
 
+/* The first of two adoptions was lost, the second is told before the replay. */
+static void test_half_heard(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0}, b = {0};
+	uint64_t conn = up_and_lost(r, &a);
+
+	rig_link_hello(r, 1);
+	rig_migrate(r, 2, 3, &a.spi_in, 1);
+	CU_ASSERT_EQUAL(replay(r, &a, 3), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 3);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	CU_ASSERT_EQUAL(rig_child_up(r, 1, 0, &b), SSLINK_REFUSED);
+	CU_ASSERT_EQUAL(rig_child_up(r, 3, 0, &b), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_conn_of(r, b.spi_in), conn);
+	rig_ike_down(r, 3);
+	rig_free(r);
+}
+
+/* Stale news of an IKE_SA that is gone make none that nobody would tell the end of. */
+static void test_stale_makes_none(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0};
+	uint64_t conn = up_and_lost(r, &a);
+	uint32_t husk = 0xdead;
+
+	rig_link_hello(r, 1);
+	CU_ASSERT_EQUAL(replay(r, &a, 3), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
+	rig_ike_down(r, 1);
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	rig_migrate(r, 1, 2, &husk, 1);
+	CU_ASSERT_EQUAL(must_last_msg(r, SSLINK_DELETE_CHILD).sa_id.spi, husk);
+	rig_migrate(r, 0, 2, &a.spi_in, 1);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 3);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 1);
+	rig_ike_down(r, 3);
+	rig_free(r);
+}
+
 int main(void)
 {
 	CU_TestInfo tests[] = {
+	        {"adoptions that come too late (E4)", test_stale},
+	        {"adoptions told twice (E1, E4)", test_twice},
 	        {"adoptions unheard (E1, E4)", test_unheard},
 	        {"unheard, beside (E1, E4)", test_unheard_beside},
+	        {"half of it heard (E1, E4)", test_half_heard},
+	        {"stale news make no IKE_SA", test_stale_makes_none},
 	        CU_TEST_INFO_NULL,
 	};
 
