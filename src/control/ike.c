@@ -275,8 +275,8 @@ static void move_conns(struct ike *from, struct ike *to)
 {
 	struct conn *k = from->conn, *other = to->conn;
 
-	if (k != NULL && other != NULL && other != k) {
-		/* One authentication, one connection: the elder one (E1). */
+	if (other != NULL && other != k && (k != NULL || from->retired)) {
+		/* One authentication, one connection: the elder one, be it gone already (E1). */
 		conn_strip(to->ctl, other, true);
 		ctl_conn_disconnect(to->ctl, other);
 		to->conn = NULL;

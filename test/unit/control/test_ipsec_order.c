@@ -210,6 +210,28 @@ static void test_half_heard(void)
 	rig_free(r);
 }
 
+/* E1: an IKE_SA whose connection has ended is renewed, and the new one was quicker to ask. */
+static void test_request_overtakes(void)
+{
+	struct rig *r = must_rig();
+	struct sslink_msg flush = {.type = SSLINK_FLUSH_SAS};
+	struct rig_pair p = {0};
+	uint64_t conn = rig_connect(r, 3, 0, NULL);
+
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "wrong");
+	rig_run(r, 3000);
+	CU_ASSERT_EQUAL(rig_ask(r, &flush), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_child_up(r, 4, 0, &p), SSLINK_OK);
+	conn = rig_conn_of(r, p.spi_in);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_ike_rekey(r, 3, 4);
+	rig_run(r, 3000);
+	CU_ASSERT_EQUAL(must_stats(r).ppp_auths, 1);
+	CU_ASSERT_EQUAL(r->n_sas, 0);
+	CU_ASSERT_EQUAL(rig_child_up(r, 4, 0, &p), SSLINK_REFUSED);
+	rig_free(r);
+}
+
 /* Stale news of an IKE_SA that is gone make none that nobody would tell the end of. */
 static void test_stale_makes_none(void)
 {
@@ -240,6 +262,7 @@ int main(void)
 	        {"adoptions unheard (E1, E4)", test_unheard},
 	        {"unheard, beside (E1, E4)", test_unheard_beside},
 	        {"half of it heard (E1, E4)", test_half_heard},
+	        {"a request overtakes (E1)", test_request_overtakes},
 	        {"stale news make no IKE_SA", test_stale_makes_none},
 	        CU_TEST_INFO_NULL,
 	};
