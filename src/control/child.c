@@ -282,6 +282,8 @@ void child_check(struct ctl *c, struct child *ch)
 		conn_end(
 		        c,
 		        k); /* new ones would be another connection's; that one may wait for it (E5) */
+	else if (k->ike != NULL && !k->ike->told)
+		ctl_conn_disconnect(c, k); /* its end may have been told before it was known */
 }
 
 /* Indices of the data plane whose SAs and sessions have been ordered away. */

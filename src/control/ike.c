@@ -121,6 +121,7 @@ static void learn(struct ike *e, const struct sslink_ike *info)
 
 	set_text(e->ctl->ipsec->texts, &e->profile, info->connection);
 	set_text(e->ctl->ipsec->texts, &e->remote_id, info->remote_id);
+	e->told = true;
 	e->version = info->version;
 	e->local = info->local.addr;
 	if (info->auth != SSLINK_AUTH_UNKNOWN)

@@ -21,6 +21,7 @@ struct ike {
 	uint32_t id;
 	uint16_t worker;
 	bool up : 1; /* charon said so, or asked for its first SA */
+	bool told : 1; /* .. or replayed one; else it is known as who has adopted, and may be gone */
 	bool retired : 1; /* its children were adopted by another: it gets no new ones (E4) */
 	bool terminate : 1; /* to be terminated as soon as there is a link */
 	bool ending : 1; /* terminated: in the list of that name */

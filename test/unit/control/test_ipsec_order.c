@@ -232,6 +232,29 @@ static void test_request_overtakes(void)
 	rig_free(r);
 }
 
+/*
+ * While charon gives the children to the new IKE_SA nothing keeps that from going: of its end is told
+ * first, and once. Nothing is left of it all the same.
+ */
+static void test_gone_before(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0};
+
+	rig_link_up(r, 1);
+	main_mode(r, 1);
+	CU_ASSERT_EQUAL(rig_child_up(r, 1, 0, &a), SSLINK_OK);
+	main_mode(r, 2);
+	rig_ike_down(r, 2);
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	rig_child_down(r, &a);
+	rig_ike_down(r, 1);
+	rig_run(r, 61000);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).conns_now, 0);
+	CU_ASSERT_EQUAL(rig_ipsec_stats(r).ike_now, 0);
+	rig_free(r);
+}
+
 /* Stale news of an IKE_SA that is gone make none that nobody would tell the end of. */
 static void test_stale_makes_none(void)
 {
@@ -263,6 +286,7 @@ int main(void)
 	        {"unheard, beside (E1, E4)", test_unheard_beside},
 	        {"half of it heard (E1, E4)", test_half_heard},
 	        {"a request overtakes (E1)", test_request_overtakes},
+	        {"gone before it is known", test_gone_before},
 	        {"stale news make no IKE_SA", test_stale_makes_none},
 	        CU_TEST_INFO_NULL,
 	};
