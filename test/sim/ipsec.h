@@ -7,12 +7,15 @@
 
 #define PEERS   6
 #define PAIRS   4
+#define RENEWED 4
 #define OBJECTS 64
 
 /* A client's IPsec, as charon has it. */
 struct peer {
 	uint32_t ike; /* 0: none */
 	uint32_t told; /* .. by which id the daemon knows it */
+	uint32_t was[RENEWED]; /* IKEv1: .. and the ids since then, of which it has not heard */
+	unsigned n_was;
 	uint64_t conn; /* where its packets arrive */
 	bool v1, std;
 	uint16_t port;

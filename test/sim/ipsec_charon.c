@@ -126,27 +126,85 @@ void end_ike(struct world *w, struct peer *p)
 	p->ike = 0;
 }
 
+/*
+ * Who has lost its children lives on for a while, but gets no other (E1, E4). One of which nothing was heard
+ * in its time has had none, and may.
+ */
+static void ask_by_old(struct world *w, uint32_t ike)
+{
+	struct sslink_msg m = {
+	        .type = SSLINK_GET_SPI,
+	        .get_spi = {.ike = rig_ike(ike),
+	                    .src = ipaddr_v4(RIG_PEER),
+	                    .dst = ipaddr_v4(RIG_LNS)},
+	};
+
+	m.get_spi.ike.version = 1;
+	CU_ASSERT_NOT_EQUAL(ask(w, &m), SSLINK_OK);
+}
+
+/* Each renewal by itself, as it was. Only of children that there are charon has anything to tell. */
+static void tell_adoptions(struct world *w, struct peer *p)
+{
+	uint32_t spis[PAIRS], next;
+
+	for (unsigned i = 0; i < p->n_pairs; i++)
+		spis[i] = p->pairs[i].spi_in;
+	for (unsigned i = 0; i < p->n_was; i++) {
+		next = i + 1 < p->n_was ? p->was[i + 1] : p->ike;
+		if (p->n_pairs > 0) {
+			rig_migrate(w->r, p->was[i], next, spis, (uint16_t)p->n_pairs);
+			if (i == 0)
+				ask_by_old(w, p->was[i]);
+		}
+		rig_ike_down(w->r, p->was[i]);
+	}
+	p->n_was = 0;
+	p->told = p->ike;
+}
+
+/* What was sent, and the link broke with it unread: the replay alone shows it. */
+static void lose_adoptions(struct world *w, struct peer *p)
+{
+	struct rig *r = w->r;
+
+	for (unsigned i = 0; i < p->n_pairs; i++)
+		r->conn_renewals[rig_conn_of(r, p->pairs[i].spi_in) % RIG_CONNS]++;
+	if (p->n_pairs == 0)
+		p->n_was = 0;
+	p->told = p->ike;
+}
+
+static void end_lost(struct world *w, struct peer *p)
+{
+	for (unsigned i = 0; i < p->n_was; i++) {
+		if (i == 0 && p->n_pairs > 0)
+			ask_by_old(w, p->was[i]);
+		rig_ike_down(w->r, p->was[i]);
+	}
+	p->n_was = 0;
+}
+
 /* The IKE_SA goes on as another; what could not be told is told when there is a link again. */
 static void tell_new_id(struct world *w, struct peer *p)
 {
-	uint32_t spis[PAIRS];
-
-	for (unsigned i = 0; i < p->n_pairs; i++) {
-		spis[i] = p->pairs[i].spi_in;
+	for (unsigned i = 0; i < p->n_pairs; i++)
 		p->pairs[i].ike = p->ike;
-	}
 	if (!w->linked || p->told == p->ike)
 		return;
-	if (p->v1)
-		rig_migrate(w->r, p->told, p->ike, spis, (uint16_t)p->n_pairs);
-	else
-		rig_ike_rekey(w->r, p->told, p->ike);
+	if (p->v1) {
+		tell_adoptions(w, p);
+		return;
+	}
+	rig_ike_rekey(w->r, p->told, p->ike);
 	rig_ike_down(w->r, p->told);
 	p->told = p->ike;
 }
 
 void renew_ike(struct world *w, struct peer *p)
 {
+	if (p->v1 && p->n_was < RENEWED)
+		p->was[p->n_was++] = p->ike;
 	p->ike = ++w->next_ike;
 	w->auths += p->v1; /* a main mode of its own; IKEv2 rekeys on the old authentication */
 	say(w, p->v1 ? "phase 1 renewed as" : "ike rekey to", p->ike);
@@ -301,9 +359,14 @@ void find_link(struct world *w)
 	w->linked = true;
 	w->n_terminated = 0;
 	rig_link_hello(w->r, w->instance);
-	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
-		if (p->ike != 0)
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++) {
+		if (p->ike == 0 || p->told == p->ike)
+			continue;
+		if (!p->v1 || chance(w, 40))
 			tell_new_id(w, p);
+		else if (chance(w, 50))
+			lose_adoptions(w, p);
+	}
 	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
 		for (unsigned i = 0; i < p->n_pairs;) {
 			bool in = add_sa(w, p, &p->pairs[i], true, true) == SSLINK_OK;
@@ -315,6 +378,12 @@ void find_link(struct world *w)
 				delete_pair(w, p, i);
 		}
 	CU_ASSERT_EQUAL(rig_sync_end(w->r), SSLINK_OK);
+	/* .. and what the replay has overtaken. */
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
+		if (p->ike != 0 && p->told == p->ike)
+			end_lost(w, p);
+		else if (p->ike != 0)
+			tell_new_id(w, p);
 }
 
 void restart_charon(struct world *w)
