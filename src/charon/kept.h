@@ -13,7 +13,6 @@
 
 enum kept_until {
 	KEPT_LINK, /* a link has taken it, or the link ends that it was meant for */
-	KEPT_TAKEN, /* a link has taken it, whichever */
 	KEPT_READ, /* an answer proves that it was read */
 };
 

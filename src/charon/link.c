@@ -181,21 +181,13 @@ static int wait_for_answer(struct link *l, struct waiting *w)
 	return -ETIMEDOUT;
 }
 
-/* Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. */
+/*
+ * Which IKE_SA has become which cannot be seen afterwards; all else the replay shows. To hear of it twice changes
+ * nothing.
+ */
 static bool to_keep(const struct sslink_msg *m)
 {
 	return m->type == SSLINK_IKE_REKEY || m->type == SSLINK_CHILDREN_MIGRATE;
-}
-
-/*
- * To hear of a renewal twice changes nothing. An adoption may stand for an authentication; what becomes of one
- * that was not read the replay shows.
- */
-static enum kept_until until_when(const struct sslink_msg *m)
-{
-	if (m->type == SSLINK_IKE_REKEY)
-		return KEPT_READ;
-	return to_keep(m) ? KEPT_TAKEN : KEPT_LINK;
 }
 
 /* By the link that was up when so many had ended; 0, or -errno. */
@@ -327,7 +319,7 @@ void link_event(struct link *l, struct sslink_msg *m)
 	l->lock->lock(l->lock);
 	later = l->state == LINK_SYNC;
 	/* What happens during a replay, the replay may not show. */
-	kept = (to_keep(m) || later) && kept_add(&l->kept, m, until_when(m));
+	kept = (to_keep(m) || later) && kept_add(&l->kept, m, to_keep(m) ? KEPT_READ : KEPT_LINK);
 	l->overflow |= to_keep(m) && !kept;
 	later &= kept;
 	up = !later && wait_until_up(l);

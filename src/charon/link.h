@@ -42,10 +42,10 @@ int link_request(struct link *l, struct sslink_msg *m, struct sslink_answer *a);
 
 /*
  * Sends an event. Without a link it is lost, as the next HELLO starts from what is then true. During a
- * synchronisation it is kept, and sent behind that. IKE_REKEY and CHILDREN_MIGRATE are kept whenever they find
- * no link, for a connection, and its latch, must be followed (E4); and IKE_REKEY until a later answer shows that
- * it was read: the next link may hear of it again. No request overtakes what is kept. It waits only where the
- * daemon's queue is full, and during a synchronisation when there is no room to keep it.
+ * synchronisation it is kept, and sent behind that. IKE_REKEY and CHILDREN_MIGRATE are kept in any case, until a
+ * later answer shows that they were read, for a connection, and its latch, must be followed (E4): the next link
+ * may hear of them again. No request overtakes what is kept. It waits only where the daemon's queue is full, and
+ * during a synchronisation when there is no room to keep it.
  */
 void link_event(struct link *l, struct sslink_msg *m);
 

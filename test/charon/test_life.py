@@ -181,7 +181,7 @@ def v2_rekey_ike(p):
 
 @case("v1-reauth")
 def v1_reauth(p):
-    """IKEv1: a new main mode adopts the children; both ends are told, before the old one ends"""
+    """IKEv1: a new main mode adopts the children; both ends are told, before the old one ends, until they listen"""
     sa, sb = p.up(1)
     marks = p.fa.mark(), p.fb.mark()
     p.a.swanctl("--rekey", "--ike", "v1")
@@ -193,10 +193,13 @@ def v1_reauth(p):
     expect((m["ike"], m["spis"]) == (sa["ike"], sa.spi), f"A: {dict(m)}")
     p.fb.wait("ike-down", marks[1], timeout=15, ike=sb["ike"])
     p.fb.none("del-sa", marks[1])
+    mark = p.fb.mark()
     p.fb.tell("drop")
-    replayed = p.fb.wait("add-sa", marks[1], resync=1)
+    replayed = p.fb.wait("add-sa", mark, resync=1)
     expect(replayed["ike"] == up["ike"], "the SA is not the new IKE_SA's")
-    p.fb.wait("sync-end", marks[1], n=2)
+    p.fb.wait("sync-end", mark, n=2)
+    kinds = [m["type"] for m in p.fb.seen[mark:] if m["type"] in ("hello", "children-migrate", "add-sa")]
+    expect(kinds == ["hello", "children-migrate", "add-sa", "add-sa"], f"no answer had shown it: {kinds}")
     p.fb.tell("terminate", up["ike"], 1)
     p.fb.wait("ike-down", marks[1], ike=up["ike"])
     gone(p.fb, marks[1], sa.spi, sb.spi)
