@@ -47,6 +47,10 @@ static bool ike_state_change(listener_t *listener, ike_sa_t *sa, ike_sa_state_t 
 	return TRUE;
 }
 
+/*
+ * charon keeps a renewed IKE_SA until its peer deletes it, for 90 seconds. That it ignores requests over it
+ * meanwhile is charon's own care: another renewal would give an IKE_SA that nobody has authenticated for (E1).
+ */
 static bool ike_rekey(listener_t *listener, ike_sa_t *old, ike_sa_t *new)
 {
 	struct sallyport *s = instance_of(listener);
@@ -56,8 +60,19 @@ static bool ike_rekey(listener_t *listener, ike_sa_t *old, ike_sa_t *new)
 	ike_of(new, &now);
 	m.ike_rekey.old_id = old->get_unique_id(old);
 	m.ike_rekey.new_id = now.id;
-	if (table_ike_rekeyed(s->table, m.ike_rekey.old_id, &now))
+	switch (table_ike_rekeyed(s->table, m.ike_rekey.old_id, &now,
+	                          old->get_state(old) == IKE_REKEYED)) {
+	case RENEWAL_GOOD:
 		link_event(s->link, &m);
+		break;
+	case RENEWAL_SPENT:
+		DBG1(DBG_KNL, "sallyport: IKE_SA %u was renewed before, terminating %u",
+		     m.ike_rekey.old_id, now.id);
+		order_terminate_ike(now.id, TRUE);
+		break;
+	case RENEWAL_UNKNOWN:
+		break;
+	}
 	return TRUE;
 }
 

@@ -59,6 +59,17 @@ static kernel_feature_t get_features(kernel_ipsec_t *ipsec)
 	return KERNEL_NO_POLICY_UPDATES;
 }
 
+/* A renewed IKE_SA, or what its peer makes of it, has nobody's authentication of its own (E1); see bus.c. */
+static bool is_spent(struct sallyport *s, const struct sslink_ike *ike)
+{
+	ike_sa_t *sa = charon->bus->get_sa(charon->bus);
+
+	if (!table_ike_spent(s->table, ike->id) && (sa == NULL || sa->get_state(sa) != IKE_REKEYED))
+		return false;
+	DBG1(DBG_KNL, "sallyport: IKE_SA %u was renewed, it gets no SA", ike->id);
+	return true;
+}
+
 static status_t get_spi(kernel_ipsec_t *ipsec, host_t *src, host_t *dst, uint8_t protocol,
                         uint32_t *spi)
 {
@@ -70,6 +81,8 @@ static status_t get_spi(kernel_ipsec_t *ipsec, host_t *src, host_t *dst, uint8_t
 	if (protocol != IPPROTO_ESP)
 		return NOT_SUPPORTED;
 	ike_of_thread(&m.get_spi.ike);
+	if (is_spent(s, &m.get_spi.ike))
+		return FAILED;
 	m.get_spi.src = ipaddr_of(src);
 	m.get_spi.dst = ipaddr_of(dst);
 	table_ike_seen(s->table, &m.get_spi.ike);
@@ -197,7 +210,7 @@ static status_t add_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id, kernel_i
 		DBG1(DBG_KNL, "sallyport: SPI %08x is not supported: %s", ntohl(id->spi), wrong);
 	} else {
 		ike_of_thread(&m.add_sa.ike);
-		status = install(s, &m);
+		status = is_spent(s, &m.add_sa.ike) ? FAILED : install(s, &m);
 	}
 	sslink_wipe(&m, sizeof(m));
 	return status;

@@ -327,7 +327,8 @@ void link_event(struct link *l, struct sslink_msg *m)
 	l->lock->unlock(l->lock);
 	if (later || (up && send_kept(l, links) == 0 && (kept || transmit(l, links, m) == 0)))
 		return;
-	DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
+	if (!kept)
+		DBG1(DBG_KNL, "sallyport: %s could not be sent", sslink_type_name(m->type));
 }
 
 /* ---- receiving: the reader's thread ---- */

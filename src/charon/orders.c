@@ -39,11 +39,11 @@ static job_requeue_t terminate(void *data)
 	return JOB_REQUEUE_NONE;
 }
 
-static void terminate_ike(const struct sslink_terminate *order)
+void order_terminate_ike(uint32_t id, bool force)
 {
 	struct sslink_terminate *t;
 
-	INIT(t, .ike_id = order->ike_id, .force = order->force);
+	INIT(t, .ike_id = id, .force = force);
 	lib->processor->queue_job(lib->processor,
 	                          (job_t *)callback_job_create(terminate, t, free, NULL));
 }
@@ -72,7 +72,7 @@ void carry_out_order(void *ctx, const struct sslink_msg *m)
 		order_delete_child(m->sa_id.spi, &m->sa_id.dst);
 		break;
 	case SSLINK_TERMINATE_IKE:
-		terminate_ike(&m->terminate);
+		order_terminate_ike(m->terminate.ike_id, m->terminate.force);
 		break;
 	case SSLINK_MAPPING:
 		mapping(&m->mapping);

@@ -35,3 +35,5 @@ int sync_link(void *ctx, struct link *l);
 void carry_out_order(void *ctx, const struct sslink_msg *m);
 /* Has charon delete the CHILD_SA with this SPI (of either direction), in a thread of its own. */
 void order_delete_child(uint32_t spi, const struct ipaddr *dst);
+/* Has charon end the IKE_SA; force: without waiting for its peer. */
+void order_terminate_ike(uint32_t id, bool force);

@@ -21,6 +21,7 @@
 
 /* Terminations under way; lives until the last job and the reader are done with it. */
 struct purge {
+	struct table *table;
 	refcount_t refs;
 	refcount_t jobs; /* not done yet */
 	refcount_t victims;
@@ -80,23 +81,25 @@ static job_requeue_t purge_job(void *data)
 	struct victim *v = data;
 
 	/* Forced: the delete is sent, and nobody waits for its answer. */
-	if (v->ike_id != 0)
-		charon->controller->terminate_ike(charon->controller, v->ike_id, TRUE, NULL, NULL,
-		                                  0);
-	else
+	if (v->ike_id == 0)
 		find_victims(v->purge);
+	else if (charon->controller->terminate_ike(charon->controller, v->ike_id, TRUE, NULL, NULL,
+	                                           0) == NOT_FOUND)
+		table_ike_down(v->purge->table, v->ike_id, true);
 	return JOB_REQUEUE_NONE;
 }
 
 /*
- * How many doomed ones there are still. An IKE_SA may be another one by the time that its job comes, and that one
- * cannot be found before the exchange is over: such get jobs again.
+ * How many doomed ones there are still. What an IKE_SA has become by the time that its job comes is among them:
+ * such get jobs of their own.
  */
-static unsigned int left(struct sallyport *s, struct purge *p, bool again)
+static unsigned int left(struct purge *p, bool again)
 {
 	unsigned int i, n;
-	uint32_t *ids = table_doomed(s->table, &n);
+	uint32_t *ids = table_doomed(p->table, &n);
 
+	if (ids == NULL)
+		return 1;
 	for (i = 0; again && i < n; i++)
 		queue_purge_job(p, ids[i]);
 	free(ids);
@@ -104,21 +107,24 @@ static unsigned int left(struct sallyport *s, struct purge *p, bool again)
 }
 
 /* Until all jobs are done and the table is empty, while there is progress. 0, or -errno. */
-static int purge_wait(struct sallyport *s, struct link *l, struct purge *p)
+static int purge_wait(struct link *l, struct purge *p)
 {
-	unsigned int jobs, there, before = UINT_MAX, stalled = 0;
+	unsigned int jobs, sas, ikes, least = UINT_MAX, stalled = 0;
 
 	for (;;) {
 		jobs = ref_cur(&p->jobs);
-		there = table_count(s->table) +
-		        left(s, p, jobs == 0 && stalled % PURGE_AGAIN_MS == 0);
-		if (jobs == 0 && there == 0)
+		sas = table_count(p->table);
+		ikes = left(p, jobs == 0 && stalled % PURGE_AGAIN_MS == 0);
+		if (jobs == 0 && sas == 0 && ikes == 0)
 			return 0;
-		stalled = jobs + there < before ? 0 : stalled + PURGE_STEP_MS;
-		before = jobs + there;
+		stalled += PURGE_STEP_MS;
+		if (jobs + sas + ikes < least) {
+			least = jobs + sas + ikes;
+			stalled = 0;
+		}
 		/* An SA without an IKE_SA is nothing to wait for any longer. */
 		if (stalled >= PURGE_STALL_MS)
-			return jobs == 0 ? 0 : -ETIMEDOUT;
+			return jobs == 0 && ikes == 0 ? 0 : -ETIMEDOUT;
 		if (link_pause(l, PURGE_STEP_MS))
 			return -ESHUTDOWN;
 	}
@@ -130,10 +136,10 @@ static int purge(struct sallyport *s, struct link *l)
 	struct purge *p;
 	int r;
 
-	INIT(p, .refs = 1);
+	INIT(p, .table = s->table, .refs = 1);
 	table_doom(s->table);
 	queue_purge_job(p, 0);
-	r = purge_wait(s, l, p);
+	r = purge_wait(l, p);
 	if (r == 0) {
 		table_clear(s->table);
 		DBG1(DBG_KNL,
@@ -208,6 +214,8 @@ int sync_link(void *ctx, struct link *l)
 	if (r < 0)
 		return r;
 	r = replay(s, l, &n);
+	if (r == 0 && link_missed_some(l))
+		r = -ENOBUFS; /* since then; the next link starts with a purge */
 	if (r < 0)
 		return r;
 	memset(&m, 0, sizeof(m));

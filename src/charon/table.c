@@ -23,6 +23,7 @@ struct ike {
 	bool down; /* told */
 	bool gone; /* waits for its SAs */
 	bool doomed; /* it, and all that comes of it, must end */
+	bool spent; /* renewed, or of one that was renewed before */
 	LIST_HEAD(, sa) sas;
 };
 
@@ -137,25 +138,42 @@ void table_ike_seen(struct table *t, const struct sslink_ike *ike)
 	t->lock->unlock(t->lock);
 }
 
-bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now)
+enum ike_renewal table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now,
+                                   bool spent)
 {
+	enum ike_renewal r = RENEWAL_UNKNOWN;
 	struct ike *i, *to;
 	struct sa *s;
-	bool noted;
 
 	t->lock->lock(t->lock);
 	i = ike_get(t, old_id);
-	noted = i != NULL;
-	if (noted && old_id != now->id) {
+	spent |= i != NULL && i->spent;
+	if (spent || (i != NULL && old_id != now->id)) {
 		/* The new one may have asked for an SPI before. */
 		to = ike_note(t, now);
-		to->doomed |= i->doomed;
+		to->spent = spent;
+		to->doomed |= i != NULL && i->doomed;
+		r = spent ? RENEWAL_SPENT : RENEWAL_GOOD;
+	}
+	if (r == RENEWAL_GOOD) {
 		while ((s = LIST_FIRST(&i->sas)) != NULL)
 			sa_give(s, to);
-		ike_free(t, i);
+		i->spent = true;
 	}
 	t->lock->unlock(t->lock);
-	return noted;
+	return r;
+}
+
+bool table_ike_spent(struct table *t, uint32_t id)
+{
+	struct ike *i;
+	bool spent;
+
+	t->lock->lock(t->lock);
+	i = ike_get(t, id);
+	spent = i != NULL && i->spent;
+	t->lock->unlock(t->lock);
+	return spent;
 }
 
 void table_ike_moved(struct table *t, uint32_t id, const struct endpoint *local,
@@ -215,7 +233,7 @@ bool table_ike_down(struct table *t, uint32_t id, bool gone)
 
 	t->lock->lock(t->lock);
 	i = id != 0 ? ike_get(t, id) : NULL;
-	tell = i != NULL && !i->down;
+	tell = i != NULL && !i->down && !i->spent;
 	if (i != NULL) {
 		i->down = true;
 		i->gone = gone;

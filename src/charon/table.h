@@ -29,8 +29,22 @@ void table_destroy(struct table *t);
 /* Notes the IKE_SA, which is not down, or what is now known of it. An id of 0 is none. */
 void table_ike_seen(struct table *t, const struct sslink_ike *ike);
 
-/* The IKE_SA goes on under another id; what is known of it now. False when it was never noted. */
-bool table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now);
+/* What a renewal of an IKE_SA means. */
+enum ike_renewal {
+	RENEWAL_UNKNOWN, /* of one that was never noted */
+	RENEWAL_GOOD, /* to be told */
+	RENEWAL_SPENT, /* of one that was renewed before: the new one must end */
+};
+
+/*
+ * The IKE_SA goes on under another id; what is known of it now. The old one is spent: it lives until it is down,
+ * and its peer may use it, but one authentication gives one line of IKE_SAs (E1). spent: it was that before,
+ * though it may not be noted.
+ */
+enum ike_renewal table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now,
+                                   bool spent);
+/* True when it was renewed, or comes of one that was renewed before: it gets no SA. */
+bool table_ike_spent(struct table *t, uint32_t id);
 
 /* New endpoints of an IKE_SA, if it was noted. */
 void table_ike_moved(struct table *t, uint32_t id, const struct endpoint *local,
@@ -42,7 +56,7 @@ void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const
 
 /*
  * The IKE_SA is down; gone: it has no id any more. True when this is to be told, which is once and
- * only of noted ones.
+ * only of noted ones that are not spent.
  */
 bool table_ike_down(struct table *t, uint32_t id, bool gone);
 
