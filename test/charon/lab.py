@@ -217,10 +217,11 @@ def until(what, fn, timeout=5.0):
     """Waits until fn gives something true, and returns that."""
     end = time.monotonic() + timeout
     while True:
+        last = time.monotonic() > end  # a look that took long saw what was before
         r = fn()
         if r:
             return r
-        if time.monotonic() > end:
+        if last:
             raise Wrong(f"no {what} within {timeout:g} s")
         time.sleep(0.02)
 

@@ -34,13 +34,15 @@ def check(what, good):
 
 def until(what, seconds, fn):
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while True:
+        last = time.monotonic() > end  # a look that took long saw what was before
         got = fn()
         if got:
             print(f"ok {what}", flush=True)
             return got
+        if last:
+            raise Failed(what)
         time.sleep(0.05)
-    raise Failed(what)
 
 
 def have_plugin():

@@ -240,12 +240,14 @@ class Capture:
 
 
 def wait_until(fn, timeout, step=0.05):
-    """Polls fn until it gives something true, and returns that; None after timeout seconds."""
+    """Polls fn until it gives something true, and returns that; None after timeout seconds. The last look
+    begins behind that time: one that took long, on a busy machine, saw what was before."""
     end = time.monotonic() + timeout
     while True:
         value = fn()
         if value:
             return value
-        if time.monotonic() > end:
+        if last:
             return None
         time.sleep(step)
+        last = time.monotonic() > end

@@ -204,6 +204,9 @@ class Peer:
             left = end - time.monotonic()
             if left <= 0:
                 raise NoAnswer(f"waited {timeout} s for {what}")
+                self.pump(0)  # we may have stood still: what came meanwhile is there
+                if value := fn():
+                    return value
             self.pump(min(left, 0.5))
 
     def quiet(self, seconds):

@@ -132,10 +132,12 @@ def kill(names, sig, wait=0.0):
 
 
 def until(fn, seconds, step=0.05):
-    """Polls fn until it gives something true, at most so long."""
+    """Polls fn until it gives something true, at most so long; the last look begins behind that."""
     end = time.monotonic() + seconds
-    while not fn():
-        if time.monotonic() >= end:
+    while True:
+        last = time.monotonic() >= end
+        if fn():
+            return True
+        if last:
             return False
         time.sleep(step)
-    return True
