@@ -210,13 +210,14 @@ class Lab:
 
 
 class Capture:
-    """A tcpdump in a namespace, writing packet by packet to a file."""
+    """A tcpdump in a namespace, writing packet by packet to a file. Without immediate mode a packet may lie
+    in its ring for a second, and is lost when it ends; with it the ring holds 16 MB of single packets."""
 
     def __init__(self, ns, dev, path, expr):
         self.path = path
-        self.proc = ns.popen("tcpdump", "-U", "-n", "-s", "0", "-Z", "root", "-i", dev, "-w", path,
-                             *expr.split(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                             stderr=subprocess.DEVNULL)
+        self.proc = ns.popen("tcpdump", "-U", "-n", "-s", "0", "--immediate-mode", "-B", "16384", "-Z",
+                             "root", "-i", dev, "-w", path, *expr.split(), stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 5
         while not (os.path.exists(path) and os.path.getsize(path) >= 24):
             if time.monotonic() > end or self.proc.poll() is not None:
@@ -226,8 +227,14 @@ class Capture:
     def stop(self):
         if self.proc.poll() is None:
             time.sleep(0.2)  # what is on its way through the packet socket
+            # It sleeps when it has written all that was there; a busy machine may leave it waiting to run.
+            wait_until(self._sleeps, 10, 0.02)
             self.proc.terminate()
         self.proc.wait(10)
+
+    def _sleeps(self):
+        with open(f"/proc/{self.proc.pid}/stat", encoding="ascii") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] in "SZ"
 
     def tshark(self, *args):
         """Lines that tshark prints about the capture."""
@@ -244,10 +251,10 @@ def wait_until(fn, timeout, step=0.05):
     begins behind that time: one that took long, on a busy machine, saw what was before."""
     end = time.monotonic() + timeout
     while True:
+        last = time.monotonic() > end
         value = fn()
         if value:
             return value
         if last:
             return None
         time.sleep(step)
-        last = time.monotonic() > end
