@@ -107,12 +107,12 @@ class Guest(IpsecClient):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
             return f.read()
 
-    def wait_boot(self, timeout=30):
+    def wait_boot(self, timeout=90):
         if not self.booted.wait(timeout):
             raise LabError(f"guest {self.name} did not boot:\n{self.log()[-2000:]}")
         return self
 
-    def _order(self, op, within=10, /, **args):
+    def _order(self, op, within=30, /, **args):
         """An order to guest/agent.py and its answer, which must come within so many seconds."""
         self.wait_boot()
         order = {"op": op, **args}
@@ -128,7 +128,7 @@ class Guest(IpsecClient):
             raise LabError(f"guest {self.name} does not answer: {args.get('cmd', op)}")
         return result(w["answer"]["rc"], w["answer"]["out"])
 
-    def _must(self, op, within=10, /, **args):
+    def _must(self, op, within=30, /, **args):
         r = self._order(op, within, **args)
         if r.rc:
             raise LabError(f"guest {self.name}: {op} {args}: rc {r.rc}: {r}")
@@ -183,7 +183,7 @@ class Guest(IpsecClient):
     def clean(self):
         """Back to what it was after its boot, between two cases."""
         self.link(True)
-        self._must("clean", 20)
+        self._must("clean")
 
     # ---- L2TP client ----
 
@@ -236,7 +236,7 @@ class Guest(IpsecClient):
 
     def _xl2tpd(self):
         run = "/run/l2tp/"
-        self._must("spawn", 20, name="xl2tpd", log=run + "xl2tpd.log", ready=run + "ctl", text="",
+        self._must("spawn", 40, name="xl2tpd", log=run + "xl2tpd.log", ready=run + "ctl", text="",
                    args=["xl2tpd", "-D", "-c", run + "xl2tpd.conf", "-s", run + "secrets",
                          "-p", run + "pid", "-C", run + "ctl"])
 
@@ -286,10 +286,15 @@ class Guest(IpsecClient):
         self._must("route", prefix=prefix, dev=f"ppp{i}")
 
     def hang_up(self, i=0):
-        """xl2tpd closes the call and its tunnel in good order."""
+        """xl2tpd closes the call and its tunnel in good order. It keeps the tunnel until its StopCCN is
+        acknowledged, and would make the next call in there, which never comes up: so that is waited for
+        ("x" lists tunnels). Another "d" ends one that nobody acknowledges."""
+        tunnels = re.search(r"tunnels count=\d+", self._tell("x"))
         r = self._tell(f"d c{i}")
-        if r.rc:
+        if r.rc or not tunnels:
             raise LabError(f"guest {self.name}: xl2tpd does not hang up: {r}")
+        if tunnels[0] in self._tell("x", but=tunnels[0], timeout=5):
+            self._tell(f"d c{i}", but="00", timeout=5)
 
     def l2tp_stop(self, sig="TERM"):
         """Ends xl2tpd and its pppd; with KILL nothing is said to the other side."""

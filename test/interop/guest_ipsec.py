@@ -122,7 +122,7 @@ class IpsecClient:
         self.ipsec_start()
 
     def ipsec_start(self):
-        r = self._order("spawn", 20, name="charon", args=["/usr/sbin/charon-systemd"], env=ENV,
+        r = self._order("spawn", 40, name="charon", args=["/usr/sbin/charon-systemd"], env=ENV,
                         log=RUN + "/out", ready=RUN + "/vici", text="")
         r = r if r.rc else self.swanctl(f"--load-all --file {RUN}/swanctl.conf")
         if r.rc:
@@ -137,7 +137,7 @@ class IpsecClient:
         """Asks for a CHILD_SA; true if it came up."""
         return self.swanctl(f"--initiate --child {child} --timeout {timeout}", timeout + 10).rc == 0
 
-    def ipsec_up(self, child="l2tp", timeout=8):
+    def ipsec_up(self, child="l2tp", timeout=20):
         r = self.swanctl(f"--initiate --child {child} --timeout {timeout}", timeout + 10)
         if r.rc:
             raise AssertionError(f"{self.name}: no CHILD_SA: {r[-600:]}\n{self.ipsec_log(20)}")
@@ -161,7 +161,7 @@ class IpsecClient:
         """Starts guest/relay.py: what the host sends to RELAY_PORT + i goes on from sources[i]."""
         self._must("stop", name="relay")
         pairs = [f"{RELAY_PORT + i}:{s}" for i, s in enumerate(sources)]
-        self._must("spawn", 20, name="relay", log=RUN + "/relay", ready=RUN + "/relay", text="ready",
+        self._must("spawn", 40, name="relay", log=RUN + "/relay", ready=RUN + "/relay", text="ready",
                    args=["python3", "-S", "-E", RELAY, self.ip, to, *pairs])
 
     # ---- what it knows ----

@@ -38,8 +38,9 @@ class Runner:
 
     def guest(self, i, nat=False):
         g = self.guests.get((i, nat))
-        if g is not None and g.dir is None:
-            g = None  # a case killed it
+        if g is not None and g.proc.poll() is not None:
+            g.kill()
+            g = None  # a case killed it, or its kernel has died since
         if g is None:
             g = self.guests[i, nat] = harness.new_guest(self.lab, i, nat)
         self.used.add((i, nat))

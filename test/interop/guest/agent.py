@@ -7,7 +7,9 @@ done without starting a program is done here; see kernel.py for why.
 {"op": "quit"} ends the guest.
 OP is a function below; when it raises, rc is 1 and out says what.
 """
+import contextlib
 import fcntl
+import itertools
 import json
 import os
 import re
@@ -28,6 +30,7 @@ import ping
 
 lock = threading.Lock()
 spawned = {}  # name -> process
+asked = itertools.count()
 
 
 def answer(number, rc, out):
@@ -76,7 +79,7 @@ def spawn(name, args, log, ready, text, env=None):
     spawned[name] = child
     threading.Thread(target=child.wait, daemon=True).start()
     kernel.until(lambda: child.poll() is not None or
-                 (text in contents(ready) if text else there(ready)), 10)
+                 (text in contents(ready) if text else there(ready)), 30)
     if child.poll() is None and os.path.exists(ready):
         return 0, ""
     return 1, contents(log)
@@ -124,10 +127,10 @@ def tell(pipe, line, but="", timeout=0):
 
 
 def ask(pipe, line):
-    """An order into xl2tpd's pipe; its answer: "00", or another number and why not."""
-    path = pipe + ".answer"
-    if not os.path.lexists(path):  # xl2tpd takes it away with its answer
-        os.mkfifo(path)
+    """An order into xl2tpd's pipe; its answer: "00", or another number and why not. Each has a file of its
+    own for it: xl2tpd takes that away a moment after it has answered."""
+    path = f"{pipe}.answer{next(asked)}"
+    os.mkfifo(path)
     back = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     said = [b""]
 
@@ -142,6 +145,8 @@ def ask(pipe, line):
             return f"{pipe}: nobody reads, or answers"
     finally:
         os.close(back)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # xl2tpd would wait for its reader for ever
     return said[0].decode(errors="replace").strip()
 
 
@@ -212,7 +217,12 @@ def route(prefix, dev):
 
 
 def kill(names, sig, timeout):
-    return int(not kernel.kill(names, sig, timeout)), ""
+    """xl2tpd looks whether a pppd has ended, and then sleeps; what ends between the two it sees with the
+    next packet, perhaps a minute later. So it is woken once more."""
+    gone = kernel.kill(names, sig, timeout)
+    if sig and "pppd" in names:
+        kernel.kill(["xl2tpd"], "CHLD")
+    return int(not gone), ""
 
 
 def flush(esp=True, routes=False):
