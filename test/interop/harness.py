@@ -178,7 +178,7 @@ class Test(IpsecTest):
         def right():
             got[:] = self.counts()
             for p in self.peers:
-                p.quiet(0)
+                p.pump(0)
             return all(want in (None, have) for want, have in zip((tunnels, sessions), got))
         if not wait_until(right, timeout, 0.1):
             raise AssertionError(f"{tunnels} tunnels and {sessions} sessions wanted, have {got}:\n"

@@ -17,6 +17,7 @@ from packets import icmp_echo
 
 PORT = 1701
 NUDGE = 0.1  # seconds between empty datagrams to a relay
+SO_RCVBUFFORCE = 33  # SO_RCVBUF gives no more than net.core.rmem_max
 SCCRQ, SCCRP, SCCCN, STOPCCN, HELLO = 1, 2, 3, 4, 6
 OCRQ, ICRQ, ICRP, ICCN, CDN, WEN, SLI = 7, 10, 11, 12, 14, 15, 16
 NAMES = {0: "ZLB", 1: "SCCRQ", 2: "SCCRP", 3: "SCCCN", 4: "StopCCN", 6: "HELLO", 7: "OCRQ",
@@ -81,7 +82,7 @@ class Msg:
     """A control message as it arrived."""
 
     def __init__(self, data, secret=b""):
-        self.raw = data
+        self.raw, self.at = data, time.monotonic()
         flags, length, self.tunnel, self.session, self.ns, self.nr = struct.unpack(">6H", data[:12])
         if flags & 0xcb0f != 0xc802 or length != len(data):
             raise AssertionError("not a proper control header: " + data[:12].hex())
@@ -124,7 +125,7 @@ class Peer:
         def opened():
             s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             s.bind((ip, port))
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
             return s
         self.sock = ns.call(opened)
         self.to, self.relayed = (to, to_port or PORT), to_port is not None
@@ -203,10 +204,10 @@ class Peer:
                 return value
             left = end - time.monotonic()
             if left <= 0:
-                raise NoAnswer(f"waited {timeout} s for {what}")
                 self.pump(0)  # we may have stood still: what came meanwhile is there
                 if value := fn():
                     return value
+                raise NoAnswer(f"waited {timeout} s for {what}")
             self.pump(min(left, 0.5))
 
     def quiet(self, seconds):
@@ -335,8 +336,16 @@ class Tunnel:
         return self.send(SCCCN, body)
 
     def open(self, timeout=5):
-        self.sccrq()
-        m = self.expect(SCCRP, timeout)
+        """The SCCRQ is repeated as a client does: with IKEv1 ours may be there before the SA that it came by."""
+        data, sent = self.sccrq(), time.monotonic()
+
+        def answered():
+            nonlocal sent
+            if time.monotonic() > sent + 1:
+                self.resend(data)
+                sent = time.monotonic()
+            return self.take(SCCRP)
+        m = self.peer.wait(answered, timeout, f"SCCRP on {self}, have {self.inbox}")
         self.check_sccrp(m)
         self.scccn(m)
         self.wait_ack(timeout)
@@ -451,11 +460,11 @@ class Call:
     def ip_frames(self):
         return [b for p, b in self.frames if p == P_IP]
 
-    def ping(self, to=None, count=3, size=56, timeout=2, **kw):
+    def ping(self, to=None, count=3, size=56, timeout=5, **kw):
         """Echo requests through the session; returns how many came back."""
         return self.ping_from(self.ppp.ip, to or self.ppp.peer_ip, count, size, timeout, **kw)
 
-    def ping_from(self, source, to, count=3, size=56, timeout=2, **kw):
+    def ping_from(self, source, to, count=3, size=56, timeout=5, **kw):
         ident = struct.unpack(">H", os.urandom(2))[0]
         for i in range(count):
             self.send_ppp(P_IP, icmp_echo(source, to, ident, i, size), **kw)

@@ -20,6 +20,7 @@ import time
 
 NUDGE = 0.3  # seconds
 IP_MTU_DISCOVER, PMTUDISC_DONT, PMTUDISC_PROBE = 10, 0, 3
+SO_RCVBUFFORCE = 33
 
 
 def checksum(data):
@@ -42,6 +43,9 @@ def ping(to, size, count, interval, wait, device=None, df=False):
     # df: set it, and let our own notion of the path's MTU not stand in the way
     sock.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER,
                     PMTUDISC_PROBE if df else PMTUDISC_DONT)
+    # All ICMP comes in here, also what another pings us with: a second of it at once, when somebody on the
+    # way has stood still.
+    sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 << 20)
     if device:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode() + b"\0")
     ident = struct.unpack("H", os.urandom(2))[0]

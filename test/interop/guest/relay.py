@@ -12,12 +12,13 @@ import socket
 import sys
 
 PORT = 1701
+SO_RCVBUFFORCE = 33  # SO_RCVBUF gives no more than net.core.rmem_max
 
 
 def opened(address, port):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 20)
     s.bind((address, port))
     return s
 
