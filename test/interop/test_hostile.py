@@ -377,8 +377,12 @@ def small_window(t):
     tun = p.open(rws=1)
     tun.auto_ack = False
     calls = [tun.icrq() for _ in range(4)]
+
+    def answered():
+        return [m for m in tun.inbox if m.type == ICRP]
+    p.wait(answered, 3, "an ICRP")
     p.quiet(0.5)
-    assert len([m for m in tun.inbox if m.type == ICRP]) == 1, tun.inbox
+    assert len(answered()) == 1, tun.inbox
     tun.auto_ack = True
     tun.zlb()
     for c in calls:

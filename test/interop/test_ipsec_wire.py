@@ -35,8 +35,9 @@ def decrypted(t, variant, **kw):
     inside = cap.tshark(*keys, "-Y", "esp && l2tp", "-T", "fields", "-e", "l2tp.avp.message_type",
                         "-e", "ip.src")
     assert len(inside) == total > 60, (len(inside), total)
-    # StopCCN may come from either side first; all others are in the order of RFC 2661.
-    kinds = [k for k in (line.split("\t")[0] for line in inside) if k]
+    # StopCCN may come from either side first; all others are in the order of RFC 2661. What is not
+    # acknowledged within a second is there twice.
+    kinds = list(dict.fromkeys(k for k in (line.split("\t")[0] for line in inside) if k))
     assert kinds[:6] == ["1", "2", "3", "10", "11", "12"] and "4" in kinds, kinds
     bad = cap.tshark(*keys, "-Y", "esp.icv_bad == 1 || (ip.src == " + APPLIANCE_IP
                      + " && _ws.malformed)")

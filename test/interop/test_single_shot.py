@@ -204,8 +204,8 @@ def std_idle_real(t):
 def std_idle_never_used(t):
     """E13: the idle timer of a standard tunnel runs from its establishment"""
     p = t.raw()
-    tun = p.open()
     t0 = time.monotonic()
+    tun = p.open()
     stopped(tun, 4, not_before=2.5, since=t0)
 
 
