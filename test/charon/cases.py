@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Copyright (c) 2026 Sallyport contributors
 """What cases share. A case is a function with the decorator @case(name, ..) that takes a Pair."""
-from lab import IP, Wrong
+from lab import IP, Wrong, until
 
 CASES = []
 PSK, PUBKEY = "1", "2"  # enum sslink_auth
@@ -29,6 +29,10 @@ def expect(ok, text):
 
 def same_sas(p, since=(0, 0), count=2):
     """Both ends have the same SAs: SPIs, algorithms, keys, and selectors the other way round."""
+    # The line of the one may be read before that of the other.
+    until(f"{count} SAs at both ends", lambda: all(
+        len({m.spi for m in f.all("add-sa", mark)}) >= count for f, mark in zip((p.fa, p.fb), since)))
+
     def mirrored():
         a = {m.spi: m for m in p.fa.all("add-sa", since[0])}
         b = {m.spi: m for m in p.fb.all("add-sa", since[1])}
@@ -49,7 +53,7 @@ def same_sas(p, since=(0, 0), count=2):
 
 def no_child_left(*charons):
     for c in charons:
-        expect("INSTALLED" not in c.sas(), f"{c.ns} has a CHILD_SA still")
+        until(f"end of all CHILD_SAs of {c.ns}", lambda c=c: "INSTALLED" not in c.sas())
 
 
 def gone(f, since, *spis):
