@@ -37,9 +37,9 @@ enum ike_renewal {
 };
 
 /*
- * The IKE_SA goes on under another id; what is known of it now. The old one is spent: it lives until it is down,
- * and its peer may use it, but one authentication gives one line of IKE_SAs (E1). spent: it was that before,
- * though it may not be noted.
+ * The IKE_SA goes on under another id; what is known of it now. The old one is spent: it is there until it is down,
+ * but gets no SA, for one authentication gives one line of IKE_SAs (E1). spent: it was that before, though it may
+ * not be noted.
  */
 enum ike_renewal table_ike_rekeyed(struct table *t, uint32_t old_id, const struct sslink_ike *now,
                                    bool spent);
