@@ -22,7 +22,7 @@ static bool has_moved_to(const struct child *ch, const struct ipaddr *addr)
 	const struct sa *sa;
 
 	SA_FOREACH (sa, ch)
-		if (ipaddr_eq(&sa_peer(sa)->addr, addr))
+		if (ipaddr_eq(&sa_peer(sa)->addr, addr) || ipaddr_eq(&sa_said_peer(sa)->addr, addr))
 			return true;
 	return false;
 }

@@ -234,7 +234,7 @@ void conn_strip(struct ctl *c, struct conn *k, bool tell)
 			        .type = SSLINK_DELETE_CHILD,
 			        .sa_id = {.spi = sa->spi,
 			                  .inbound = true,
-			                  .dst = sa_local(sa)->addr},
+			                  .dst = sa_said_local(sa)->addr},
 			};
 
 			if (tell && sa->inbound)

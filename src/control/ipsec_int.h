@@ -74,7 +74,10 @@ struct sa_order {
 /* Of an SA whose peer has moved. */
 struct sa_moves {
 	bool apart; /* what follows is not its connection's */
+	bool own; /* it is not where charon says, but where its packets came from while there was no link */
+	bool said_encap; /* own: as charon says .. */
 	struct endpoint local, peer; /* outer addresses and ports */
+	struct endpoint said_local, said_peer; /* .. and these */
 	struct endpoint to; /* where the peer's packets have come from of late .. */
 	uint64_t ms; /* .. and when that was told; 0: never */
 };
@@ -87,7 +90,8 @@ struct sa {
 	bool inbound : 1, encap : 1, esn : 1;
 	bool paired : 1; /* inbound: an outbound one has it */
 	bool soft_told : 1;
-	bool soft_due : 1, moved : 1; /* charon has to be told, and there was no link */
+	bool soft_due : 1; /* charon has to be told, and there was no link */
+	bool moved : 1; /* .. or has not answered */
 	bool again : 1; /* the order under way did not fit yet */
 	bool waits : 1; /* in the queue */
 	bool listed : 1; /* larval: in the list of those */
@@ -222,11 +226,18 @@ bool child_move(struct ctl *c);
 bool child_poll(struct ctl *c);
 
 /* ipsec_sa.c */
+/* By charon's name for it; dst only counts for an outbound one. */
 struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst);
+/*
+ * An outbound one of this IKE_SA that charon replays, whose name may have changed unheard. NULL: none, or it
+ * may be one or another.
+ */
+struct sa *sa_find_replayed(const struct ike *e, uint32_t spi, const struct ipaddr *dst);
+/* Another peer has chosen the same SPI for its own. */
+bool sa_shares_spi(const struct sa *sa);
 void sa_on_get_spi(struct ctl *c, const struct sslink_msg *m);
 void sa_on_del(struct ctl *c, const struct sslink_msg *m);
 void sa_on_query(struct ctl *c, const struct sslink_msg *m);
-void sa_on_update(struct ctl *c, const struct sslink_msg *m);
 /* From now on it is not known any more; its memory goes when the worker has let go of it. */
 void sa_remove(struct sa *sa);
 void sa_larval_free(struct sa *sa);
@@ -237,11 +248,6 @@ static inline struct ctl *sa_ctl(const struct sa *sa)
 /* When something of it falls due; UINT64_MAX: never. */
 uint64_t sa_due(const struct sa *sa);
 void sa_do(struct sa *sa); /* what is due; it may be gone, and its child */
-/* NULL: no memory. */
-struct sa_moves *sa_moves(struct sa *sa);
-/* Of one that is not larval. */
-const struct endpoint *sa_local(const struct sa *sa);
-const struct endpoint *sa_peer(const struct sa *sa);
 struct esp_suite sa_suite(const struct sa *sa);
 void sa_set_suite(struct sa *sa, const struct esp_suite *s);
 void sa_tell(struct sa *sa); /* what charon has missed while there was no link */
@@ -259,6 +265,23 @@ void sa_answer(struct sa *sa, enum sslink_status status);
 void sa_wait(struct sa *sa);
 /* Unlinks from its child and counts. */
 void sa_leave_child(struct sa *sa);
+
+/* sa_move.c */
+/* NULL: no memory. */
+struct sa_moves *sa_moves(struct sa *sa);
+/* Of one that is not larval: where it is .. */
+const struct endpoint *sa_local(const struct sa *sa);
+const struct endpoint *sa_peer(const struct sa *sa);
+/* .. and where charon says that it is. */
+const struct endpoint *sa_said_local(const struct sa *sa);
+const struct endpoint *sa_said_peer(const struct sa *sa);
+void sa_on_update(struct ctl *c, const struct sslink_msg *m);
+/* charon says by a replay where it is. NULL: so it is known; else why not. */
+const char *sa_replayed(struct sa *sa, const struct sslink_add_sa *a);
+void sa_moved(struct sa *sa, const struct endpoint *to); /* its packets come from there */
+void sa_tell_move(struct sa *sa);
+/* 0, or -EAGAIN: it is tried again. */
+int sa_order_update(struct sa *sa);
 
 /* sa_add.c */
 void sa_on_add(struct ctl *c, const struct sslink_msg *m);

@@ -1,47 +1,69 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Copyright (c) 2026 Sallyport contributors */
-/* SPIs and SAs: their tables, lifetimes, changes and removal. Making them is sa_add.c's. */
+/* SPIs and SAs: their tables, lifetimes and removal. Making them is sa_add.c's, moving them sa_move.c's. */
 #include "control/ipsec_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS    10 /* an order that did not fit */
-#define MOVED_AGAIN 1000 /* the same news of a move at most so often */
-
-const struct endpoint *sa_local(const struct sa *sa)
-{
-	return sa->moves != NULL && sa->moves->apart ? &sa->moves->local : &sa->conn->local;
-}
-
-const struct endpoint *sa_peer(const struct sa *sa)
-{
-	return sa->moves != NULL && sa->moves->apart ? &sa->moves->peer : &sa->conn->peer;
-}
-
-struct sa_moves *sa_moves(struct sa *sa)
-{
-	if (sa->moves == NULL)
-		sa->moves = calloc(1, sizeof(*sa->moves));
-	return sa->moves;
-}
+#define RETRY_MS 10 /* an order that did not fit */
 
 static uint32_t *spi_bucket(const struct ctl *c, uint32_t spi)
 {
 	return &c->ipsec->by_spi[(spi ^ spi >> 16) % SA_BUCKETS];
 }
 
-/* Ours are unique; a peer's is so together with its address. */
+static bool has_name(const struct sa *sa, const struct ipaddr *dst)
+{
+	return ipaddr_eq(&sa_said_peer(sa)->addr, dst);
+}
+
+/*
+ * Ours are unique; a peer's is so together with its address, as charon has that. While it replays, names of
+ * those that are still to come may be old: one that was heard of since comes first.
+ */
 struct sa *sa_find(const struct ctl *c, uint32_t spi, bool inbound, const struct ipaddr *dst)
 {
-	struct sa *sa;
+	uint32_t now = c->ipsec->link_no;
+	struct sa *sa, *found = NULL;
 
-	REF_FOREACH (sa, *spi_bucket(c, spi), next_spi)
-		if (sa->spi == spi && sa->inbound == inbound &&
-		    (inbound || ipaddr_eq(&sa_peer(sa)->addr, dst)))
+	REF_FOREACH (sa, *spi_bucket(c, spi), next_spi) {
+		if (sa->spi != spi || sa->inbound != inbound || (!inbound && !has_name(sa, dst)))
+			continue;
+		if (found == NULL || now - sa->seen < now - found->seen)
+			found = sa;
+	}
+	return found;
+}
+
+struct sa *sa_find_replayed(const struct ike *e, uint32_t spi, const struct ipaddr *dst)
+{
+	const struct ctl *c = e->ctl;
+	struct sa *sa, *found = NULL;
+	uint32_t n = 0;
+
+	REF_FOREACH (sa, *spi_bucket(c, spi), next_spi) {
+		if (sa->spi != spi || sa->inbound || sa->conn->ike != e)
+			continue;
+		if (has_name(sa, dst))
 			return sa;
-	return NULL;
+		if (sa->seen == c->ipsec->link_no)
+			continue; /* it was replayed by its own name */
+		found = sa;
+		n++;
+	}
+	return n == 1 ? found : NULL;
+}
+
+bool sa_shares_spi(const struct sa *sa)
+{
+	const struct sa *other;
+
+	REF_FOREACH (other, *spi_bucket(sa_ctl(sa), sa->spi), next_spi)
+		if (other->spi == sa->spi && !other->inbound && other->conn != sa->conn)
+			return true;
+	return false;
 }
 
 void sa_answer(struct sa *sa, enum sslink_status status)
@@ -342,7 +364,7 @@ static void tell_expire(struct sa *sa, bool hard)
 	        .expire = {.spi = sa->spi,
 	                   .inbound = sa->inbound,
 	                   .hard = hard,
-	                   .dst = sa->inbound ? sa_local(sa)->addr : sa_peer(sa)->addr},
+	                   .dst = sa->inbound ? sa_said_local(sa)->addr : sa_said_peer(sa)->addr},
 	};
 	bool told = sa_ctl(sa)->ipsec->link == LINK_UP && ipsec_send(sa_ctl(sa), &m);
 
@@ -350,22 +372,12 @@ static void tell_expire(struct sa *sa, bool hard)
 		sa->soft_due = !told;
 }
 
-static void tell_move(struct sa *sa)
-{
-	struct sslink_msg m = {
-	        .type = SSLINK_MAPPING,
-	        .mapping = {.spi = sa->spi, .local = *sa_local(sa), .remote = sa->moves->to},
-	};
-
-	sa->moved = sa_ctl(sa)->ipsec->link != LINK_UP || !ipsec_send(sa_ctl(sa), &m);
-}
-
 void sa_tell(struct sa *sa)
 {
 	if (sa->soft_due)
 		tell_expire(sa, false);
 	if (sa->moved)
-		tell_move(sa);
+		sa_tell_move(sa);
 }
 
 static void soft(struct sa *sa)
@@ -412,8 +424,6 @@ void sa_do(struct sa *sa)
 	sa_arm(sa);
 }
 
-/* ---- changes ---- */
-
 void sa_on_query(struct ctl *c, const struct sslink_msg *m)
 {
 	struct sa *sa = sa_find(c, m->sa_id.spi, m->sa_id.inbound, &m->sa_id.dst);
@@ -428,101 +438,6 @@ void sa_on_query(struct ctl *c, const struct sslink_msg *m)
 	ok.answer.b = st.packets;
 	ok.answer.c = st.used ? st.idle_ms / 1000 : UINT64_MAX;
 	ipsec_send(c, &ok);
-}
-
-/* 0, or -EAGAIN: it is tried again. */
-static int order_update(struct sa *sa)
-{
-	int ret = dp_sa_update(sa_ctl(sa)->dp, sa->id, sa_local(sa), sa_peer(sa), sa->encap);
-
-	sa->again = ret == -EAGAIN;
-	if (ret == -EAGAIN)
-		sa_wait(sa);
-	else
-		sa_answer(sa, ret == 0 ? SSLINK_OK : SSLINK_REFUSED);
-	return ret;
-}
-
-/* False: no memory, and it stays where it is. */
-static bool move(struct sa *sa, const struct endpoint *local, const struct endpoint *peer,
-                 bool encap)
-{
-	struct conn *k = sa->child->conn;
-
-	if (!conn_move(k, local, peer))
-		return false;
-	if (sa->moves != NULL)
-		sa->moves->apart = false;
-	sa->encap = encap;
-	sa->moved = false;
-	k->encap = encap;
-	if (sa->state == SA_ADDING && sa->order != NULL) {
-		sa->order->sa.local = *local;
-		sa->order->sa.peer = *peer;
-		sa->order->sa.encap = encap;
-	}
-	return true;
-}
-
-void sa_on_update(struct ctl *c, const struct sslink_msg *m)
-{
-	const struct sslink_update_sa *u = &m->update_sa;
-	struct sa *sa = sa_find(c, u->spi, u->inbound, &u->dst.addr);
-	const struct endpoint *local = u->inbound ? &u->new_dst : &u->new_src;
-	const struct endpoint *peer = u->inbound ? &u->new_src : &u->new_dst;
-
-	if (sa == NULL || sa->state != SA_LIVE) {
-		ipsec_refuse(c, m, NULL, NULL, SSLINK_REFUSED, "no such SA");
-		return;
-	}
-	if (ipaddr_to_v4(&local->addr) == 0 || ipaddr_to_v4(&peer->addr) == 0 ||
-	    (u->encap && (local->port == 0 || peer->port == 0))) {
-		ipsec_refuse(c, m, NULL, sa->child->conn, SSLINK_UNSUPPORTED, "address or port");
-		return;
-	}
-	sa_answer(sa, SSLINK_REFUSED); /* an older update that never fitted is overtaken */
-	if (!move(sa, local, peer, u->encap)) {
-		ipsec_refuse(c, m, NULL, sa->child->conn, SSLINK_NO_RESOURCES, "no memory");
-		return;
-	}
-	if (sa->inbound) {
-		c->ipsec->st.nat_moves++;
-		conn_count(sa->child->conn, CONN_NAT_MOVES);
-	}
-	sa->answer_seq = m->seq;
-	sa->answer_link = c->ipsec->link_no;
-	order_update(sa);
-}
-
-/*
- * The peer's newest authenticated packet came from elsewhere (RFC 3948 5.2). charon decides, and
- * answers with UPDATE_SA for both SAs; while there is none, what is known here must do.
- */
-static void moved(struct sa *sa, const struct endpoint *to)
-{
-	struct ctl *c = sa_ctl(sa);
-	struct endpoint local;
-	struct sa *other;
-
-	if (sa_moves(sa) == NULL)
-		return; /* it will be said again */
-	if (endpoint_eq(&sa->moves->to, to) && c->now_ms < sa->moves->ms + MOVED_AGAIN)
-		return;
-	sa->moves->to = *to;
-	sa->moves->ms = c->now_ms;
-	tell_move(sa);
-	if (c->ipsec->link != LINK_DOWN || !sa->encap)
-		return;
-	c->ipsec->st.nat_moves++;
-	conn_count(sa->child->conn, CONN_NAT_MOVES);
-	local = *sa_local(sa);
-	SA_FOREACH (other, sa->child) {
-		if (other->state != SA_LIVE || !endpoint_eq(sa_local(other), &local))
-			continue;
-		if (move(other, &local, to, true))
-			order_update(other);
-	}
-	sa->moved = true;
 }
 
 void sa_event(struct ctl *c, const struct dp_punt *p)
@@ -543,7 +458,7 @@ void sa_event(struct ctl *c, const struct dp_punt *p)
 		break;
 	case DP_SA_MAPPING:
 		if (sa->inbound)
-			moved(sa, &p->src);
+			sa_moved(sa, &p->src);
 		break;
 	case DP_SA_FIRST:
 		log_debug(c->log, "event=ipsec-used conn=%lu spi=%08x", sa->child->conn->id,
@@ -571,7 +486,7 @@ static void turn(struct sa *sa)
 		break;
 	case SA_LIVE:
 		if (sa->again)
-			order_update(sa);
+			sa_order_update(sa);
 		break;
 	case SA_REMOVING:
 		if ((sa->again && !order_delete(sa)) ||

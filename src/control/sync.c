@@ -79,12 +79,33 @@ static bool belongs(struct ctl *c, struct conn *k, const struct sslink_ike *info
 	return k->ike == e;
 }
 
+/*
+ * An outbound SA's name is its peer's address, which may have changed unheard; then it is one of the same
+ * IKE_SA. And another peer's may have had that name before, and its SPI, which are for the peers to choose:
+ * so one by name alone is that of an IKE_SA which has nothing here yet, by a renewal unheard, and has not moved.
+ */
+static struct sa *find(const struct ctl *c, const struct sslink_add_sa *a, const struct ike *e)
+{
+	struct sa *sa = NULL;
+
+	if (a->inbound)
+		return sa_find(c, a->spi, true, NULL);
+	if (e != NULL)
+		sa = sa_find_replayed(e, a->spi, &a->dst.addr);
+	if (sa != NULL || (e != NULL && e->conns != 0))
+		return sa;
+	sa = sa_find(c, a->spi, false, &a->dst.addr);
+	if (sa == NULL || sa->seen == c->ipsec->link_no || !endpoint_eq(sa_said_peer(sa), &a->dst))
+		return NULL;
+	return sa;
+}
+
 void sync_on_sa(struct ctl *c, const struct sslink_msg *m)
 {
 	const struct sslink_add_sa *a = &m->add_sa;
-	const struct ipaddr *dst = &a->dst.addr;
-	struct sa *sa = sa_find(c, a->spi, a->inbound, dst);
 	struct ike *e = ike_find(c, a->ike.id);
+	struct sa *sa = find(c, a, e);
+	const char *why;
 
 	if (c->ipsec->link != LINK_SYNC) {
 		ipsec_answer(c, m->seq, SSLINK_BUSY);
@@ -97,6 +118,11 @@ void sync_on_sa(struct ctl *c, const struct sslink_msg *m)
 	if (sa == NULL || sa->child == NULL || a->ike.id == 0 || sa->conn->is_static ||
 	    !belongs(c, sa->conn, &a->ike)) {
 		ipsec_refuse(c, m, &a->ike, NULL, SSLINK_REFUSED, "not known here");
+		return;
+	}
+	why = sa_replayed(sa, a);
+	if (why != NULL) {
+		ipsec_refuse(c, m, &a->ike, sa->conn, SSLINK_REFUSED, why);
 		return;
 	}
 	sa->seen = c->ipsec->link_no;

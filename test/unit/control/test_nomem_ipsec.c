@@ -231,6 +231,54 @@ static void test_rekey(void)
 	scene_play(&(struct scene){"rekey", NULL, rekey});
 }
 
+/* Its peer moves while there is no link: a worker has seen it, or charon, or both; and by whom it is told. */
+static void roam(struct play *p)
+{
+	struct rig *r = p->r;
+	struct endpoint to = {ipaddr_v4(RIG_PEER), 4500};
+	struct rig_pair a = {0};
+	uint64_t conn;
+
+	link_up(r);
+	conn = rig_connect(r, 1, 0, &a);
+	scene_step(p, 0);
+	if (conn == 0)
+		return;
+	scene_dial(p, "ss-ipsec", 1701, conn, 1, "pass1");
+	scene_step(p, 1000);
+	update(r, &a, 0, 4500);
+	for (int i = 0; i < 4; i++) {
+		bool seen = i & 1, moved = i & 2;
+		uint16_t from = to.port++;
+
+		ctl_ike_link_down(r->ctl, r->now_ms);
+		if (seen && rig_sa_id(r, a.spi_in, true) != 0)
+			rig_sa_event(r, a.spi_in, true, DP_SA_MAPPING, &to);
+		scene_step(p, 100);
+		rig_link_hello(r, r->charon.instance);
+		for (int inbound = 1; inbound >= 0; inbound--) {
+			struct sslink_msg m = rig_add_msg(&a, inbound);
+			struct endpoint *us = inbound ? &m.add_sa.dst : &m.add_sa.src;
+			struct endpoint *them = inbound ? &m.add_sa.src : &m.add_sa.dst;
+
+			us->port = 4500;
+			them->port = moved ? to.port : from;
+			m.add_sa.resync = m.add_sa.encap = true;
+			rig_ask(r, &m);
+		}
+		CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
+		update(r, &a, from, to.port);
+		scene_step(p, 100);
+	}
+	rig_child_down(r, &a);
+	scene_step(p, 1000);
+}
+
+static void test_roam(void)
+{
+	scene_play(&(struct scene){"roam", NULL, roam});
+}
+
 static void adopted(struct rig *r, const struct rig_pair *a, uint32_t old_id, uint32_t new_id)
 {
 	uint32_t told = 0;
@@ -407,7 +455,7 @@ int main(void)
 	        {"early", test_early},       {"rekey", test_rekey},
 	        {"places", test_places},     {"adopt", test_adopt},
 	        {"orphans", test_orphans},   {"static SAs", test_fixed},
-	        CU_TEST_INFO_NULL,
+	        {"roam", test_roam},         CU_TEST_INFO_NULL,
 	};
 
 	return run_suite("control over ipsec without memory", tests);
