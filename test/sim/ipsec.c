@@ -138,9 +138,15 @@ static void operator_acts(struct world *w)
 	}
 }
 
+/* Behind a NAT peers get new ports, and with another network another address. */
+static struct endpoint somewhere(struct world *w)
+{
+	return (struct endpoint){ipaddr_v4(RIG_PEER + pick(w, 3)), (uint16_t)(4500 + pick(w, 9))};
+}
+
 static void worker_acts(struct world *w, struct peer *p)
 {
-	struct endpoint to = {ipaddr_v4(RIG_PEER), (uint16_t)(4500 + pick(w, 9))};
+	struct endpoint to = somewhere(w);
 	struct rig_pair *pair;
 	uint32_t what = pick(w, 6);
 
@@ -163,7 +169,9 @@ static void worker_acts(struct world *w, struct peer *p)
 
 static void charon_acts(struct world *w, struct peer *p)
 {
-	switch (pick(w, 8)) {
+	struct endpoint to;
+
+	switch (pick(w, 9)) {
 	case 0:
 		end_ike(w, p);
 		break;
@@ -177,6 +185,10 @@ static void charon_acts(struct world *w, struct peer *p)
 		break;
 	case 4:
 		make_child(w, p, (uint16_t)(1701 + pick(w, 3)));
+		break;
+	case 5:
+		to = somewhere(w);
+		move_peer(w, p, &to);
 		break;
 	default:
 		if (p->n_pairs > 0)

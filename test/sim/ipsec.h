@@ -21,6 +21,8 @@ struct peer {
 	uint16_t port;
 	unsigned n_pairs;
 	struct rig_pair pairs[PAIRS];
+	struct endpoint at; /* of all pairs, as charon has it */
+	struct endpoint was_at; /* .. before it moved unheard; no address: it has not */
 };
 
 enum errand_kind { TODO_END_IKE, TODO_DELETE, TODO_REKEY, TODO_UPDATE };
@@ -62,6 +64,7 @@ void connect_peer(struct world *w, struct peer *p);
 bool make_child(struct world *w, struct peer *p, uint16_t port);
 void rekey_child(struct world *w, struct peer *p, unsigned i); /* make before break */
 void delete_pair(struct world *w, struct peer *p, unsigned i);
+void move_peer(struct world *w, struct peer *p, const struct endpoint *to);
 void renew_ike(struct world *w, struct peer *p); /* by the version's own way */
 void end_ike(struct world *w, struct peer *p);
 /* The daemon has said something. E18: to end an IKE_SA once, on one link. */

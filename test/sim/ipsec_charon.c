@@ -39,16 +39,20 @@ static uint8_t add_sa(struct world *w, struct peer *p, const struct rig_pair *pa
 	return ask(w, &m);
 }
 
-static void delete_sa(struct world *w, uint32_t spi, bool inbound)
+static void delete_sa(struct world *w, const struct rig_pair *pair, bool inbound)
 {
 	struct sslink_msg m = {
 	        .type = SSLINK_DEL_SA,
-	        .sa_id = {.spi = spi,
+	        .sa_id = {.spi = inbound ? pair->spi_in : pair->spi_out,
 	                  .inbound = inbound,
-	                  .dst = ipaddr_v4(inbound ? RIG_LNS : RIG_PEER)},
+	                  .dst = inbound ? ipaddr_v4(RIG_LNS) : pair->peer.addr},
 	};
 
 	ask(w, &m);
+	/* Whatever it was known by it is gone: at once, or at the end of a replay that did not name it. */
+	if (w->linked && !w->r->fifo_full && !rig_ipsec_stats(w->r).syncing) {
+		CU_ASSERT_EQUAL(rig_sa_id(w->r, m.sa_id.spi, inbound), 0);
+	}
 }
 
 void delete_pair(struct world *w, struct peer *p, unsigned i)
@@ -56,8 +60,8 @@ void delete_pair(struct world *w, struct peer *p, unsigned i)
 	struct rig_pair gone = p->pairs[i];
 
 	p->pairs[i] = p->pairs[--p->n_pairs];
-	delete_sa(w, gone.spi_out, false);
-	delete_sa(w, gone.spi_in, true);
+	delete_sa(w, &gone, false);
+	delete_sa(w, &gone, true);
 }
 
 bool make_child(struct world *w, struct peer *p, uint16_t port)
@@ -66,7 +70,8 @@ bool make_child(struct world *w, struct peer *p, uint16_t port)
 	        .type = SSLINK_GET_SPI,
 	        .get_spi = {.src = ipaddr_v4(RIG_PEER), .dst = ipaddr_v4(RIG_LNS)},
 	};
-	struct rig_pair pair = {.ike = p->ike, .spi_out = 0x10000 + ++w->next_out, .port = port};
+	struct rig_pair pair = {
+	        .ike = p->ike, .spi_out = 0x10000 + ++w->next_out, .port = port, .peer = p->at};
 	bool ok;
 
 	if (p->n_pairs == PAIRS || p->ike == 0)
@@ -82,8 +87,8 @@ bool make_child(struct world *w, struct peer *p, uint16_t port)
 	ok = !chance(w, 4) && add_sa(w, p, &pair, true, false) == SSLINK_OK && !chance(w, 4) &&
 	     add_sa(w, p, &pair, false, false) == SSLINK_OK;
 	if (!ok) {
-		delete_sa(w, pair.spi_out, false);
-		delete_sa(w, pair.spi_in, true);
+		delete_sa(w, &pair, false);
+		delete_sa(w, &pair, true);
 		return false;
 	}
 	p->conn = rig_conn_of(w->r, pair.spi_in);
@@ -98,6 +103,7 @@ void connect_peer(struct world *w, struct peer *p)
 	        .v1 = chance(w, 40),
 	        .std = !w->pure && chance(w, 40),
 	        .port = chance(w, 50) ? 0 : 1701,
+	        .at = {ipaddr_v4(RIG_PEER), 4500},
 	};
 	p->told = p->ike;
 	w->auths++;
@@ -240,12 +246,15 @@ static struct peer *peer_of_spi(struct world *w, uint32_t spi_in, unsigned *at)
 	return NULL;
 }
 
-static void update_pair(struct world *w, const struct rig_pair *pair, const struct endpoint *to)
+static void update_pair(struct world *w, const struct rig_pair *pair, const struct endpoint *was)
 {
-	struct endpoint us = {ipaddr_v4(RIG_LNS), 4500}, them = {ipaddr_v4(RIG_PEER), 4500};
+	struct endpoint us = {ipaddr_v4(RIG_LNS), 4500}, them = *was;
+	const struct endpoint *to = &pair->peer;
 
-	for (int inbound = 0; inbound < 2; inbound++) {
+	for (int inbound = 1; inbound >= 0; inbound--) {
 		struct sslink_msg m = {.type = SSLINK_UPDATE_SA};
+		bool there = rig_sa_id(w->r, inbound ? pair->spi_in : pair->spi_out, inbound) != 0;
+		uint8_t status;
 
 		m.update_sa = (struct sslink_update_sa){
 		        .spi = inbound ? pair->spi_in : pair->spi_out,
@@ -256,7 +265,26 @@ static void update_pair(struct world *w, const struct rig_pair *pair, const stru
 		        .new_src = inbound ? *to : us,
 		        .new_dst = inbound ? us : *to,
 		};
-		ask(w, &m);
+		status = ask(w, &m);
+		if (there && w->linked && !w->r->fifo_full) {
+			CU_ASSERT_EQUAL(status, SSLINK_OK);
+		}
+	}
+}
+
+/* Without a link nobody hears of it. */
+void move_peer(struct world *w, struct peer *p, const struct endpoint *to)
+{
+	struct endpoint was = p->at;
+
+	say(w, "moves, ike", p->ike);
+	p->at = *to;
+	if (!w->linked && p->was_at.addr.family == 0)
+		p->was_at = was;
+	for (unsigned i = 0; i < p->n_pairs; i++) {
+		p->pairs[i].peer = *to;
+		if (w->linked)
+			update_pair(w, &p->pairs[i], &was);
 	}
 }
 
@@ -292,7 +320,7 @@ static void do_it(struct timer *t, uint64_t now_ms)
 	else if (d.kind == TODO_REKEY)
 		rekey_child(w, p, i);
 	else
-		update_pair(w, &p->pairs[i], &d.to);
+		move_peer(w, p, &d.to);
 }
 
 static void plan(struct world *w, enum errand_kind kind, uint32_t what, const struct endpoint *to)
@@ -352,6 +380,17 @@ void lose_link(struct world *w)
 		errand_free(w->errands);
 }
 
+/* Both its SAs are here, of a connection of an IKE_SA that may go on: then the replay finds them. */
+static bool is_whole(const struct world *w, const struct peer *p, const struct rig_pair *pair)
+{
+	const struct rig *r = w->r;
+	const struct conn *k = ctl_conn(r->ctl, rig_conn_of(r, pair->spi_in));
+
+	return !r->fifo_full && k != NULL && k->id != 0 && !k->fired && !k->disconnecting &&
+	       !k->down && !k->ending && k->ike_id == p->told && !k->orphan &&
+	       rig_sa_id(r, pair->spi_out, false) != 0;
+}
+
 /* As the plugin does: hello, its SAs, the end; what the daemon does not know is deleted. */
 void find_link(struct world *w)
 {
@@ -369,8 +408,11 @@ void find_link(struct world *w)
 	}
 	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
 		for (unsigned i = 0; i < p->n_pairs;) {
+			bool whole = is_whole(w, p, &p->pairs[i]);
 			bool in = add_sa(w, p, &p->pairs[i], true, true) == SSLINK_OK;
 			bool out = add_sa(w, p, &p->pairs[i], false, true) == SSLINK_OK;
+
+			CU_ASSERT(!whole || (in && out));
 
 			if (in && out)
 				i++;
@@ -379,6 +421,12 @@ void find_link(struct world *w)
 		}
 	CU_ASSERT_EQUAL(rig_sync_end(w->r), SSLINK_OK);
 	/* .. and what the replay has overtaken. */
+	for (struct peer *p = w->peers; p < w->peers + PEERS; p++) {
+		for (unsigned i = 0; p->was_at.addr.family != 0 && i < p->n_pairs; i++)
+			if (chance(w, 50))
+				update_pair(w, &p->pairs[i], &p->was_at);
+		p->was_at = (struct endpoint){0};
+	}
 	for (struct peer *p = w->peers; p < w->peers + PEERS; p++)
 		if (p->ike != 0 && p->told == p->ike)
 			end_lost(w, p);

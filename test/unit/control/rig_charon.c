@@ -122,12 +122,18 @@ static struct sslink_ts selector(uint32_t ip, uint16_t port)
 struct sslink_msg rig_add_msg(const struct rig_pair *p, bool inbound)
 {
 	struct endpoint us = {ipaddr_v4(RIG_LNS), 0}, them = {ipaddr_v4(RIG_PEER), 0};
+	bool encap = p->peer.addr.family != 0;
 
+	if (encap) {
+		us.port = 4500;
+		them = p->peer;
+	}
 	return (struct sslink_msg){
 	        .type = SSLINK_ADD_SA,
 	        .add_sa = {.ike = rig_ike(p->ike),
 	                   .spi = inbound ? p->spi_in : p->spi_out,
 	                   .inbound = inbound,
+	                   .encap = encap,
 	                   .src = inbound ? them : us,
 	                   .dst = inbound ? us : them,
 	                   .enc_alg = 12,

@@ -23,6 +23,7 @@ static inline struct rig *rig_of(const struct dp *dp)
 struct rig_pair {
 	uint32_t ike, spi_in, spi_out;
 	uint16_t port; /* the peer's; 0: any */
+	struct endpoint peer; /* outer, behind a NAT; no address: RIG_PEER without one */
 	struct sslink_lifetime life;
 };
 
