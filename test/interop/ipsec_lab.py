@@ -4,6 +4,7 @@
 import os
 import re
 import signal
+import socket
 import time
 import urllib.request
 
@@ -88,6 +89,18 @@ class Charon:
         os.kill(self._pid("charon-supervisor.pid"), signal.SIGCONT)
         if not wait_until(lambda: self._pid("charon.pid") not in (None, self.dead), 15):
             raise LabError("charon does not come back")
+
+    def cut_off(self):
+        """Its link to the daemon breaks, both live on, and there is none until join()."""
+        path = os.path.join(self.run_dir, "ike.sock")
+        os.rename(path, path + ".away")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+            s.connect(path + ".away")  # the daemon takes whoever came last for charon
+
+    def join(self):
+        path = os.path.join(self.run_dir, "ike.sock")
+        if os.path.exists(path + ".away"):
+            os.rename(path + ".away", path)
 
     def swanctl(self, *args):
         return sh("swanctl", *args, "--uri", f"unix://{self.run_dir}/charon.vici", check=False)

@@ -23,6 +23,7 @@ CORE_GW = "198.51.100.1"
 CORE_HOST = "198.51.100.2"
 POOL_LOCAL = "10.64.0.1"
 NAT_IP = "192.0.2.250"
+NAT_OTHER_IP = "192.0.2.251"  # for a while, when a case moves it
 NAT_GW = "10.99.0.254"
 CLONE_NEWNET = 0x40000000
 NO_OFFLOAD = ("tx", "off", "gso", "off", "tso", "off", "gro", "off")
@@ -187,6 +188,13 @@ class Lab:
         """The router loses its table: every mapping gets a new port."""
         for state in ("down", "up"):  # down: the kernel forgets what it has masqueraded there
             self._behind.ns.ip("link", "set", "natp", state)
+
+    def move_nat(self, ip):
+        """The router gets another address on its outer side, and forgets what it has translated."""
+        ns = self._behind.ns
+        ns.ip("addr", "flush", "dev", "natp")
+        ns.ip("addr", "add", ip + "/24", "dev", "natp")
+        self.forget_nat()
 
     def capture(self, path, ns=None, dev="wan0p", expr="udp port 1701"):
         """Starts tcpdump; the capture ends with stop()."""

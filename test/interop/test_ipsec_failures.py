@@ -4,9 +4,10 @@
 import time
 
 from daemon import settle
+from guest import ping_from
 from guest_ipsec import V1_AES, V2_GCM
 from harness import USERS, case
-from lab import POOL_LOCAL, wait_until
+from lab import NAT_IP, NAT_OTHER_IP, POOL_LOCAL, wait_until
 
 # A dead peer is found out in about five seconds.
 QUICK = {"dpd-delay": 2, "dpd-timeout": 5}
@@ -197,3 +198,62 @@ def cut_link(t):
     t.pings(g)
     assert g.ppp_ip() == ip
     t.wait_counts(1, 1)
+
+
+def moves_unheard(t, variant, by_ike):
+    """The link between charon and the daemon breaks; the client's NAT gets another address, and one of
+    the two sees it: the daemon by the client's packets, charon by IKE."""
+    g = t.ipsec_dial(nat=True, variant=variant)
+    t.pings(g, sizes=(56,))
+    conn = t.conn()
+    old = {sa.spi for sa in g.ipsec_state()}
+    try:
+        t.charon.cut_off()
+        assert wait_until(lambda: t.metric("ipsec_link_up") == 0, 5)
+        t.lab.move_nat(NAT_OTHER_IP)
+        if by_ike:
+            assert g.ipsec_rekey("ike")
+            assert wait_until(lambda: f"changed from {NAT_IP}" in t.charon.log(), 10), t.charon.log()
+            assert t.conn().peer.startswith(NAT_IP), t.conn()
+        else:
+            assert wait_until(lambda: g.ping(POOL_LOCAL, count=1).ok, 10), g.ipsec_log()
+            assert t.conn().peer.startswith(NAT_OTHER_IP), t.conn()
+            assert NAT_OTHER_IP not in t.charon.log()
+        t.charon.join()
+        assert wait_until(lambda: t.metric("ipsec_link_up") > t.metric("ipsec_link_syncing"), 5)
+        # What goes to the client goes to where it is, before it has sent anything.
+        assert wait_until(lambda: ping_from(t.lab.core, g.ppp_ip(), count=1).ok, 3), t.conns()
+        t.pings(g)
+        assert wait_until(lambda: NAT_OTHER_IP in t.charon.swanctl("--list-sas"), 5)
+        now = t.conn()
+        assert now.id == conn.id and now.state == "up", (conn, now)
+        assert now.peer.startswith(NAT_OTHER_IP), now
+        assert {sa.spi for sa in g.ipsec_state()} == old, g.ipsec_log()
+        refused = {k: n for k, n in t.metrics().items() if "requests_refused" in k and n}
+        assert not refused, refused
+        g.ipsec_rekey()
+        t.pings(g)
+        g.hang_up()
+        assert g.wait_down() and g.ipsec_wait_gone(8), g.ipsec_log()
+        t.wait_conns(0)
+    finally:
+        t.charon.join()
+        t.lab.move_nat(NAT_IP)
+
+
+@case("ipsec-moves-unheard-v1", ipsec={})
+def moves_unheard_v1(t):
+    """E8: a client gets another address while the daemon cannot tell charon, IKEv1"""
+    moves_unheard(t, V1_AES, False)
+
+
+@case("ipsec-moves-unheard-v2", ipsec={})
+def moves_unheard_v2(t):
+    """E8: the same with IKEv2"""
+    moves_unheard(t, V2_GCM, False)
+
+
+@case("ipsec-moves-unheard-ike", ipsec={})
+def moves_unheard_ike(t):
+    """E8: .. and while charon, which has seen it, cannot tell the daemon"""
+    moves_unheard(t, V2_GCM, True)
