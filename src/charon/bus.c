@@ -48,7 +48,7 @@ static bool ike_state_change(listener_t *listener, ike_sa_t *sa, ike_sa_state_t 
 }
 
 /*
- * charon keeps a renewed IKE_SA until its peer deletes it, for 90 seconds. That it ignores requests over it
+ * charon keeps a renewed IKE_SA until its peer deletes it, or for its lifetime. That it ignores requests over it
  * meanwhile is charon's own care: another renewal would give an IKE_SA that nobody has authenticated for (E1).
  */
 static bool ike_rekey(listener_t *listener, ike_sa_t *old, ike_sa_t *new)
@@ -104,8 +104,7 @@ static void migrate(struct sallyport *s, struct sslink_msg *m, const uint32_t *o
 
 	if (r->n_spis == 0)
 		return;
-	table_ike_migrated(s->table, r->old_id, r->new_id, r->spis, r->n_spis);
-	table_ike_migrated(s->table, r->old_id, r->new_id, out, r->n_spis);
+	table_ike_migrated(s->table, r->old_id, r->new_id, r->spis, out, r->n_spis);
 	link_event(s->link, m);
 	r->n_spis = 0;
 }

@@ -34,8 +34,8 @@ bool kept_add(struct kept *k, const struct sslink_msg *m, enum kept_until until)
 	struct kept_msg *e;
 	int len;
 
-	/* The first one has been read, if it was taken: a socket holds far fewer. */
-	if (k->n >= KEPT_MAX)
+	/* When all were taken the first one has been read: a socket holds far fewer. */
+	if (k->n >= KEPT_MAX && k->next == NULL)
 		kept_read(k, TAILQ_FIRST(&k->msgs)->sent);
 	if (k->n >= (until == KEPT_LINK ? KEPT_MAX / 2 : KEPT_MAX))
 		return false;

@@ -34,7 +34,8 @@ void link_destroy(struct link *l);
 /*
  * Sends a request (its seq is set here) and waits for the answer. 0, -ENOTCONN (no link, or lost
  * meanwhile), -ETIMEDOUT, or what sslink_encode says. During a synchronisation
- * - DEL_SA and UPDATE_SA do not wait: they are kept, and sent behind that (-EINPROGRESS);
+ * - DEL_SA and UPDATE_SA do not wait: they are kept, and sent behind that (-EINPROGRESS), unless the link ends
+ *   first: the next replay shows what has come of them;
  * - QUERY_SA fails (-EBUSY);
  * - all others wait for the end of that, as long as an answer may take.
  */

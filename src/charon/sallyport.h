@@ -19,6 +19,7 @@ struct sallyport {
 	struct link *link;
 	struct table *table;
 	uint64_t instance; /* ours */
+	unsigned int round; /* reader's: replays */
 	uint64_t daemon; /* reader's: instance of the daemon our SAs are in; 0: none yet */
 };
 

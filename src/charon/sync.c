@@ -85,7 +85,7 @@ static job_requeue_t purge_job(void *data)
 		find_victims(v->purge);
 	else if (charon->controller->terminate_ike(charon->controller, v->ike_id, TRUE, NULL, NULL,
 	                                           0) == NOT_FOUND)
-		table_ike_down(v->purge->table, v->ike_id, true);
+		table_ike_missing(v->purge->table, v->ike_id);
 	return JOB_REQUEUE_NONE;
 }
 
@@ -106,7 +106,7 @@ static unsigned int left(struct purge *p, bool again)
 	return n;
 }
 
-/* Until all jobs are done and the table is empty, while there is progress. 0, or -errno. */
+/* Until all jobs are done, and neither SA nor doomed IKE_SA is left, while there is progress. 0, or -errno. */
 static int purge_wait(struct link *l, struct purge *p)
 {
 	unsigned int jobs, sas, ikes, least = UINT_MAX, stalled = 0;
@@ -114,7 +114,7 @@ static int purge_wait(struct link *l, struct purge *p)
 	for (;;) {
 		jobs = ref_cur(&p->jobs);
 		sas = table_count(p->table);
-		ikes = left(p, jobs == 0 && stalled % PURGE_AGAIN_MS == 0);
+		ikes = left(p, jobs == 0 && stalled > 0 && stalled % PURGE_AGAIN_MS == 0);
 		if (jobs == 0 && sas == 0 && ikes == 0)
 			return 0;
 		stalled += PURGE_STEP_MS;
@@ -162,7 +162,8 @@ static int verdict(const struct sslink_msg *m, int r, const struct sslink_answer
 	return r;
 }
 
-static int replay(struct sallyport *s, struct link *l, unsigned int *replayed)
+/* What there is, but for what has been replayed already; *more: there was something. 0, or -errno. */
+static int replay_some(struct sallyport *s, struct link *l, unsigned int *replayed, bool *more)
 {
 	struct sslink_msg m = {.type = SSLINK_ADD_SA};
 	struct sslink_answer a;
@@ -170,11 +171,12 @@ static int replay(struct sallyport *s, struct link *l, unsigned int *replayed)
 	unsigned int i, n;
 	int r = 0;
 
-	*replayed = 0;
+	*more = false;
 	keys = table_installed(s->table, &n);
 	for (i = 0; i < n && r == 0; i++) {
-		if (!table_replay(s->table, &keys[i], &m.add_sa))
-			continue; /* deleted meanwhile */
+		if (!table_replay(s->table, &keys[i], s->round, &m.add_sa))
+			continue; /* deleted meanwhile, or its name has changed */
+		*more = true;
 		r = link_converse(l, &m, &a);
 		if (r == 0 && a.status == SSLINK_OK) {
 			(*replayed)++;
@@ -186,6 +188,19 @@ static int replay(struct sallyport *s, struct link *l, unsigned int *replayed)
 	}
 	sslink_wipe(&m, sizeof(m));
 	free(keys);
+	return r;
+}
+
+/* Until there is nothing that was not replayed: a peer may move meanwhile, and that is another name of its SA. */
+static int replay(struct sallyport *s, struct link *l, unsigned int *replayed)
+{
+	bool more = true;
+	int r = 0;
+
+	*replayed = 0;
+	s->round++;
+	while (r == 0 && more)
+		r = replay_some(s, l, replayed, &more);
 	return r;
 }
 

@@ -16,6 +16,7 @@ struct sa {
 	struct sslink_add_sa add; /* its ike is that of the struct ike */
 	struct ike *ike; /* never NULL */
 	LIST_ENTRY(sa) of_ike;
+	unsigned int round; /* of the last replay that had it */
 };
 
 struct ike {
@@ -24,6 +25,8 @@ struct ike {
 	bool gone; /* waits for its SAs */
 	bool doomed; /* it, and all that comes of it, must end */
 	bool spent; /* renewed, or of one that was renewed before */
+	bool hearsay; /* known as who has adopted children, and may be gone already */
+	bool missed; /* charon did not find it */
 	LIST_HEAD(, sa) sas;
 };
 
@@ -79,7 +82,7 @@ static struct ike *ike_note(struct table *t, const struct sslink_ike *info)
 
 	if (i != NULL) {
 		i->info = *info;
-		i->down = false;
+		i->down = i->hearsay = i->missed = false;
 		return i;
 	}
 	INIT(i, .info = *info);
@@ -125,7 +128,7 @@ static void sa_free(struct table *t, struct sa *s)
 	LIST_REMOVE(s, of_ike);
 	sslink_wipe(s, sizeof(*s));
 	free(s);
-	if (LIST_EMPTY(&i->sas) && (i->gone || i->info.id == 0))
+	if (LIST_EMPTY(&i->sas) && (i->gone || i->hearsay || i->info.id == 0))
 		ike_free(t, i);
 }
 
@@ -199,8 +202,8 @@ static bool among(uint32_t spi, const uint32_t *spis, unsigned int n)
 	return false;
 }
 
-void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *spis,
-                        unsigned int n)
+void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *in,
+                        const uint32_t *out, unsigned int n)
 {
 	struct sslink_ike info;
 	struct ike *from, *to;
@@ -215,12 +218,13 @@ void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const
 		info.id = new_id;
 		info.auth = SSLINK_AUTH_UNKNOWN;
 		to = ike_note(t, &info);
+		to->hearsay = true;
 	}
 	if (from != NULL)
 		to->doomed |= from->doomed;
 	for (s = from != NULL ? LIST_FIRST(&from->sas) : NULL; s != NULL; s = next) {
 		next = LIST_NEXT(s, of_ike);
-		if (among(s->key.spi, spis, n))
+		if (among(s->key.spi, s->inbound ? in : out, n))
 			sa_give(s, to);
 	}
 	t->lock->unlock(t->lock);
@@ -274,6 +278,21 @@ uint32_t *table_doomed(struct table *t, unsigned int *n)
 	e->destroy(e);
 	t->lock->unlock(t->lock);
 	return ids;
+}
+
+void table_ike_missing(struct table *t, uint32_t id)
+{
+	struct ike *i;
+	bool again;
+
+	t->lock->lock(t->lock);
+	i = ike_get(t, id);
+	again = i != NULL && i->missed;
+	if (i != NULL)
+		i->missed = true;
+	t->lock->unlock(t->lock);
+	if (again)
+		table_ike_down(t, id, true);
 }
 
 bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike)
@@ -427,15 +446,17 @@ struct sa_key *table_installed(struct table *t, unsigned int *n)
 	return k;
 }
 
-bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa *out)
+bool table_replay(struct table *t, const struct sa_key *k, unsigned int round,
+                  struct sslink_add_sa *out)
 {
 	struct sa *s;
 	bool there;
 
 	t->lock->lock(t->lock);
 	s = sa_get(t, k);
-	there = s != NULL && s->state == SA_INSTALLED && !s->ike->down;
+	there = s != NULL && s->state == SA_INSTALLED && s->round != round && !s->ike->down;
 	if (there) {
+		s->round = round;
 		*out = s->add;
 		out->ike = s->ike->info;
 		out->resync = true;

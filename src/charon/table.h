@@ -37,7 +37,7 @@ enum ike_renewal {
 };
 
 /*
- * The IKE_SA goes on under another id; what is known of it now. The old one is spent: it is there until it is down,
+ * The IKE_SA goes on under another id; what is known of it now. The old one is spent: it is there until it is gone,
  * but gets no SA, for one authentication gives one line of IKE_SAs (E1). spent: it was that before, though it may
  * not be noted.
  */
@@ -50,9 +50,9 @@ bool table_ike_spent(struct table *t, uint32_t id);
 void table_ike_moved(struct table *t, uint32_t id, const struct endpoint *local,
                      const struct endpoint *remote);
 
-/* The SAs of these children of old_id, inbound or outbound, belong to new_id from now on. */
-void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *spis,
-                        unsigned int n);
+/* The SAs of these n children of old_id, named by in and out, belong to new_id from now on. */
+void table_ike_migrated(struct table *t, uint32_t old_id, uint32_t new_id, const uint32_t *in,
+                        const uint32_t *out, unsigned int n);
 
 /*
  * The IKE_SA is down; gone: it has no id any more. True when this is to be told, which is once and
@@ -66,6 +66,8 @@ bool table_ike_down(struct table *t, uint32_t id, bool gone);
  */
 void table_doom(struct table *t);
 uint32_t *table_doomed(struct table *t, unsigned int *n);
+/* charon does not find it: the second time it is gone, for a new one may be told of before it can be found. */
+void table_ike_missing(struct table *t, uint32_t id);
 
 /* An SPI was given. False when it is in use: the daemon contradicts itself. */
 bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike);
@@ -90,7 +92,8 @@ unsigned int table_count(struct table *t);
 /* Names of the installed SAs now, an array that the caller frees. NULL when there are none. */
 struct sa_key *table_installed(struct table *t, unsigned int *n);
 /*
- * The SA as it would be added now (resync set); false when it is not installed any more, or its IKE_SA is down.
- * Wipe it.
+ * The SA as it would be added now (resync set); false when it is not installed any more, has been given in this
+ * round (any number but that of the last one, not 0), or its IKE_SA is down. Wipe it.
  */
-bool table_replay(struct table *t, const struct sa_key *k, struct sslink_add_sa *out);
+bool table_replay(struct table *t, const struct sa_key *k, unsigned int round,
+                  struct sslink_add_sa *out);
