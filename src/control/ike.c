@@ -335,10 +335,11 @@ void ike_adopt(struct ike *e, struct conn *k)
 
 	/*
 	 * A main mode authenticates the peer; IKEv2 renews an IKE_SA without that. It counts for one
-	 * connection: not when it has had one, and for one of several.
+	 * connection: not when it has had one, and for one of several. And not before it is over: where charon
+	 * renews, the news of the adoption come first.
 	 */
-	k->renewed =
-	        e->version == 1 && e->conn == NULL && !e->retired && !e->terminate && !e->ending;
+	k->renewed = e->version == 1 && e->told && e->auth != SSLINK_AUTH_UNKNOWN &&
+	             e->conn == NULL && !e->retired && !e->terminate && !e->ending;
 	if (e->conn == NULL)
 		change_worker(e, k->worker);
 	ike_attach(e, k, e->conn == NULL);

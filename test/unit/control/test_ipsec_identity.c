@@ -270,6 +270,28 @@ static void test_anew_once(void)
 	rig_free(r);
 }
 
+/* .. and none before its main mode is over: charon renews, and tells of the adoption first. */
+static void test_not_anew_before(void)
+{
+	struct rig *r = must_rig();
+	struct rig_pair a = {0};
+	struct sslink_msg m = {.type = SSLINK_IKE_UP, .ike_up = rig_ike(1)};
+	uint64_t conn = rig_connect(r, 1, 0, &a);
+
+	m.ike_up.version = 1;
+	rig_tell(r, &m);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass1");
+	rig_run(r, UP_MS);
+	rig_migrate(r, 1, 2, &a.spi_in, 1);
+	CU_ASSERT_EQUAL(rig_conn_view(r, conn).ike_id, 2);
+	rig_dial(r, "ss-ipsec", 1701, conn, 1, "pass2");
+	rig_run(r, 3000);
+	CU_ASSERT_EQUAL(must_stats(r).ss_refused_sccrq, 1);
+	CU_ASSERT_EQUAL(must_stats(r).ppp_auths, 1);
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	rig_free(r);
+}
+
 /* .. and none for an authentication that has a connection of its own already. */
 static void test_not_anew_beside(void)
 {
@@ -570,6 +592,7 @@ int main(void)
 	        {"children adopted (E4)", test_migrate},
 	        {"a client begins anew (E6)", test_begins_anew},
 	        {"anew once (E6)", test_anew_once},
+	        {"not anew before (E6)", test_not_anew_before},
 	        {"not anew beside (E6)", test_not_anew_beside},
 	        {"children of a fired one adopted (E4)", test_migrate_fired},
 	        {"two of one IKE_SA (E4, E5)", test_two_of_one_ike},
