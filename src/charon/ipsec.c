@@ -223,6 +223,14 @@ static struct sa_key key_of(const kernel_ipsec_sa_id_t *id)
 	return (struct sa_key){.spi = ntohl(id->spi), .dst = ipaddr_of(id->dst)};
 }
 
+/* Of the thread's IKE_SA; 0: it has none. */
+static uint32_t ike_id(void)
+{
+	ike_sa_t *sa = charon->bus->get_sa(charon->bus);
+
+	return sa != NULL ? sa->get_unique_id(sa) : 0;
+}
+
 static status_t update_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,
                           kernel_ipsec_update_sa_t *data)
 {
@@ -234,12 +242,13 @@ static status_t update_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,
 
 	if (id->proto != IPPROTO_ESP || data->cpi != 0)
 		return NOT_SUPPORTED;
-	if (table_find(s->table, &k, &u->inbound) == SA_NONE)
+	if (table_find(s->table, &k, ike_id(), &u->inbound) == SA_NONE)
 		return NOT_FOUND;
 	u->spi = k.spi;
 	u->encap = data->new_encap;
 	u->src = endpoint_of(id->src);
 	u->dst = endpoint_of(id->dst);
+	u->dst.addr = k.dst;
 	u->new_src = endpoint_of(data->new_src);
 	u->new_dst = endpoint_of(data->new_dst);
 	if (!data->encap)
@@ -260,7 +269,7 @@ static status_t query_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id,
 	struct sa_key k = key_of(id);
 	struct sslink_answer a;
 
-	if (table_find(s->table, &k, &m.sa_id.inbound) == SA_NONE)
+	if (table_find(s->table, &k, ike_id(), &m.sa_id.inbound) == SA_NONE)
 		return NOT_FOUND;
 	m.sa_id.spi = k.spi;
 	m.sa_id.dst = k.dst;
@@ -283,7 +292,7 @@ static status_t del_sa(kernel_ipsec_t *ipsec, kernel_ipsec_sa_id_t *id, kernel_i
 	struct sslink_answer a;
 
 	/* Out of the table first: it must not be replayed any more. */
-	if (table_remove(s->table, &k, &m.sa_id.inbound) == SA_NONE)
+	if (table_remove(s->table, &k, ike_id(), &m.sa_id.inbound) == SA_NONE)
 		return SUCCESS;
 	m.sa_id.spi = k.spi;
 	m.sa_id.dst = k.dst;

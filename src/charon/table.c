@@ -17,6 +17,7 @@ struct sa {
 	struct ike *ike; /* never NULL */
 	LIST_ENTRY(sa) of_ike;
 	unsigned int round; /* of the last replay that had it */
+	bool contested; /* another peer has chosen its name */
 };
 
 struct ike {
@@ -100,6 +101,25 @@ static void ike_free(struct table *t, struct ike *i)
 static struct sa *sa_get(struct table *t, const struct sa_key *k)
 {
 	return t->sas->get(t->sas, k);
+}
+
+/*
+ * An outbound SA's name is for its peer to choose, SPI and address, and behind one NAT two may choose the same. The
+ * second one gets no SA; but charon deletes what it has failed to add, by that name. So a contested name is the
+ * SA's of whose IKE_SA the thread has (0: it has none).
+ */
+static struct sa *sa_named(struct table *t, const struct sa_key *k, uint32_t ike_id)
+{
+	struct sa *s = sa_get(t, k);
+	struct ike *i;
+
+	if (s == NULL || !s->contested || ike_id == 0 || s->ike->info.id == ike_id)
+		return s;
+	i = ike_get(t, ike_id);
+	s = i != NULL ? LIST_FIRST(&i->sas) : NULL;
+	while (s != NULL && (s->inbound || s->key.spi != k->spi))
+		s = LIST_NEXT(s, of_ike);
+	return s;
 }
 
 static void sa_give(struct sa *s, struct ike *i)
@@ -317,6 +337,7 @@ bool table_asked(struct table *t, const struct sslink_add_sa *a)
 	t->lock->lock(t->lock);
 	s = sa_get(t, &k);
 	if (s != NULL && s->state != SA_ALLOCATED) {
+		s->contested = true;
 		t->lock->unlock(t->lock);
 		return false;
 	}
@@ -360,11 +381,14 @@ static void move_ts(struct sslink_ts *ts, const struct ipaddr *old, const struct
 void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u)
 {
 	struct sa_key now = {.spi = k->spi, .dst = u->new_dst.addr};
-	struct sa *s;
+	struct sa *s, *there;
 
 	t->lock->lock(t->lock);
 	s = sa_get(t, k);
-	if (s != NULL && (key_equals(k, &now) || sa_get(t, &now) == NULL)) {
+	there = sa_get(t, &now);
+	if (there != NULL && there != s)
+		there->contested = true;
+	else if (s != NULL) {
 		t->sas->remove(t->sas, k);
 		s->key = now;
 		move_ts(s->inbound ? &s->add.remote_ts : &s->add.local_ts, &s->add.src.addr,
@@ -379,15 +403,17 @@ void table_updated(struct table *t, const struct sa_key *k, const struct sslink_
 	t->lock->unlock(t->lock);
 }
 
-static enum sa_state find(struct table *t, const struct sa_key *k, bool *inbound, bool forget)
+static enum sa_state find(struct table *t, struct sa_key *k, uint32_t ike_id, bool *inbound,
+                          bool forget)
 {
 	enum sa_state state = SA_NONE;
 	struct sa *s;
 
 	t->lock->lock(t->lock);
-	s = sa_get(t, k);
+	s = sa_named(t, k, ike_id);
 	if (s != NULL) {
 		state = s->state;
+		*k = s->key;
 		*inbound = s->inbound;
 		if (forget)
 			sa_free(t, s);
@@ -396,14 +422,14 @@ static enum sa_state find(struct table *t, const struct sa_key *k, bool *inbound
 	return state;
 }
 
-enum sa_state table_find(struct table *t, const struct sa_key *k, bool *inbound)
+enum sa_state table_find(struct table *t, struct sa_key *k, uint32_t ike_id, bool *inbound)
 {
-	return find(t, k, inbound, false);
+	return find(t, k, ike_id, inbound, false);
 }
 
-enum sa_state table_remove(struct table *t, const struct sa_key *k, bool *inbound)
+enum sa_state table_remove(struct table *t, struct sa_key *k, uint32_t ike_id, bool *inbound)
 {
-	return find(t, k, inbound, true);
+	return find(t, k, ike_id, inbound, true);
 }
 
 unsigned int table_count(struct table *t)

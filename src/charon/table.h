@@ -72,7 +72,7 @@ void table_ike_missing(struct table *t, uint32_t id);
 /* An SPI was given. False when it is in use: the daemon contradicts itself. */
 bool table_allocated(struct table *t, const struct sa_key *k, const struct sslink_ike *ike);
 
-/* ADD_SA is about to be sent. Copies the keys. False when an installed SA has that name. */
+/* ADD_SA is about to be sent. Copies the keys. False when an SA has that name, which is contested from now on. */
 bool table_asked(struct table *t, const struct sslink_add_sa *a);
 /* Its answer: installed; or refused, when an inbound SA falls back to its SPI, an outbound one goes. */
 void table_answered(struct table *t, const struct sa_key *k, bool installed);
@@ -80,10 +80,13 @@ void table_answered(struct table *t, const struct sa_key *k, bool installed);
 /* An SA has new addresses; charon names it by them from now on. */
 void table_updated(struct table *t, const struct sa_key *k, const struct sslink_update_sa *u);
 
-/* The state of an SA; *inbound only when there is one. */
-enum sa_state table_find(struct table *t, const struct sa_key *k, bool *inbound);
+/*
+ * The state of an SA that a thread with this IKE_SA (0: none) calls by that name, and the daemon by the name that k
+ * is set to: another peer may have chosen the same. *inbound and k only when there is one.
+ */
+enum sa_state table_find(struct table *t, struct sa_key *k, uint32_t ike_id, bool *inbound);
 /* The same, and forgets it. */
-enum sa_state table_remove(struct table *t, const struct sa_key *k, bool *inbound);
+enum sa_state table_remove(struct table *t, struct sa_key *k, uint32_t ike_id, bool *inbound);
 void table_clear(struct table *t);
 
 /* How many SAs are in the table, allocated SPIs included. */

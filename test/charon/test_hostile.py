@@ -61,6 +61,26 @@ def works(p, sa, number, since, port):
     expect(established(p) == [number], f"established are {listed(p)}, not {number} alone")
 
 
+@case("stolen-spi")
+def stolen_spi(p):
+    """A peer behind the same NAT chooses the SPI of another's SA: it gets none, and the other one keeps its own"""
+    spi = FIRST_SPI.hex()
+    with Peer(p.lab.ns["A"]) as victim, Peer(p.lab.ns["A"]) as thief:
+        a, m = victim.establish()
+        expect(m.spi is not None, f"no CHILD_SA with the IKE_SA: {m.notifies}")
+        mark = p.fb.mark()
+        b, m = thief.establish()
+        expect(m.spi is None, "two peers have an SA of one name")
+        given = p.fb.wait("get-spi", mark)
+        p.fb.wait("del-sa", mark, inbound=1)  # what was given out for it
+        expect(b.delete() is not None, "the thief does not end")
+        p.fb.wait("ike-down", mark, ike=given["ike"])
+        p.fb.none("del-sa", mark, spi=spi)
+        p.fb.none("add-sa", mark, spi=spi)
+        expect(a.delete() is not None, "the victim does not end")
+        p.fb.wait("del-sa", mark, spi=spi)  # by its owner
+
+
 @case("raw-peer")
 def raw_peer(p):
     """The raw peer is one that charon takes: CHILD_SAs, the renewal and the end of an IKE_SA"""
