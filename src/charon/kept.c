@@ -2,7 +2,8 @@
 /* Copyright (c) 2026 Sallyport contributors */
 #include "charon/kept.h"
 
-#include <library.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Of some 100 bytes each: one for each of the subscribers that a daemon may have. */
 #define KEPT_MAX 65536

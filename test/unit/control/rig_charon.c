@@ -167,6 +167,24 @@ uint8_t rig_child_up(struct rig *r, uint32_t ike, uint16_t port, struct rig_pair
 	return status;
 }
 
+uint8_t rig_update(struct rig *r, const struct rig_pair *p, bool inbound, struct endpoint was,
+                   struct endpoint is)
+{
+	struct endpoint us = {ipaddr_v4(RIG_LNS), 4500};
+	struct sslink_msg m = {
+	        .type = SSLINK_UPDATE_SA,
+	        .update_sa = {.spi = inbound ? p->spi_in : p->spi_out,
+	                      .inbound = inbound,
+	                      .encap = true,
+	                      .src = inbound ? was : us,
+	                      .dst = inbound ? us : was,
+	                      .new_src = inbound ? is : us,
+	                      .new_dst = inbound ? us : is},
+	};
+
+	return rig_ask(r, &m);
+}
+
 uint8_t rig_del_sa(struct rig *r, uint32_t spi, bool inbound)
 {
 	struct sslink_msg m = {

@@ -60,6 +60,9 @@ uint8_t rig_get_spi(struct rig *r, uint32_t ike, uint32_t *spi);
 struct sslink_msg rig_add_msg(const struct rig_pair *p, bool inbound);
 /* All of a CHILD_SA's making. The first status that is not OK. */
 uint8_t rig_child_up(struct rig *r, uint32_t ike, uint16_t port, struct rig_pair *p);
+/* UPDATE_SA in UDP: its peer is not there any more, but here. The status. */
+uint8_t rig_update(struct rig *r, const struct rig_pair *p, bool inbound, struct endpoint was,
+                   struct endpoint is);
 uint8_t rig_del_sa(struct rig *r, uint32_t spi, bool inbound);
 void rig_child_down(struct rig *r, const struct rig_pair *p);
 void rig_ike_up(struct rig *r, uint32_t ike);

@@ -14,28 +14,11 @@ static struct endpoint at(uint8_t host, uint16_t port)
 	return (struct endpoint){ipaddr_v4(RIG_PEER + host), port};
 }
 
-static uint8_t update(struct rig *r, const struct rig_pair *p, bool inbound, struct endpoint was,
-                      struct endpoint is)
-{
-	struct sslink_msg m = {
-	        .type = SSLINK_UPDATE_SA,
-	        .update_sa = {.spi = inbound ? p->spi_in : p->spi_out,
-	                      .inbound = inbound,
-	                      .encap = true,
-	                      .src = inbound ? was : us,
-	                      .dst = inbound ? us : was,
-	                      .new_src = inbound ? is : us,
-	                      .new_dst = inbound ? us : is},
-	};
-
-	return rig_ask(r, &m);
-}
-
 static void update_pair(struct rig *r, const struct rig_pair *p, struct endpoint was,
                         struct endpoint is)
 {
-	CU_ASSERT_EQUAL(update(r, p, true, was, is), SSLINK_OK);
-	CU_ASSERT_EQUAL(update(r, p, false, was, is), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_update(r, p, true, was, is), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_update(r, p, false, was, is), SSLINK_OK);
 }
 
 static uint8_t add(struct rig *r, const struct rig_pair *p, bool inbound, struct endpoint peer,
@@ -372,12 +355,57 @@ static void test_stranger_takes_name(void)
 	CU_ASSERT_EQUAL(rig_conn_view(r, other).ike_id, 2);
 	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
 	/* what the replay has overtaken moves nobody; each is meant by its own name */
-	CU_ASSERT_EQUAL(update(r, &p, false, home, away), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_update(r, &p, false, home, away), SSLINK_OK);
 	CU_ASSERT_TRUE(conn_sends_to(r, victim, away));
 	CU_ASSERT_TRUE(conn_sends_to(r, other, home));
 	CU_ASSERT_EQUAL(by_name(r, SSLINK_DEL_SA, 4711, home), SSLINK_OK);
 	CU_ASSERT_TRUE(conn_sends_to(r, victim, away));
 	CU_ASSERT_FALSE(conn_sends_to(r, other, home));
+	rig_free(r);
+}
+
+/* .. or is replayed behind it: there is no room for two of one name. */
+static void test_stranger_is_late(void)
+{
+	struct rig *r = must_rig();
+	struct endpoint home = at(0, 4500), den = at(2, 4500);
+	struct rig_pair p, q;
+	uint64_t victim = connect_from(r, 1, 4711, home, &p), other;
+
+	other = connect_from(r, 2, 4711, den, &q);
+	rig_dial(r, "ss-ipsec", 1701, victim, 1, "pass1");
+	rig_run(r, UP_MS);
+	rig_link_hello(r, 1);
+	replay_pair(r, &p, home);
+	CU_ASSERT_EQUAL(replay(r, &q, true, home), SSLINK_OK);
+	CU_ASSERT_EQUAL(replay(r, &q, false, home), SSLINK_REFUSED);
+	CU_ASSERT_EQUAL(rig_sync_end(r), SSLINK_OK);
+	CU_ASSERT_TRUE(conn_sends_to(r, victim, home));
+	CU_ASSERT_FALSE(conn_sends_to(r, other, home));
+	CU_ASSERT_EQUAL(must_stats(r).sessions.active, 1);
+	CU_ASSERT_EQUAL(refused(r), 1);
+	rig_free(r);
+}
+
+/* Nobody is there: it stays where it is, whether it is told or replayed. */
+static void test_nowhere(void)
+{
+	struct rig *r = must_rig();
+	struct endpoint home = at(0, 4500), nowhere[] = {at(1, 0), {.port = 4500}};
+	struct rig_pair p;
+
+	dialled(r, 1, home, &p);
+	for (size_t i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(rig_update(r, &p, true, home, nowhere[i]), SSLINK_UNSUPPORTED);
+		CU_ASSERT_EQUAL(rig_update(r, &p, false, home, nowhere[i]), SSLINK_UNSUPPORTED);
+	}
+	rig_link_hello(r, 1);
+	for (size_t i = 0; i < 2; i++) {
+		CU_ASSERT_EQUAL(replay(r, &p, true, nowhere[i]), SSLINK_REFUSED);
+		CU_ASSERT_EQUAL(replay(r, &p, false, nowhere[i]), SSLINK_REFUSED);
+	}
+	both_at(r, &p, home);
+	CU_ASSERT_EQUAL(refused(r), 8);
 	rig_free(r);
 }
 
@@ -416,11 +444,11 @@ static void test_stranger_updates(void)
 	uint64_t victim = connect_from(r, 1, 4711, home, &p), other;
 
 	other = connect_from(r, 2, 4711, den, &q);
-	CU_ASSERT_EQUAL(update(r, &q, true, den, home), SSLINK_OK);
-	update(r, &q, false, den, home);
+	CU_ASSERT_EQUAL(rig_update(r, &q, true, den, home), SSLINK_OK);
+	rig_update(r, &q, false, den, home);
 	CU_ASSERT_TRUE(conn_sends_to(r, victim, home));
-	CU_ASSERT_EQUAL(update(r, &q, true, home, on), SSLINK_OK);
-	CU_ASSERT_EQUAL(update(r, &q, false, home, on), SSLINK_REFUSED);
+	CU_ASSERT_EQUAL(rig_update(r, &q, true, home, on), SSLINK_OK);
+	CU_ASSERT_EQUAL(rig_update(r, &q, false, home, on), SSLINK_REFUSED);
 	CU_ASSERT_TRUE(conn_sends_to(r, victim, home));
 	/* who is at home moves as ever */
 	update_pair(r, &p, home, at(4, 4500));
@@ -452,6 +480,8 @@ int main(void)
 	        {"rekeyed meanwhile (E8)", test_rekeyed_meanwhile},
 	        {"ambiguous", test_ambiguous},
 	        {"a stranger takes the name", test_stranger_takes_name},
+	        {"a stranger is late", test_stranger_is_late},
+	        {"nowhere", test_nowhere},
 	        {"a stranger has none", test_stranger_has_none},
 	        {"a stranger's updates", test_stranger_updates},
 	        CU_TEST_INFO_NULL,

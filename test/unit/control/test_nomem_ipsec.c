@@ -125,22 +125,10 @@ static void test_early(void)
 
 static void update(struct rig *r, const struct rig_pair *p, uint16_t from, uint16_t to)
 {
-	for (int inbound = 0; inbound < 2; inbound++) {
-		struct endpoint us = {ipaddr_v4(RIG_LNS), 4500};
-		struct endpoint was = {ipaddr_v4(RIG_PEER), from}, is = {ipaddr_v4(RIG_PEER), to};
-		struct sslink_msg m = {
-		        .type = SSLINK_UPDATE_SA,
-		        .update_sa = {.spi = inbound ? p->spi_in : p->spi_out,
-		                      .inbound = inbound,
-		                      .encap = true,
-		                      .src = inbound ? was : us,
-		                      .dst = inbound ? us : was,
-		                      .new_src = inbound ? is : us,
-		                      .new_dst = inbound ? us : is},
-		};
+	struct endpoint was = {ipaddr_v4(RIG_PEER), from}, is = {ipaddr_v4(RIG_PEER), to};
 
-		rig_ask(r, &m);
-	}
+	rig_update(r, p, false, was, is);
+	rig_update(r, p, true, was, is);
 }
 
 static uint8_t replay(struct rig *r, const struct rig_pair *p, bool inbound)
