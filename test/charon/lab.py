@@ -425,7 +425,10 @@ class Pair:
         for f, m in ((self.fa, ma), (self.fb, mb)):
             f.wait("add-sa", m, inbound=1)
             f.wait("add-sa", m, inbound=0)
-        return (self.fa.wait("add-sa", ma, inbound=1), self.fb.wait("add-sa", mb, inbound=1))
+        sa, sb = self.fa.wait("add-sa", ma, inbound=1), self.fb.wait("add-sa", mb, inbound=1)
+        # charon finds the CHILD_SA by an SPI a moment after it was added, and when its IKE_SA is free again.
+        until("CHILD_SA of B", lambda: sb.spi in self.b.sas())
+        return sa, sb
 
     def close(self):
         for x in (self.a, self.b, self.fa, self.fb):
